@@ -1,2 +1,84 @@
-//! xtask
-fn main() {}
+//! The list of tasks: `cargo xtask TASK`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{Unusable, bench, console, dev, e2e, generate, process, run, test, tidy};
+
+/// The project's own tools.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the web app's packages, build web and release binary, serve on http://127.0.0.1:8000
+    Run {
+        /// Arguments for `ai-across serve`, which starts in the repository's top folder
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Everything CI does: format, lints, tidy, all tests on SQLite and PostgreSQL, docs, web, end to end
+    Test {
+        #[command(flatten)]
+        browser: Browser,
+    },
+    /// Build the development binaries and drive the web app in headless Chromium
+    E2e {
+        #[command(flatten)]
+        browser: Browser,
+    },
+    /// The binary on port 8000 and Vite with hot reload on port 5173; both stop together
+    Dev,
+    /// Write openapi.json and the web app's types from the code
+    Generate {
+        /// Fail if the committed files differ from what the code generates, and leave them alone
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check the rules that no compiler checks: imports, file heads, paths in documents, migration hashes
+    Tidy,
+    /// Measure the product; prints figures and writes target/bench/NAME.json
+    Bench {
+        /// Which benchmark; all of them if left out
+        name: Option<bench::Name>,
+        /// Folder with the retrieval questions [default: ../shared/eval]
+        #[arg(long, env = "AI_ACROSS_EVAL_DIR")]
+        eval_dir: Option<PathBuf>,
+    },
+}
+
+#[derive(clap::Args)]
+struct Browser {
+    /// The Chromium to drive
+    #[arg(long, env = "CHROMIUM", default_value = "/usr/bin/chromium")]
+    chromium: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    process::watch_signals()
+        .and_then(|()| start(arguments.task))
+        .unwrap_or_else(|error| {
+            console::complain(&format!("error: {error:#}"));
+            ExitCode::from(if error.is::<Unusable>() { 2 } else { 1 })
+        })
+}
+
+fn start(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Run { arguments } => match run::run(&arguments)? {},
+        Task::Test { browser } => return Ok(test::test(&browser.chromium)),
+        Task::E2e { browser } => e2e::e2e(&browser.chromium)?,
+        Task::Dev => dev::dev()?,
+        Task::Generate { check } => generate::generate(check)?,
+        Task::Tidy => tidy::tidy()?,
+        Task::Bench { name, eval_dir } => bench::bench(name, eval_dir.as_deref())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

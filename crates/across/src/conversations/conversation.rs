@@ -1,0 +1,224 @@
+//! Conversations, each owned by one person, and what remembers them. Every question names the owner: another person's
+//! conversation is answered exactly as one that does not exist.
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::Time,
+    conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
+    fault::StoreError,
+    id::{AssistantId, ConversationId, MessageId, UserId},
+    page::{Page, PageRequest},
+};
+
+/// Characters of a title at most.
+pub const TITLE_MAX: usize = 200;
+/// Messages of a conversation at most.
+pub const MAX_MESSAGES: i64 = 10_000;
+/// Conversations of one person at most.
+pub const MAX_CONVERSATIONS: u64 = 20_000;
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// Which.
+    pub id: ConversationId,
+    /// Whose.
+    pub owner: UserId,
+    /// With which assistant.
+    pub assistant: AssistantId,
+    /// The assistant's name now.
+    pub assistant_name: String,
+    /// Whether the assistant is archived: then the conversation can be read only.
+    pub assistant_deleted: bool,
+    /// What it is called; empty until it has a first message or a given title.
+    pub title: String,
+    /// Messages on all branches.
+    pub message_count: u64,
+    /// When the last message was made.
+    pub last_message_at: Option<Time>,
+    /// The answer being written now, if one is.
+    pub generating: Option<MessageId>,
+    /// The leaf of the active path.
+    pub head: Option<MessageId>,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+}
+
+/// What became of starting a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It exists.
+    Yes(Box<Conversation>),
+    /// There is no such assistant, or it is archived.
+    NoAssistant,
+    /// The person has [`MAX_CONVERSATIONS`] already.
+    TooMany,
+}
+
+/// Which conversations a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// With this assistant only.
+    pub assistant: Option<AssistantId>,
+    /// With this in the title, in any case.
+    pub search: Option<String>,
+}
+
+/// Which messages a list shows and in what order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Messages of all branches, not only of the active path.
+    pub all_branches: bool,
+    /// Newest first.
+    pub descending: bool,
+}
+
+/// A question and the empty answer to it, about to be recorded after the conversation's head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTurn {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Whose it must be.
+    pub owner: UserId,
+    /// The question's id.
+    pub question: MessageId,
+    /// The question.
+    pub content: String,
+    /// The answer's id.
+    pub answer: MessageId,
+    /// The model that is to answer.
+    pub model: String,
+    /// What the answer will rest on.
+    pub citations: Vec<Citation>,
+    /// Whether the files were searched.
+    pub retrieval: Option<RetrievalOutcome>,
+    /// The title to give a conversation that has none.
+    pub title: String,
+    /// Until when the answer belongs to this process without a sign of life.
+    pub lease_until: Time,
+    /// When.
+    pub at: Time,
+}
+
+/// What became of recording a turn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// Both messages are recorded: question and answer.
+    Yes(Box<(Message, Message)>),
+    /// There is no such conversation of this person.
+    Missing,
+    /// An answer is being written already.
+    Busy(MessageId),
+    /// The assistant is archived.
+    AssistantDeleted,
+    /// [`MAX_MESSAGES`] is reached.
+    Full,
+}
+
+/// How an answer ended; everything that is recorded about it in one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// All of its text.
+    pub content: String,
+    /// How far it came.
+    pub state: State,
+    /// The contract's name of what went wrong, and a sentence about it.
+    pub error: Option<(String, String)>,
+    /// Why it ended.
+    pub finish_reason: Option<String>,
+    /// Who answered.
+    pub provider: Option<String>,
+    /// The model that really answered.
+    pub model: Option<String>,
+    /// What it used.
+    pub tokens: Option<TokensUsed>,
+    /// When.
+    pub at: Time,
+}
+
+/// Remembers conversations.
+#[async_trait]
+pub trait ConversationStore: Send + Sync {
+    /// Starts a conversation.
+    async fn create_conversation(
+        &self,
+        id: ConversationId,
+        owner: UserId,
+        assistant: AssistantId,
+        title: &str,
+        at: Time,
+    ) -> Result<Created, StoreError>;
+
+    /// The conversation, if it is this person's.
+    async fn find_conversation(&self, owner: UserId, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+
+    /// Newest activity first.
+    async fn list_conversations(
+        &self,
+        owner: UserId,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Page<Conversation>, StoreError>;
+
+    /// Renames it. `None` if it is not this person's.
+    async fn rename_conversation(
+        &self,
+        owner: UserId,
+        id: ConversationId,
+        title: &str,
+        at: Time,
+    ) -> Result<Option<Conversation>, StoreError>;
+
+    /// Deletes it with its messages. `false` if it is not this person's.
+    async fn delete_conversation(&self, owner: UserId, id: ConversationId) -> Result<bool, StoreError>;
+
+    /// Its messages. `None` if it is not this person's.
+    async fn list_messages(
+        &self,
+        owner: UserId,
+        id: ConversationId,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Option<Page<Message>>, StoreError>;
+
+    /// One message of it. `None` unless all three belong together.
+    async fn find_message(
+        &self,
+        owner: UserId,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError>;
+
+    /// The last `limit` messages of the active path, oldest first: what a model may be shown.
+    async fn active_path(&self, id: ConversationId, limit: u64) -> Result<Vec<Message>, StoreError>;
+
+    /// Records a question and its empty answer, moves the head to the answer; in one transaction.
+    async fn begin_turn(&self, turn: NewTurn) -> Result<Begun, StoreError>;
+
+    /// Saves the text so far of an answer being written and renews its lease. `true` if somebody asked for it to stop,
+    /// or if it is no longer being written as far as the store knows (deleted, or swept): the writer must end it.
+    async fn checkpoint(&self, id: MessageId, content: &str, lease_until: Time) -> Result<bool, StoreError>;
+
+    /// Whether somebody asked for it to stop, or it is gone; without writing.
+    async fn stop_requested(&self, id: MessageId) -> Result<bool, StoreError>;
+
+    /// Records how an answer ended, in one transaction. Nothing happens if it is not being written any more.
+    async fn finish(&self, id: MessageId, ending: Ending) -> Result<(), StoreError>;
+
+    /// Asks for the answer being written in a conversation to stop, or for this one only; it may be written by another
+    /// process. The answers asked to stop. `None` if the conversation is not this person's.
+    async fn request_stop(
+        &self,
+        owner: UserId,
+        conversation: ConversationId,
+        message: Option<MessageId>,
+    ) -> Result<Option<Vec<MessageId>>, StoreError>;
+
+    /// Sets answers whose writer died to `Interrupted`, keeping their text, their tokens estimated by
+    /// [`estimate_tokens`](crate::conversations::context::estimate_tokens); returns how many. Those whose lease ran out
+    /// before `now`, or all of them if `everyone_is_dead`.
+    async fn interrupt_abandoned(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError>;
+}

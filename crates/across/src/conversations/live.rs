@@ -1,0 +1,236 @@
+//! Answers being written by this process, and their readers. An answer never waits for a reader: it grows in one place, and
+//! each reader takes from there what it has not seen yet, as fast as it can. So readers join and leave as they like, and a
+//! slow one costs nothing but its own delay.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{conversations::event::Event, id::MessageId};
+
+/// The answers being written by this process.
+#[derive(Default)]
+pub struct LiveReplies(Arc<Mutex<HashMap<MessageId, Arc<Live>>>>);
+
+/// One answer being written.
+struct Live {
+    grown: Mutex<Grown>,
+    /// Changes whenever something was added, and closes when the writer is gone.
+    added: watch::Receiver<()>,
+    stop: CancellationToken,
+}
+
+/// What there is of an answer so far.
+#[derive(Default)]
+struct Grown {
+    /// Everything but words, each with the length of the text before it.
+    marks: Vec<(usize, Event)>,
+    text: String,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LiveReplies {
+    /// Begins an answer; whoever holds the writer writes it.
+    #[must_use]
+    pub fn begin(&self, message: MessageId) -> Writer {
+        let (add, added) = watch::channel(());
+        let live = Arc::new(Live { grown: Mutex::default(), added, stop: CancellationToken::new() });
+        lock(&self.0).insert(message, Arc::clone(&live));
+        Writer { message, live, add, all: Arc::clone(&self.0) }
+    }
+
+    /// A reader of an answer, from its beginning; `None` if this process is not writing it.
+    #[must_use]
+    pub fn join(&self, message: MessageId) -> Option<Reader> {
+        let live = Arc::clone(lock(&self.0).get(&message)?);
+        Some(Reader::new(live))
+    }
+
+    /// Asks the writer of an answer to end it; `false` if this process is not writing it.
+    pub fn stop(&self, message: MessageId) -> bool {
+        let live = lock(&self.0).get(&message).cloned();
+        live.is_some_and(|live| {
+            live.stop.cancel();
+            true
+        })
+    }
+
+    /// How many answers are being written.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+/// The right to write one answer. Dropping it takes the answer off the list; readers still get what was written.
+pub struct Writer {
+    message: MessageId,
+    live: Arc<Live>,
+    add: watch::Sender<()>,
+    all: Arc<Mutex<HashMap<MessageId, Arc<Live>>>>,
+}
+
+impl Writer {
+    /// Adds an event for every reader.
+    pub fn tell(&self, event: Event) {
+        {
+            let mut grown = lock(&self.live.grown);
+            match event {
+                Event::Chunk(words) => grown.text.push_str(&words),
+                mark => {
+                    let at = grown.text.len();
+                    grown.marks.push((at, mark));
+                }
+            }
+        }
+        self.add.send_replace(());
+    }
+
+    /// A reader of this answer.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.live))
+    }
+
+    /// Resolves when somebody asked for the answer to end.
+    pub async fn stopped(&self) {
+        self.live.stop.cancelled().await;
+    }
+
+    /// The text so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        lock(&self.live.grown).text.clone()
+    }
+
+    /// How many bytes the text has so far.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        lock(&self.live.grown).text.len()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        lock(&self.all).remove(&self.message);
+    }
+}
+
+/// A reader of one answer, from its beginning.
+pub struct Reader {
+    live: Arc<Live>,
+    added: watch::Receiver<()>,
+    marks_seen: usize,
+    text_seen: usize,
+    ended: bool,
+}
+
+impl Reader {
+    fn new(live: Arc<Live>) -> Self {
+        let mut added = live.added.clone();
+        added.mark_unchanged();
+        Self { live, added, marks_seen: 0, text_seen: 0, ended: false }
+    }
+
+    /// The next event; words that gathered meanwhile come as one chunk. `None` after the last event, or if the writer is
+    /// gone without one.
+    pub async fn next(&mut self) -> Option<Event> {
+        while !self.ended {
+            if let Some(event) = self.take() {
+                self.ended = event.is_last();
+                return Some(event);
+            }
+            // Something may have been added between looking and waiting; the receiver has seen neither then.
+            if self.added.changed().await.is_err() {
+                self.ended = self.is_read();
+            }
+        }
+        None
+    }
+
+    fn is_read(&self) -> bool {
+        let grown = lock(&self.live.grown);
+        self.marks_seen == grown.marks.len() && self.text_seen == grown.text.len()
+    }
+
+    fn take(&mut self) -> Option<Event> {
+        let grown = lock(&self.live.grown);
+        let mark = grown.marks.get(self.marks_seen);
+        let text_until = mark.map_or(grown.text.len(), |(at, _)| *at);
+        if text_until > self.text_seen {
+            let words = grown.text.get(self.text_seen..text_until).unwrap_or_default().to_owned();
+            self.text_seen = text_until;
+            return Some(Event::Chunk(words));
+        }
+        let event = mark.map(|(_, event)| event.clone());
+        self.marks_seen += usize::from(event.is_some());
+        event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversations::message::TokensUsed;
+
+    fn done(message: MessageId) -> Event {
+        Event::Done { message, finish_reason: "stop".into(), tokens: TokensUsed::default() }
+    }
+
+    async fn read(mut reader: Reader) -> (String, usize) {
+        let (mut text, mut marks) = (String::new(), 0);
+        while let Some(event) = reader.next().await {
+            match event {
+                Event::Chunk(words) => text.push_str(&words),
+                _ => marks += 1,
+            }
+        }
+        (text, marks)
+    }
+
+    #[tokio::test]
+    async fn every_reader_gets_the_whole_answer_whenever_it_joins() {
+        let replies = LiveReplies::default();
+        let message = MessageId::new();
+        let writer = replies.begin(message);
+        let early = tokio::spawn(read(writer.reader()));
+        writer.tell(Event::Usage(TokensUsed::default()));
+        writer.tell(Event::Chunk("שלום ".into()));
+        let late = tokio::spawn(read(replies.join(message).unwrap()));
+        writer.tell(Event::Chunk("world".into()));
+        writer.tell(done(message));
+        let after = writer.reader();
+        drop(writer);
+        assert!(replies.join(message).is_none());
+        for reader in [early.await.unwrap(), late.await.unwrap(), read(after).await] {
+            assert_eq!(reader, ("שלום world".into(), 2));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_dies_ends_its_readers() {
+        let replies = LiveReplies::default();
+        let writer = replies.begin(MessageId::new());
+        writer.tell(Event::Chunk("half".into()));
+        let reader = tokio::spawn(read(writer.reader()));
+        drop(writer);
+        assert_eq!(reader.await.unwrap(), ("half".into(), 0));
+    }
+
+    #[tokio::test]
+    async fn stopping_reaches_the_writer() {
+        let replies = LiveReplies::default();
+        let message = MessageId::new();
+        let writer = replies.begin(message);
+        assert!(replies.stop(message));
+        writer.stopped().await;
+        assert!(!replies.stop(MessageId::new()));
+    }
+}

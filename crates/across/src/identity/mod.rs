@@ -1,0 +1,6 @@
+//! Who people are and how they prove it.
+
+pub mod password;
+pub mod session;
+pub mod sign_in;
+pub mod user;

@@ -1,0 +1,8 @@
+//! Files that assistants know: accepted, extracted, chunked, embedded, found again, deleted.
+
+pub mod blob;
+pub mod chunk;
+pub mod extractor;
+pub mod file;
+pub mod ingest;
+pub mod upload;

@@ -1,0 +1,149 @@
+//! Every vendor's refusals in one classification, decided once from status, code and message (providers' reference, section 8).
+
+use std::time::Duration;
+
+use crate::providers::model::ProviderKind;
+
+/// What kind of failure it is; decides what is retried and what the reader is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Category {
+    /// The key is wrong or may not do this.
+    AuthBad,
+    /// The account has no credit left.
+    NoCredit,
+    /// Too many requests.
+    RateLimited,
+    /// The provider has no capacity now.
+    Overloaded,
+    /// The provider failed inside.
+    Upstream,
+    /// Nothing came in time.
+    Timeout,
+    /// The provider could not be reached, or the connection broke before the answer began.
+    Network,
+    /// The model does not exist (any more).
+    ModelGone,
+    /// The prompt exceeds the model's window.
+    TooLong,
+    /// A parameter is not accepted; carries no name, the message does.
+    BadParam,
+    /// The provider refused the content.
+    Blocked,
+    /// The request is too large.
+    TooLarge,
+    /// Any other refusal of the request.
+    BadRequest,
+    /// The answer could not be understood.
+    Malformed,
+    /// The stream ended before the answer did.
+    Cut,
+    /// This provider cannot do what was asked of it.
+    Unsupported,
+}
+
+/// A provider's failure. `message` is for the log: it may hold keys or prompts and is never shown to people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} failed ({category:?}, status {status:?}, code {code:?}): {message}", provider.as_str())]
+pub struct ProviderError {
+    /// Who failed.
+    pub provider: ProviderKind,
+    /// What kind of failure.
+    pub category: Category,
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// The provider's own code.
+    pub code: Option<String>,
+    /// The provider's own words, shortened.
+    pub message: String,
+    /// When to try again, if it said so.
+    pub retry_after: Option<Duration>,
+}
+
+impl ProviderError {
+    /// A failure without an HTTP answer behind it.
+    pub fn local(provider: ProviderKind, category: Category, message: impl Into<String>) -> Self {
+        Self { provider, category, status: None, code: None, message: message.into(), retry_after: None }
+    }
+
+    /// Whether trying again may help.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(
+            self.category,
+            Category::RateLimited
+                | Category::Overloaded
+                | Category::Upstream
+                | Category::Timeout
+                | Category::Network
+                | Category::Malformed
+                | Category::Cut
+        )
+    }
+}
+
+/// Decides the category of a refusal from its HTTP status, the vendor's code (or type) and its message.
+#[must_use]
+pub fn classify(status: Option<u16>, code: &str, message: &str) -> Category {
+    let code = code.to_ascii_lowercase();
+    let message = message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| code.contains(word) || message.contains(word));
+    let code_is = |words: &[&str]| words.iter().any(|word| code.contains(word));
+
+    if says(&["insufficient_quota", "credit_balance", "credit balance", "spend limit", "payment_required"]) {
+        return Category::NoCredit;
+    }
+    if says(&["context_length_exceeded", "exceed_context_size", "token_limit_exceeded", "prompt is too long"]) {
+        return Category::TooLong;
+    }
+    if code_is(&["content_policy", "invalid_prompt", "moderation"]) {
+        return Category::Blocked;
+    }
+    if code_is(&["unsupported_parameter", "unsupported_value"]) {
+        return Category::BadParam;
+    }
+    match status {
+        Some(401) => Category::AuthBad,
+        Some(402) => Category::NoCredit,
+        Some(403) if says(&["moderation", "flagged", "guardrail"]) => Category::Blocked,
+        Some(403) => Category::AuthBad,
+        Some(404) => Category::ModelGone,
+        Some(408) => Category::Timeout,
+        Some(413) => Category::TooLarge,
+        Some(429) => Category::RateLimited,
+        Some(503 | 529) => Category::Overloaded,
+        Some(409 | 500..=599) => Category::Upstream,
+        Some(400..=499) => Category::BadRequest,
+        _ if code_is(&["rate_limit", "slow_down"]) => Category::RateLimited,
+        _ if code_is(&["overloaded", "unavailable"]) => Category::Overloaded,
+        _ if code_is(&["authentication", "invalid_api_key"]) => Category::AuthBad,
+        _ if code_is(&["not_found", "model_gone"]) => Category::ModelGone,
+        _ => Category::Upstream,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, code: &str, message: &str, expected: Category) {
+        assert_eq!(classify(Some(status), code, message), expected, "{status} {code} {message}");
+    }
+
+    #[test]
+    fn each_refusal_has_one_category() {
+        check(401, "invalid_api_key", "", Category::AuthBad);
+        check(403, "", "country not supported", Category::AuthBad);
+        check(403, "", "input was flagged", Category::Blocked);
+        check(429, "rate_limit_exceeded", "", Category::RateLimited);
+        check(429, "insufficient_quota", "", Category::NoCredit);
+        check(400, "context_length_exceeded", "", Category::TooLong);
+        check(400, "exceed_context_size_error", "", Category::TooLong);
+        check(400, "unsupported_value", "temperature", Category::BadParam);
+        check(400, "", "what is this", Category::BadRequest);
+        check(404, "model_not_found", "", Category::ModelGone);
+        check(503, "", "Loading model", Category::Overloaded);
+        check(529, "overloaded_error", "", Category::Overloaded);
+        check(500, "server_error", "", Category::Upstream);
+        assert_eq!(classify(None, "server_error", "died"), Category::Upstream);
+    }
+}

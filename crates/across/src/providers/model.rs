@@ -1,0 +1,56 @@
+//! Models and who serves them.
+
+/// A vendor, or something that stands in for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderKind {
+    /// Built in: answers from the passages alone, with no key and no network.
+    Offline,
+    /// Built in: turns text into vectors, with no key and no network.
+    Local,
+    /// OpenAI, or any server that speaks its dialect.
+    OpenAi,
+}
+
+impl ProviderKind {
+    /// The name in columns and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Local => "local",
+            Self::OpenAi => "openai",
+        }
+    }
+}
+
+/// A language model that can chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// What requests call it.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Who serves it.
+    pub provider: ProviderKind,
+    /// Tokens of prompt and answer together, if known.
+    pub context_length: Option<u32>,
+    /// Tokens of one answer at most, if known.
+    pub max_output_tokens: Option<u32>,
+}
+
+/// A model that makes vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EmbeddingModel {
+    /// What requests call it, e.g. `text-embedding-3-small`.
+    pub id: String,
+    /// How many numbers a vector has.
+    pub dimensions: usize,
+}
+
+impl EmbeddingModel {
+    /// The name of the space its vectors live in: vectors of different spaces are never compared.
+    #[must_use]
+    pub fn space(&self) -> String {
+        format!("{}:{}", self.id, self.dimensions)
+    }
+}

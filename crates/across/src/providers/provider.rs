@@ -1,0 +1,61 @@
+//! The port that every vendor's adapter implements.
+
+use async_trait::async_trait;
+
+use crate::providers::{
+    chat::{ChatRequest, ChatStream},
+    failure::ProviderError,
+    model::{EmbeddingModel, Model, ProviderKind},
+};
+
+/// What the vectors are for; some models treat questions and documents differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmbedPurpose {
+    /// A piece of a document, to be found.
+    Document,
+    /// A question, to find with.
+    Query,
+}
+
+/// Texts to turn into vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedRequest {
+    /// The model, as its provider knows it.
+    pub model: EmbeddingModel,
+    /// The texts, none of them empty.
+    pub inputs: Vec<String>,
+    /// What for.
+    pub purpose: EmbedPurpose,
+}
+
+/// The vectors of one text: one for each piece that the model could take at once, at least one. All are finite, of the
+/// model's dimension and of length 1.
+pub type Pieces = Vec<Vec<f32>>;
+
+/// The vectors of an [`EmbedRequest`]'s texts, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embeddings {
+    /// One entry a text.
+    pub vectors: Vec<Pieces>,
+    /// Tokens that the provider counted, if it did.
+    pub tokens: Option<u64>,
+}
+
+/// A vendor of language models.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Who it is.
+    fn kind(&self) -> ProviderKind;
+
+    /// Begins an answer. The request has been accepted when this returns; dropping the stream ends it upstream.
+    ///
+    /// # Errors
+    /// Whatever was refused or failed before the first event.
+    async fn chat(&self, request: ChatRequest) -> Result<ChatStream, ProviderError>;
+
+    /// Turns texts into vectors, all or nothing.
+    async fn embed(&self, request: EmbedRequest) -> Result<Embeddings, ProviderError>;
+
+    /// The models it can chat with, as it lists them now.
+    async fn models(&self) -> Result<Vec<Model>, ProviderError>;
+}

@@ -1,0 +1,72 @@
+//! Weighted reciprocal rank fusion of two rankings (Cormack, Clarke, Büttcher 2009): `Σ weight / (K + rank)`.
+
+use std::{collections::HashMap, hash::Hash};
+
+/// Softens the difference between neighbouring ranks. The usual 60 makes a first place worth little more than a tenth
+/// and was measured to harm natural questions; 10 was best of those tried.
+const K: f64 = 10.0;
+
+/// One thing's places in the two rankings, from 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fused<T> {
+    /// The thing.
+    pub item: T,
+    /// Its place by vector.
+    pub vector_rank: Option<u32>,
+    /// Its place by keywords.
+    pub keyword_rank: Option<u32>,
+}
+
+/// Fuses two rankings, best first. Ties keep the vector ranking's order, then the keyword ranking's.
+pub fn fuse<T: Copy + Eq + Hash>(by_vector: &[T], by_keyword: &[T], weights: Weights) -> Vec<Fused<T>> {
+    let mut fused: Vec<Fused<T>> = Vec::with_capacity(by_vector.len() + by_keyword.len());
+    let mut places = HashMap::new();
+    for (rank, item) in (1u32..).zip(by_vector) {
+        places.insert(*item, fused.len());
+        fused.push(Fused { item: *item, vector_rank: Some(rank), keyword_rank: None });
+    }
+    for (rank, item) in (1u32..).zip(by_keyword) {
+        if let Some(entry) = places.get(item).and_then(|place| fused.get_mut(*place)) {
+            entry.keyword_rank = Some(rank);
+        } else {
+            fused.push(Fused { item: *item, vector_rank: None, keyword_rank: Some(rank) });
+        }
+    }
+    fused.sort_by(|a, b| weights.score(b).total_cmp(&weights.score(a)));
+    fused
+}
+
+/// How much each ranking counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// The vector ranking.
+    pub vector: f64,
+    /// The keyword ranking.
+    pub keyword: f64,
+}
+
+impl Weights {
+    fn score<T>(self, fused: &Fused<T>) -> f64 {
+        let part = |weight: f64, rank: Option<u32>| rank.map_or(0.0, |rank| weight / (K + f64::from(rank)));
+        part(self.vector, fused.vector_rank) + part(self.keyword, fused.keyword_rank)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(by_vector: &[char], by_keyword: &[char], vector: f64, expected: &str) {
+        let fused = fuse(by_vector, by_keyword, Weights { vector, keyword: 1.0 });
+        assert_eq!(fused.into_iter().map(|entry| entry.item).collect::<String>(), expected);
+    }
+
+    #[test]
+    fn agreement_wins_and_weights_decide_the_rest() {
+        check(&['a', 'b', 'c'], &['c', 'b'], 2.0, "cba");
+        check(&['a', 'b'], &['x', 'y'], 2.0, "abxy");
+        check(&['a', 'b'], &['x', 'y'], 0.5, "xyab");
+        check(&[], &['x'], 2.0, "x");
+        check(&[], &[], 2.0, "");
+    }
+}

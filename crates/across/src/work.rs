@@ -1,0 +1,34 @@
+//! The one `match` from a job to the operation that does it.
+
+use std::sync::Arc;
+
+use crate::{
+    jobs::{job::Job, queue::Lease},
+    knowledge::ingest::{self, WorkError},
+    platform::Platform,
+};
+
+/// Does a job once.
+///
+/// # Errors
+/// [`WorkError`] says whether to try again.
+pub async fn perform(platform: &Arc<Platform>, lease: Lease, job: &Job) -> Result<(), WorkError> {
+    match *job {
+        Job::Ingest { file, generation } => ingest::ingest(platform, lease, file, generation).await,
+        Job::PurgeFile { file } => ingest::purge(platform, lease, file).await,
+    }
+}
+
+/// Records that a job failed for good; `sentence` is for the owner of the thing it worked on.
+///
+/// # Errors
+/// [`WorkError`] if that could not be recorded.
+pub async fn abandon(platform: &Platform, lease: Lease, job: &Job, sentence: &str) -> Result<(), WorkError> {
+    match *job {
+        Job::Ingest { file, .. } => {
+            Ok(platform.store.fail_file(lease, file, sentence, platform.clock.now()).await?)
+        }
+        // Whatever could not be removed is never found again; the next sweep of blobs takes the bytes.
+        Job::PurgeFile { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,12 @@
+//! Everything the crate promises, asked of it through `detect` and `extract`: real documents and hostile ones.
+
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod kinds;
+#[cfg(test)]
+mod mutation;
+#[cfg(test)]
+mod support;

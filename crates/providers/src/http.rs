@@ -1,0 +1,173 @@
+//! The one HTTP client that speaks to vendors: its time limits, its size limits, and what its failures mean.
+
+use std::time::Duration;
+
+use across::providers::{
+    failure::{Category, ProviderError},
+    model::ProviderKind,
+};
+use chrono::DateTime;
+use reqwest::{
+    Client, Response,
+    header::{DATE, HeaderMap, RETRY_AFTER},
+    redirect,
+};
+
+/// The most that is read of an answer that is not a stream, in bytes.
+pub(crate) const MAX_BODY: usize = 10 * 1024 * 1024;
+/// The most that is read of an error's body, in bytes.
+pub(crate) const MAX_ERROR_BODY: usize = 64 * 1024;
+/// The most of a vendor's message that is kept, in characters.
+const MAX_MESSAGE: usize = 200;
+
+/// How long a vendor may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until the connection stands, TLS included.
+    pub connect: Duration,
+    /// From sending the request to the head of the answer.
+    pub first_byte: Duration,
+    /// Between two pieces of a stream.
+    pub idle: Duration,
+    /// For a whole answer.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(600),
+        }
+    }
+}
+
+/// The HTTP client could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client for language-model vendors cannot be set up: {0}")]
+pub struct SetupError(#[from] reqwest::Error);
+
+/// The client for all vendors; clones share its connections. It follows no redirects, because they could carry keys
+/// elsewhere, and decompresses nothing, because compressors hold streams back and can be bombs.
+///
+/// # Errors
+/// [`SetupError`] if TLS cannot be initialised.
+pub fn client(timeouts: &Timeouts) -> Result<Client, SetupError> {
+    // An error says that another part of the process chose a provider of cryptography already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let builder = || {
+        Client::builder()
+            .user_agent(concat!("ai-across/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(timeouts.connect)
+            // The exact limits are kept where the answer is read; this one is the net beneath them.
+            .read_timeout(timeouts.first_byte.max(timeouts.idle))
+            .tcp_keepalive(Duration::from_secs(30))
+    };
+    builder().build().or_else(|error| {
+        // A container without certificate authorities can still reach a server on its own network over plain HTTP.
+        tracing::warn!(%error, "no certificate authorities found: vendors reached over https will be refused");
+        Ok(builder().tls_certs_only([]).build()?)
+    })
+}
+
+/// Reads a body up to `limit` bytes and says whether that was all of it.
+pub(crate) async fn read_up_to(
+    response: &mut Response,
+    limit: usize,
+    provider: ProviderKind,
+) -> Result<(Vec<u8>, bool), ProviderError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| transport(provider, error))? {
+        let room = limit - body.len();
+        body.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+        if piece.len() > room {
+            return Ok((body, false));
+        }
+    }
+    Ok((body, true))
+}
+
+/// A failure of the connection in the platform's terms.
+pub(crate) fn transport(provider: ProviderKind, error: reqwest::Error) -> ProviderError {
+    let category = if error.is_builder() {
+        // Nothing was sent: a key with line breaks, for example, cannot stand in a header.
+        Category::BadRequest
+    } else if error.is_timeout() && !error.is_connect() {
+        Category::Timeout
+    } else {
+        Category::Network
+    };
+    // An address may hold a password, so it stays out of messages; the causes say what happened.
+    let error = error.without_url();
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        message.push_str(": ");
+        message.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    ProviderError::local(provider, category, shorten(&message))
+}
+
+/// The first characters of a vendor's message, on one line.
+pub(crate) fn shorten(message: &str) -> String {
+    let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(MAX_MESSAGE) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// When the vendor wants to be asked again: `retry-after-ms`, or `Retry-After` in seconds or as a date. A date counts
+/// from the answer's own `Date`, so that clocks need not agree.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |text: &str| text.parse::<f64>().ok();
+    let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
+    if let Some(wait) = text("retry-after-ms").and_then(number).and_then(|value| seconds(value / 1000.0)) {
+        return Some(wait);
+    }
+    let after = text(RETRY_AFTER.as_str())?;
+    if let Some(value) = number(after) {
+        return seconds(value);
+    }
+    let date = |text: &str| DateTime::parse_from_rfc2822(text).ok();
+    date(after)?.signed_duration_since(date(text(DATE.as_str())?)?).to_std().ok()
+}
+
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn wait(headers: &[(&'static str, &'static str)]) -> Option<Duration> {
+        let pairs = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        retry_after(&pairs.collect())
+    }
+
+    #[test]
+    fn retry_after_is_read_in_all_its_forms() {
+        assert_eq!(wait(&[("retry-after", "3")]), Some(Duration::from_secs(3)));
+        assert_eq!(wait(&[("retry-after", "3"), ("retry-after-ms", "250")]), Some(Duration::from_millis(250)));
+        let dates = [("date", "Mon, 23 Nov 2026 08:00:00 GMT"), ("retry-after", "Mon, 23 Nov 2026 08:01:30 GMT")];
+        assert_eq!(wait(&dates), Some(Duration::from_secs(90)));
+        let past = [("date", "Mon, 23 Nov 2026 08:00:00 GMT"), ("retry-after", "Mon, 23 Nov 2026 07:00:00 GMT")];
+        assert_eq!(wait(&past), None);
+        for nonsense in ["-1", "NaN", "soon", "1e400", ""] {
+            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
+        assert_eq!(wait(&[]), None);
+    }
+
+    #[test]
+    fn messages_are_kept_short_and_on_one_line() {
+        assert_eq!(shorten(" a\n b\t c "), "a b c");
+        assert_eq!(shorten(&"ש".repeat(500)).chars().count(), MAX_MESSAGE + 1);
+    }
+}

@@ -1,0 +1,110 @@
+// Opens the stream of an answer, by sending a message or by joining one that is being written, and reads its events.
+import { request } from "./client";
+import { createEventReader, isTerminal, type StreamEvent } from "./sse";
+import type { Citation, Message } from "./types";
+
+export interface StreamListener {
+  readonly onEvent: (event: StreamEvent) => void;
+  /** Called for every portion of bytes, the server's keep-alive included. */
+  readonly onActivity: () => void;
+}
+
+export interface SendOptions {
+  readonly conversationId: string;
+  readonly content: string;
+  /** Absent: the assistant's own model. */
+  readonly model?: string | undefined;
+  /** The same key for every try of one message: the server then stores it once. */
+  readonly idempotencyKey: string;
+}
+
+/**
+ * Sends a message and reads the answer until the stream ends; `true` when it ended with its terminal event.
+ * Throws `ApiError` when the server refuses, or the abort of `signal`.
+ */
+export async function sendMessage(
+  options: SendOptions,
+  listener: StreamListener,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const response = await request("POST", `/conversations/${options.conversationId}/messages`, {
+    body: { content: options.content, ...(options.model === undefined ? {} : { model: options.model }), stream: true },
+    headers: { Accept: "text/event-stream", "Idempotency-Key": options.idempotencyKey },
+    signal,
+  });
+  return read(response, listener, signal);
+}
+
+/** Joins an answer that is being written, or reads a finished one again; as `sendMessage`. */
+export async function joinMessage(
+  conversationId: string,
+  messageId: string,
+  listener: StreamListener,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const path = `/conversations/${conversationId}/messages/${messageId}/stream`;
+  return read(await request("GET", path, { headers: { Accept: "text/event-stream" }, signal }), listener, signal);
+}
+
+async function read(response: Response, listener: StreamListener, signal: AbortSignal): Promise<boolean> {
+  listener.onActivity();
+  // A repeated send is answered with the stored outcome, which is plain JSON.
+  if (response.headers.get("Content-Type")?.includes("json") === true) {
+    const { user_message, assistant_message } = (await response.json()) as StoredTurn;
+    for (const event of replay(user_message, assistant_message)) listener.onEvent(event);
+    return true;
+  }
+  let ended = false;
+  const feed = createEventReader((event) => {
+    if (ended) return;
+    ended = isTerminal(event);
+    listener.onEvent(event);
+  });
+  const reader = response.body?.getReader();
+  if (reader === undefined) return false;
+  const stop = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    while (!ended) {
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) break;
+      listener.onActivity();
+      feed(value);
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+  return ended;
+}
+
+interface StoredTurn {
+  readonly user_message: Message;
+  readonly assistant_message: Message;
+}
+
+/** The events that would have led to this message. */
+export function replay(question: Message | null, answer: Message): StreamEvent[] {
+  const citations: Citation[] = answer.citations;
+  const events: StreamEvent[] = [
+    {
+      type: "start",
+      message_id: answer.id,
+      user_message_id: question?.id ?? answer.parent_id,
+      conversation_id: answer.conversation_id,
+      model: answer.model,
+    },
+  ];
+  if (answer.retrieval) events.push({ type: "citations", retrieval: answer.retrieval, citations });
+  events.push({ type: "chunk", content: answer.content });
+  if (answer.status === "error" || answer.status === "interrupted") {
+    const message = answer.error ?? "";
+    const error = answer.status === "error" ? "ProviderError" : "ProviderStreamInterruptedError";
+    events.push({ type: "error", error, message, retryable: true, message_id: answer.id, status: answer.status });
+  } else if (answer.status !== "streaming") {
+    const reason = answer.status === "stopped" ? "stopped" : (answer.finish_reason ?? "stop");
+    events.push({ type: "done", message_id: answer.id, finish_reason: reason });
+  }
+  return events;
+}

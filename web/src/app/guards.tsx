@@ -1,0 +1,36 @@
+// Who may see what: signed in or not, own password set or not, role.
+import { type ReactNode, useEffect, useRef } from "react";
+import { Navigate, Outlet, useLocation, useSearchParams } from "react-router";
+import { canManage, useSession } from "@/api/session";
+import { Forbidden } from "./pages/forbidden";
+import { PasswordPage } from "./pages/password";
+import { paths, safeNext } from "./paths";
+
+/** Everything inside needs a signed-in person; the sign-in page then leads back here. */
+export function RequireSession() {
+  const user = useSession((state) => state.user);
+  const location = useLocation();
+  const wasHere = useRef(false);
+  useEffect(() => {
+    if (user !== null) wasHere.current = true;
+  }, [user]);
+  if (user === null) {
+    // After signing out the next person starts at the dashboard, not on the last one's page.
+    const here = `${location.pathname}${location.search}`;
+    const next = wasHere.current || here === "/" ? "" : `?next=${encodeURIComponent(here)}`;
+    return <Navigate to={`${paths.login}${next}`} replace />;
+  }
+  return user.must_change_password ? <PasswordPage /> : <Outlet />;
+}
+
+/** The sign-in and set-up pages are for those who are not in yet. */
+export function OnlyVisitors() {
+  const user = useSession((state) => state.user);
+  const [params] = useSearchParams();
+  return user === null ? <Outlet /> : <Navigate to={safeNext(params.get("next"))} replace />;
+}
+
+/** Managers and administrators; anyone else reads why not, and no data is asked for. */
+export function RequireManager({ children }: { children: ReactNode }) {
+  return useSession((state) => canManage(state.user?.role)) ? children : <Forbidden />;
+}

@@ -1,0 +1,42 @@
+// What surrounds every page: server data, reading direction, theme, notices.
+import { QueryClientProvider } from "@tanstack/react-query";
+import { Direction } from "radix-ui";
+import { type ReactNode, useEffect } from "react";
+import { queryClient } from "@/api/query";
+import { useI18n } from "@/i18n";
+import { useUi } from "@/lib/ui-store";
+import { Announcer } from "@/ui/announcer";
+import { Toaster } from "@/ui/toast";
+import { TooltipProvider } from "@/ui/tooltip";
+
+/** Follows the person's choice, or the system's while they have made none. */
+function useTheme(): void {
+  const theme = useUi((state) => state.theme);
+  useEffect(() => {
+    const system = window.matchMedia("(prefers-color-scheme: dark)");
+    const apply = () => {
+      document.documentElement.classList.toggle("dark", theme === "dark" || (theme === "system" && system.matches));
+      const paper = getComputedStyle(document.documentElement).getPropertyValue("--background").trim();
+      document.querySelector('meta[name="theme-color"]')?.setAttribute("content", paper);
+    };
+    apply();
+    system.addEventListener("change", apply);
+    return () => system.removeEventListener("change", apply);
+  }, [theme]);
+}
+
+export function Providers({ children }: { children: ReactNode }) {
+  const dir = useI18n((state) => state.dir);
+  useTheme();
+  return (
+    <QueryClientProvider client={queryClient}>
+      <Direction.Provider dir={dir}>
+        <TooltipProvider delayDuration={400}>
+          {children}
+          <Toaster />
+          <Announcer />
+        </TooltipProvider>
+      </Direction.Provider>
+    </QueryClientProvider>
+  );
+}

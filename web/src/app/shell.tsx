@@ -1,0 +1,198 @@
+// The frame for people: the sidebar at the start, the page beside it. The frame stands still; only the page scrolls.
+import { House, MessageSquarePlus, PanelLeftClose, PanelLeftOpen, Shapes, X } from "lucide-react";
+import { type ReactNode, useEffect, useRef } from "react";
+import { Link, NavLink, Outlet, useLocation } from "react-router";
+import { ConversationList } from "@/features/conversations/conversation-list";
+import { AccountMenu } from "@/features/session/account-menu";
+import { SessionExpiredDialog } from "@/features/session/session-expired-dialog";
+import { useT } from "@/i18n";
+import { cn } from "@/lib/cn";
+import { closeSidebar, openSidebar, useSidebarSheet } from "@/lib/sidebar-sheet";
+import { useUi } from "@/lib/ui-store";
+import { Button } from "@/ui/button";
+import { Sheet } from "@/ui/dialog";
+import { Logo } from "@/ui/logo";
+import { Tooltip } from "@/ui/tooltip";
+import { ConnectionNotice } from "./connection-notice";
+import { paths } from "./paths";
+
+const places = [
+  { to: paths.dashboard, icon: House, label: "nav.dashboard" },
+  { to: paths.assistants, icon: Shapes, label: "nav.assistants" },
+] as const;
+
+/** The sidebar in full; `corner` is the button that folds or closes it. */
+function Sidebar({ corner }: { corner: ReactNode }) {
+  const t = useT();
+  return (
+    <div className="flex min-h-0 flex-1 flex-col bg-sidebar p-3">
+      <div className="flex items-center justify-between pb-3 ps-1.5">
+        <Link
+          to={paths.dashboard}
+          className="flex items-center gap-2.5 rounded-control font-display text-[1.1875rem] leading-none font-semibold tracking-[-0.01em]"
+        >
+          <Logo />
+          {t("app.name")}
+        </Link>
+        {corner}
+      </div>
+      <Button asChild variant="primary" className="justify-start">
+        <Link to={paths.newChat}>
+          <MessageSquarePlus aria-hidden />
+          {t("action.newChat")}
+        </Link>
+      </Button>
+      <nav aria-label={t("nav.main")} className="mt-2 flex flex-col gap-0.5">
+        {places.map(({ to, icon: Icon, label }) => (
+          <NavLink
+            key={to}
+            to={to}
+            end={to === paths.dashboard}
+            className={({ isActive }) =>
+              cn(
+                "flex min-h-[34px] items-center gap-2.5 rounded-control px-2.5 transition-colors duration-120 hoverable:hover:bg-accent/60 coarse:min-h-11",
+                isActive && "bg-accent font-semibold",
+              )
+            }
+          >
+            <Icon className="size-4 shrink-0 stroke-[1.75] text-muted-foreground" aria-hidden />
+            {t(label)}
+          </NavLink>
+        ))}
+      </nav>
+      <div className="-mx-3 mt-2 flex min-h-0 flex-1 flex-col overflow-hidden">
+        <ConversationList />
+      </div>
+      <div className="-mx-1 border-t pt-2">
+        <AccountMenu />
+      </div>
+    </div>
+  );
+}
+
+/** The folded sidebar: signs with names on hover. */
+function Rail({ onOpen, className }: { onOpen: () => void; className: string }) {
+  const t = useT();
+  return (
+    <div className={cn("w-14 flex-col items-center gap-1 border-e bg-sidebar py-3", className)}>
+      <Tooltip label={t("nav.open")}>
+        <Button variant="ghost" size="icon" aria-label={t("nav.open")} onClick={onOpen}>
+          <PanelLeftOpen className="mirror-rtl" aria-hidden />
+        </Button>
+      </Tooltip>
+      <Tooltip label={t("action.newChat")}>
+        <Button asChild variant="primary" size="icon" className="mb-1">
+          <Link to={paths.newChat} aria-label={t("action.newChat")}>
+            <MessageSquarePlus aria-hidden />
+          </Link>
+        </Button>
+      </Tooltip>
+      <nav aria-label={t("nav.main")} className="flex flex-col gap-1">
+        {places.map(({ to, icon: Icon, label }) => (
+          <Tooltip key={to} label={t(label)}>
+            <Button asChild variant="ghost" size="icon">
+              <NavLink
+                to={to}
+                end={to === paths.dashboard}
+                aria-label={t(label)}
+                className="aria-[current=page]:bg-accent"
+              >
+                <Icon aria-hidden />
+              </NavLink>
+            </Button>
+          </Tooltip>
+        ))}
+      </nav>
+    </div>
+  );
+}
+
+function FoldButton() {
+  const t = useT();
+  return (
+    <Tooltip label={t("nav.close")}>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        aria-label={t("nav.close")}
+        onClick={() => useUi.setState({ sidebarOpen: false })}
+      >
+        <PanelLeftClose className="mirror-rtl text-muted-foreground" aria-hidden />
+      </Button>
+    </Tooltip>
+  );
+}
+
+/** The chat is where most go next: its code is fetched while nothing else happens. */
+function usePrefetchChat(): void {
+  useEffect(() => {
+    const idle = window.requestIdleCallback ?? ((run: () => void) => window.setTimeout(run, 2_000));
+    // A failure costs nothing: opening the chat asks again.
+    idle(() => void import("./pages/chat").catch(() => undefined));
+  }, []);
+}
+
+export function Component() {
+  const t = useT();
+  const wide = useUi((state) => state.sidebarOpen);
+  const sheet = useSidebarSheet((state) => state.open);
+  const main = useRef<HTMLElement>(null);
+  const { pathname, key } = useLocation();
+  usePrefetchChat();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new place closes the sheet and starts at the top.
+  useEffect(() => {
+    closeSidebar();
+    main.current?.scrollTo(0, 0);
+  }, [pathname, key]);
+
+  return (
+    <div
+      className={cn(
+        "grid h-dvh grid-cols-[minmax(0,1fr)] overflow-hidden sm:grid-cols-[3.5rem_minmax(0,1fr)]",
+        wide && "lg:grid-cols-[16.5rem_minmax(0,1fr)]",
+      )}
+    >
+      <a
+        href="#content"
+        className="sr-only rounded-control bg-primary px-4 py-2 font-semibold text-primary-foreground focus:not-sr-only focus:fixed focus:start-3 focus:top-3 focus:z-50"
+      >
+        {t("app.skip")}
+      </a>
+      <aside aria-label={t("nav.sidebar")} className="hidden min-h-0 sm:flex">
+        {wide && (
+          <div className="hidden min-h-0 w-[16.5rem] border-e lg:flex">
+            <Sidebar corner={<FoldButton />} />
+          </div>
+        )}
+        {/* Below 1024 px the sidebar opens over the page; above, it unfolds beside it. */}
+        <Rail className="flex lg:hidden" onOpen={openSidebar} />
+        {!wide && <Rail className="hidden lg:flex" onOpen={() => useUi.setState({ sidebarOpen: true })} />}
+      </aside>
+      <main
+        id="content"
+        ref={main}
+        tabIndex={-1}
+        className="flex min-h-0 min-w-0 flex-col overflow-y-auto overscroll-contain outline-none"
+      >
+        <ConnectionNotice />
+        <Outlet />
+      </main>
+      <Sheet
+        open={sheet}
+        onOpenChange={(open) => useSidebarSheet.setState({ open })}
+        title={t("nav.sidebar")}
+        side="start"
+        className="bg-sidebar pb-[env(safe-area-inset-bottom)]"
+      >
+        <Sidebar
+          corner={
+            <Button variant="ghost" size="icon-sm" aria-label={t("nav.close")} onClick={closeSidebar}>
+              <X aria-hidden />
+            </Button>
+          }
+        />
+      </Sheet>
+      <SessionExpiredDialog />
+    </div>
+  );
+}

@@ -1,0 +1,85 @@
+// Deletes an assistant after its name was typed; a restore brings it back.
+import { useState } from "react";
+import { errorSentence } from "@/api/error";
+import type { Assistant } from "@/api/types";
+import { useT } from "@/i18n";
+import { Button } from "@/ui/button";
+import { ConfirmDialog } from "@/ui/dialog";
+import { Field } from "@/ui/field";
+import { Input } from "@/ui/input";
+import { InlineNotice } from "@/ui/notice";
+import { toast } from "@/ui/toast";
+import { useDeleteAssistant, useRestoreAssistant } from "./api";
+
+export function DeleteAssistant({ assistant, onDeleted }: { assistant: Assistant; onDeleted: () => void }) {
+  const t = useT();
+  const [open, setOpen] = useState(false);
+  const [typed, setTyped] = useState("");
+  const remove = useDeleteAssistant(assistant.id);
+  const { name } = assistant;
+  return (
+    <>
+      <Button variant="ghost" className="text-destructive" onClick={() => setOpen(true)}>
+        {t("assistant.delete")}
+      </Button>
+      <ConfirmDialog
+        open={open}
+        onOpenChange={(next) => {
+          setOpen(next);
+          setTyped("");
+          remove.reset();
+        }}
+        title={t("assistant.deleteTitle", { name })}
+        description={t("assistant.deleteBody", { count: assistant.file_count })}
+        confirmLabel={t("assistant.deleteConfirm")}
+        pending={remove.isPending}
+        ready={typed.trim() === name}
+        onConfirm={() =>
+          remove.mutate(undefined, {
+            onSuccess: () => {
+              setOpen(false);
+              toast({ text: t("assistant.wasDeleted", { name }) });
+              onDeleted();
+            },
+          })
+        }
+      >
+        <Field label={t("assistant.typeName", { name })}>
+          {(control) => (
+            <Input
+              {...control}
+              dir="auto"
+              autoComplete="off"
+              value={typed}
+              onChange={(event) => setTyped(event.target.value)}
+            />
+          )}
+        </Field>
+        {remove.isError && (
+          <InlineNotice tone="error" role="alert">
+            {errorSentence(remove.error, t)}
+          </InlineNotice>
+        )}
+      </ConfirmDialog>
+    </>
+  );
+}
+
+export function RestoreAssistant({ assistant }: { assistant: Assistant }) {
+  const t = useT();
+  const restore = useRestoreAssistant(assistant.id);
+  return (
+    <Button
+      variant="primary"
+      pending={restore.isPending}
+      onClick={() =>
+        restore.mutate(undefined, {
+          onSuccess: () => toast({ text: t("assistant.restored", { name: assistant.name }) }),
+          onError: (error) => toast({ text: errorSentence(error, t) }),
+        })
+      }
+    >
+      {t("action.restore")}
+    </Button>
+  );
+}

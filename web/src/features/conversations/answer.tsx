@@ -1,0 +1,137 @@
+// An assistant's message in the transcript: author, text, notes, actions; the same element while it is being written.
+import { BookOpenText } from "lucide-react";
+import { memo, useId, useMemo, useRef } from "react";
+import type { Message } from "@/api/types";
+import { useT } from "@/i18n";
+import { copyText } from "@/lib/clipboard";
+import { cn } from "@/lib/cn";
+import { formatDateTime, formatWhen } from "@/lib/format";
+import { AnswerNotes, ProgressWord } from "./answer-notes";
+import { cleanHtml, selectContents, withoutMarks } from "./copy";
+import { CopyButton } from "./copy-button";
+import { citedIndexes, CitationScopeContext } from "./markdown/citations";
+import { StreamMarkdown } from "./markdown/stream-markdown";
+import { useModelName } from "./model-picker";
+import { type LiveTurn, useStreams } from "./streams";
+import { turnOf } from "./turn";
+
+export interface AnswerProps {
+  readonly conversationId: string;
+  readonly author: string;
+  /** Null while the server has not named the message yet. */
+  readonly message: Message | null;
+  /** How many files the assistant searches. */
+  readonly files: number;
+  readonly isLast: boolean;
+  /** Shows the sources of a message, at the source with this number. */
+  readonly onSource: (messageId: string, index: number | null) => void;
+}
+
+export const Answer = memo(function Answer(props: AnswerProps) {
+  const { conversationId, author, message, files, isLast, onSource } = props;
+  const t = useT();
+  const id = useId();
+  const text = useRef<HTMLDivElement>(null);
+  const modelName = useModelName();
+  // Only the answer being written follows the store; settled ones do not draw during a stream.
+  const live = useStreams((state) => liveOf(state.turns[conversationId], message));
+  const turn = useMemo(() => live?.turn ?? (message === null ? null : turnOf(message)), [live, message]);
+  const messageId = turn?.messageId ?? null;
+  const scope = useMemo(
+    () => ({
+      citations: turn?.citations ?? [],
+      open: (index: number) => {
+        if (messageId !== null) onSource(messageId, index);
+      },
+    }),
+    [turn?.citations, messageId, onSource],
+  );
+  if (turn === null) return null;
+  const createdAt = message?.created_at ?? new Date(live?.startedAt ?? 0).toISOString();
+  const writing = live !== undefined && turn.status === "streaming";
+  const begun = turn.content !== "";
+  const cited = citedIndexes(turn.content, turn.citations);
+
+  const copy = async () => {
+    const markdown = withoutMarks(turn.content, new Set(cited));
+    const done = await copyText(markdown, text.current === null ? undefined : cleanHtml(text.current));
+    if (!done && text.current !== null) selectContents(text.current);
+    return done;
+  };
+
+  return (
+    <article
+      aria-labelledby={id}
+      aria-busy={writing}
+      className={cn(
+        "group border-s-2 ps-4 transition-colors duration-180",
+        writing ? "border-primary" : turn.status === "error" ? "border-destructive" : "border-border",
+        live?.phase === "reconnecting" && "border-dashed",
+      )}
+    >
+      <header className="mb-1.5 flex flex-wrap items-baseline gap-x-2">
+        <h2 id={id} className="font-display text-lg font-semibold">
+          <bdi>{author}</bdi>
+          <span className="sr-only">, {formatWhen(createdAt)}</span>
+        </h2>
+        <span className="text-md text-muted-foreground">
+          {writing ? (
+            <ProgressWord phase={live.phase} startedAt={live.startedAt} begun={begun} files={files} />
+          ) : (
+            <>
+              {turn.model !== null && (
+                <>
+                  <bdi>{modelName(turn.model)}</bdi> ·{" "}
+                </>
+              )}
+              <time dateTime={createdAt} title={formatDateTime(createdAt)}>
+                {formatWhen(createdAt)}
+              </time>
+            </>
+          )}
+        </span>
+      </header>
+      <div ref={text}>
+        <CitationScopeContext value={scope}>
+          <StreamMarkdown text={turn.content} writing={writing} />
+        </CitationScopeContext>
+      </div>
+      {writing && !begun && <div aria-hidden className="h-7 w-2 animate-breathe rounded-mark bg-primary/50" />}
+      {!writing && (
+        <AnswerNotes
+          status={turn.status}
+          finishReason={turn.finishReason}
+          retrieval={turn.retrieval}
+          failover={turn.failover}
+          error={turn.error}
+          provider={message?.provider ?? null}
+          empty={!begun}
+        />
+      )}
+      {!writing && (begun || turn.citations.length > 0) && (
+        <footer
+          className={cn(
+            "-ms-2 mt-1.5 flex flex-wrap gap-x-0.5 transition-opacity duration-120",
+            !isLast && "hoverable:opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 coarse:opacity-100",
+          )}
+        >
+          {begun && <CopyButton label={t("chat.copy")} copy={copy} />}
+          {turn.citations.length > 0 && messageId !== null && (
+            <button
+              type="button"
+              onClick={() => onSource(messageId, null)}
+              className="inline-flex h-8 items-center gap-1.5 rounded-control px-2 text-md text-muted-foreground hoverable:hover:bg-muted hoverable:hover:text-foreground coarse:h-11"
+            >
+              <BookOpenText className="size-4" strokeWidth={1.75} aria-hidden />
+              {t("chat.sources", { count: cited.length === 0 ? turn.citations.length : cited.length })}
+            </button>
+          )}
+        </footer>
+      )}
+    </article>
+  );
+});
+
+function liveOf(live: LiveTurn | undefined, message: Message | null): LiveTurn | undefined {
+  return message === null || live?.turn.messageId === message.id ? live : undefined;
+}

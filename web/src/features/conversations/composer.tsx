@@ -1,0 +1,153 @@
+// Where a message is written, sent and its answer stopped; the text survives everything (ui rules R12, R14–R16, R19).
+import { useQuery } from "@tanstack/react-query";
+import { ArrowUp, Square } from "lucide-react";
+import { useEffect, useId, useRef, useState } from "react";
+import { useT } from "@/i18n";
+import { cn } from "@/lib/cn";
+import { Button } from "@/ui/button";
+import { messageLimitQuery } from "./api";
+import { keyMeaning, TOUCH_ONLY } from "./composer-keys";
+import { chosenModel, ModelPicker } from "./model-picker";
+import { RefusalNotice, useSecondsLeft } from "./refusal-notice";
+import type { Phase, Refusal } from "./streams";
+import { useDraft } from "./use-draft";
+import { useMedia } from "./use-media";
+
+interface ComposerProps {
+  readonly userId: string;
+  /** Where the draft and the model choice belong; the component must be keyed by it. */
+  readonly place: string;
+  readonly label: string;
+  /** What the current answer is doing; null when none is being written. */
+  readonly phase: Phase | null;
+  readonly refusal: Refusal | undefined;
+  readonly autoFocus?: boolean;
+  /** False while there is nobody to send to. */
+  readonly ready?: boolean;
+  /** A text to begin with when nothing was drafted here. */
+  readonly start?: string | undefined;
+  readonly onSend: (text: string, model: string | undefined) => void;
+  readonly onStop: () => void;
+}
+
+export function Composer(props: ComposerProps) {
+  const { userId, place, label, phase, refusal, autoFocus = false, ready = true, start, onSend, onStop } = props;
+  const t = useT();
+  const { text, setText, clear } = useDraft(userId, place);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const hintId = useId();
+  const [askedToWait, setAskedToWait] = useState(false);
+  const touchOnly = useMedia(TOUCH_ONLY);
+  const { data: limit = 100_000 } = useQuery(messageLimitQuery);
+  const secondsLeft = useSecondsLeft(refusal);
+  const writing = phase !== null;
+  const length = text.length > limit / 2 ? [...text].length : text.length;
+  const sendable = ready && text.trim() !== "" && length <= limit && secondsLeft === 0;
+
+  useEffect(() => {
+    if (!writing) setAskedToWait(false);
+  }, [writing]);
+
+  // A message that was not taken comes back, in front of what has been typed since.
+  const returned = useRef<Refusal | undefined>(undefined);
+  useEffect(() => {
+    if (refusal === undefined || refusal === returned.current) return;
+    returned.current = refusal;
+    if (text.includes(refusal.content)) return;
+    setText(text.trim() === "" ? refusal.content : `${refusal.content}\n\n${text}`);
+  }, [refusal, text, setText]);
+
+  useEffect(() => {
+    const area = field.current;
+    if (area === null) return;
+    if (start !== undefined && area.value === "") setText(start);
+    if (autoFocus && !touchOnly) area.focus({ preventScroll: true });
+    // The caret stands at the end of a restored draft.
+    area.setSelectionRange(area.value.length, area.value.length);
+  }, [autoFocus, touchOnly, start, setText]);
+
+  const send = () => {
+    if (!sendable || writing) return;
+    onSend(text, chosenModel(place));
+    clear();
+  };
+
+  const onKeyDown = (event: React.KeyboardEvent<HTMLTextAreaElement>) => {
+    const { key, keyCode, shiftKey, ctrlKey, metaKey, altKey, nativeEvent } = event;
+    const press = { key, keyCode, shiftKey, ctrlKey, metaKey, altKey, isComposing: nativeEvent.isComposing };
+    const meaning = keyMeaning(press, { touchOnly, writing });
+    if (meaning === "none") return;
+    event.preventDefault();
+    if (meaning === "send") send();
+    if (meaning === "stop") onStop();
+    if (meaning === "wait") setAskedToWait(true);
+  };
+
+  const tooLong = length > limit;
+  return (
+    <div data-slot="composer">
+      {refusal !== undefined && <RefusalNotice refusal={refusal} />}
+      <div className="rounded-panel border border-input bg-surface px-3 pt-2.5 pb-2 shadow-[0_1px_2px_#0000000a] transition-colors duration-120 focus-within:border-ring">
+        {/* The invisible copy gives the field its height: no measuring, no jump. */}
+        <div className="grid max-h-[30dvh] overflow-y-auto overscroll-contain sm:max-h-[40dvh]">
+          <div aria-hidden className="invisible col-start-1 row-start-1 px-1 text-lg break-words whitespace-pre-wrap">
+            {`${text} `}
+          </div>
+          <textarea
+            ref={field}
+            dir="auto"
+            rows={1}
+            value={text}
+            aria-label={label}
+            aria-describedby={hintId}
+            aria-invalid={tooLong || undefined}
+            placeholder={label}
+            enterKeyHint={touchOnly ? "enter" : "send"}
+            onChange={(event) => setText(event.target.value)}
+            onKeyDown={onKeyDown}
+            className="col-start-1 row-start-1 min-h-7 resize-none overflow-hidden bg-transparent px-1 text-lg outline-none focus-visible:outline-none"
+          />
+        </div>
+        <div className="mt-1.5 flex min-h-9 items-center gap-2">
+          <ModelPicker place={place} />
+          <span className="flex-1" />
+          {writing ? (
+            <StopButton phase={phase} onStop={onStop} />
+          ) : (
+            <Button variant="primary" disabled={!sendable} onClick={send}>
+              <ArrowUp aria-hidden />
+              {t("chat.send")}
+            </Button>
+          )}
+        </div>
+      </div>
+      <p
+        id={hintId}
+        role={askedToWait || tooLong ? "status" : undefined}
+        className={cn(
+          "mt-1.5 text-center text-sm text-muted-foreground",
+          tooLong && "font-semibold text-destructive",
+          !tooLong && !askedToWait && "max-sm:hidden",
+        )}
+      >
+        {tooLong
+          ? t("chat.tooLong", { n: length, max: limit })
+          : askedToWait && writing
+            ? t("chat.waitHint")
+            : t("chat.checkHint")}
+      </p>
+    </div>
+  );
+}
+
+function StopButton({ phase, onStop }: { readonly phase: Phase; readonly onStop: () => void }) {
+  const t = useT();
+  const label =
+    phase === "stopping" ? t("chat.stopping") : phase === "queued" ? t("chat.cancelSend") : t("chat.stop");
+  return (
+    <Button variant="primary" aria-disabled={phase === "stopping" || undefined} onClick={onStop}>
+      <Square className="fill-current" aria-hidden />
+      {label}
+    </Button>
+  );
+}

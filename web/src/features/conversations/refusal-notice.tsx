@@ -1,0 +1,57 @@
+// Why a message was not taken, above the composer that holds its text again.
+import { useEffect, useState } from "react";
+import { type ApiError, errorSentence } from "@/api/error";
+import { type T, useT } from "@/i18n";
+import { formatDateTime } from "@/lib/format";
+import { InlineNotice } from "@/ui/notice";
+import { TAKEN_BACK } from "./run-turn";
+import type { Refusal } from "./streams";
+
+export function RefusalNotice({ refusal }: { readonly refusal: Refusal }) {
+  const t = useT();
+  const wait = useSecondsLeft(refusal);
+  if (refusal.error === TAKEN_BACK) return null;
+  const warns = refusal.error.status === 429 || refusal.error.status === 409;
+  return (
+    <InlineNotice tone={warns ? "warning" : "error"} role="alert" className="mb-2">
+      {sentence(refusal.error, wait, t)}
+    </InlineNotice>
+  );
+}
+
+/** Seconds until another try makes sense; the send button waits with it. */
+export function useSecondsLeft(refusal: Refusal | undefined): number {
+  const seconds = refusal?.error.code === "RateLimitError" ? (refusal.error.retryAfter ?? 0) : 0;
+  const until = (refusal?.at ?? 0) + seconds * 1000;
+  const [now, setNow] = useState(Date.now);
+  const left = Math.max(0, Math.ceil((until - now) / 1000));
+  useEffect(() => {
+    if (left === 0) return;
+    const timer = setTimeout(() => setNow(Date.now()), 1000);
+    return () => clearTimeout(timer);
+  });
+  return left;
+}
+
+function sentence(error: ApiError, wait: number, t: T): string {
+  switch (error.code) {
+    case "NetworkError":
+      return t("chat.refused.network");
+    case "RateLimitError":
+      return wait > 0 ? t("chat.refused.rate", { count: wait }) : t("chat.refused.rateOver");
+    case "QuotaExceededError": {
+      const resets = error.details.find((detail) => typeof detail.resets_at === "string")?.resets_at;
+      return typeof resets === "string"
+        ? t("chat.refused.quota", { time: formatDateTime(resets) })
+        : t("chat.refused.quotaPlain");
+    }
+    case "ConflictError":
+      return error.details.some((detail) => "message_id" in detail) ? t("chat.refused.running") : error.message;
+    case "ServiceUnavailableError":
+      return error.message;
+    case "ValidationError":
+      return error.details[0]?.message ?? error.message;
+    default:
+      return errorSentence(error, t);
+  }
+}

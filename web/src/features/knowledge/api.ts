@@ -1,0 +1,107 @@
+// The files of an assistant: keys, queries and mutations. The list is asked again and again while a file is in motion.
+import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { api, request } from "@/api/client";
+import type { FileList, FileStatus, KnowledgeFile, SettingsBody } from "@/api/types";
+
+const PAGE = 100;
+
+export const keys = {
+  of: (assistantId: string) => ["files", "of", assistantId] as const,
+};
+
+const moving: ReadonlySet<FileStatus> = new Set(["uploading", "processing", "indexing"]);
+
+export function isMoving(file: KnowledgeFile): boolean {
+  return moving.has(file.status);
+}
+
+/** Milliseconds until the next look at a file that has been in motion for `elapsed`: short at first, then patient. */
+export function pollDelay(elapsed: number): number {
+  if (elapsed < 30_000) return 1_000;
+  return elapsed < 120_000 ? 2_000 : 5_000;
+}
+
+/** When this tab first saw something move, per assistant; forgotten when all is still. */
+const movingSince = new Map<string, number>();
+
+/** One request per step whatever the number of files; none while the tab is hidden or nothing moves. */
+export const filesQuery = (assistantId: string) =>
+  infiniteQueryOptions({
+    queryKey: keys.of(assistantId),
+    queryFn: ({ pageParam, signal }) =>
+      api.get<FileList>("/files", { query: { assistant_id: assistantId, limit: PAGE, offset: pageParam }, signal }),
+    initialPageParam: 0,
+    getNextPageParam: (last, pages) => {
+      const loaded = pages.reduce((sum, page) => sum + page.files.length, 0);
+      return last.files.length > 0 && loaded < last.total ? loaded : undefined;
+    },
+    refetchInterval: (query) => {
+      const files = query.state.data?.pages.flatMap((page) => page.files) ?? [];
+      if (!files.some(isMoving)) {
+        movingSince.delete(assistantId);
+        return false;
+      }
+      const since = movingSince.get(assistantId) ?? Date.now();
+      movingSince.set(assistantId, since);
+      return pollDelay(Date.now() - since);
+    },
+  });
+
+export interface UploadLimits {
+  readonly maxBytes: number;
+  /** Without the dot, lower case. */
+  readonly types: readonly string[];
+}
+
+const MEGABYTE = 1024 * 1024;
+
+/** What the server takes; its own defaults until it has said so. */
+export const defaultLimits: UploadLimits = { maxBytes: 25 * MEGABYTE, types: ["pdf", "docx", "txt", "md"] };
+
+export const uploadLimitsQuery = queryOptions({
+  queryKey: ["settings", "upload"],
+  queryFn: async ({ signal }): Promise<UploadLimits> => {
+    const { settings } = await api.get<SettingsBody>("/settings", { signal });
+    return {
+      maxBytes: settings.max_upload_mb === undefined ? defaultLimits.maxBytes : settings.max_upload_mb * MEGABYTE,
+      types: settings.allowed_file_types ?? defaultLimits.types,
+    };
+  },
+  staleTime: 5 * 60_000,
+});
+
+/** The list, and the counts on the assistant's card and tab. */
+function useRefresh(assistantId: string) {
+  const client = useQueryClient();
+  return () =>
+    Promise.all([
+      client.invalidateQueries({ queryKey: keys.of(assistantId) }),
+      client.invalidateQueries({ queryKey: ["assistants"] }),
+    ]);
+}
+
+export function useReprocess(assistantId: string) {
+  return useMutation({
+    mutationFn: (id: string) => api.post<KnowledgeFile>(`/files/${id}/reprocess`),
+    onSettled: useRefresh(assistantId),
+  });
+}
+
+export function useRemoveFile(assistantId: string) {
+  return useMutation({
+    mutationFn: (id: string) => api.delete(`/files/${id}`),
+    onSettled: useRefresh(assistantId),
+  });
+}
+
+/** Saves the original file through the browser's own download. */
+export async function downloadFile(file: KnowledgeFile): Promise<void> {
+  const response = await request("GET", `/files/${file.id}/content`);
+  const address = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = file.filename;
+  link.click();
+  // The browser reads the address after this task; a minute is plenty.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

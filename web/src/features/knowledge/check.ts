@@ -1,0 +1,28 @@
+// What can be said about a chosen file before it is sent: each bad one is named with its reason, the good ones go on.
+import type { T } from "@/i18n";
+import { useI18n } from "@/i18n";
+import { formatSize } from "@/lib/format";
+import type { UploadLimits } from "./api";
+
+/** “PDF, DOCX, TXT and MD”, in the person's language. */
+export function typeNames(types: readonly string[]): string {
+  const list = new Intl.ListFormat(useI18n.getState().language, { type: "conjunction" });
+  return list.format(types.map((type) => type.toUpperCase()));
+}
+
+/** Direction marks could make `exe.fdp` read as `pdf.exe`: they are shown, not obeyed. */
+export function shownName(name: string): string {
+  return name.replace(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/gu, "\ufffd");
+}
+
+/** Null when the file may be sent, else the reason. */
+export function refusal(file: File, limits: UploadLimits, t: T): string | null {
+  const name = shownName(file.name);
+  const type = /\.([^.]+)$/u.exec(file.name)?.[1]?.toLowerCase() ?? "";
+  if (!limits.types.includes(type)) return t("files.badType", { name, types: typeNames(limits.types) });
+  if (file.size === 0) return t("files.isEmpty", { name });
+  if (file.size > limits.maxBytes) {
+    return t("files.tooBig", { name, size: formatSize(file.size), limit: formatSize(limits.maxBytes) });
+  }
+  return null;
+}

@@ -1,0 +1,140 @@
+// The knowledge files of an assistant: add, watch, mend, remove.
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { errorParts } from "@/api/error";
+import { canManage, useSession } from "@/api/session";
+import type { KnowledgeFile } from "@/api/types";
+import { useT } from "@/i18n";
+import { cn } from "@/lib/cn";
+import { announce } from "@/ui/announcer";
+import { Button } from "@/ui/button";
+import { LeaveGuard } from "@/ui/leave-guard";
+import { InlineNotice } from "@/ui/notice";
+import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
+import { defaultLimits, filesQuery, keys, uploadLimitsQuery } from "./api";
+import { refusal } from "./check";
+import { DropZone } from "./drop-zone";
+import { FileRow, rowGrid, UploadRow } from "./file-row";
+import { stateWord } from "./file-status";
+import { addUploads, dropAllUploads, isUploading, useUploads } from "./upload";
+
+/** Says each change of state once; percents are for the eye. */
+function useStateAnnouncements(files: readonly KnowledgeFile[]): void {
+  const t = useT();
+  const known = useRef(new Map<string, string>());
+  useEffect(() => {
+    for (const file of files) {
+      const state = stateWord(file, t, false);
+      const before = known.current.get(file.id);
+      known.current.set(file.id, state);
+      if (before !== undefined && before !== state) announce(t("files.announce", { name: file.filename, state }));
+    }
+  }, [files, t]);
+}
+
+interface FilePanelProps {
+  assistantId: string;
+  /** A deleted assistant takes no files. */
+  frozen: boolean;
+}
+
+export function FilePanel({ assistantId, frozen }: FilePanelProps) {
+  const t = useT();
+  const client = useQueryClient();
+  const manager = useSession((state) => canManage(state.user?.role)) && !frozen;
+  const list = useInfiniteQuery(filesQuery(assistantId));
+  const limits = useQuery({ ...uploadLimitsQuery, enabled: manager }).data ?? defaultLimits;
+  const everything = useUploads((state) => state.uploads);
+  const uploads = everything.filter((upload) => upload.assistantId === assistantId);
+  const [refused, setRefused] = useState<readonly string[]>([]);
+  const files = list.data?.pages.flatMap((page) => page.files) ?? [];
+  useStateAnnouncements(files);
+
+  const add = useCallback(
+    (chosen: File[]) => {
+      const reasons = chosen.map((file) => refusal(file, limits, t));
+      setRefused(reasons.filter((reason) => reason !== null));
+      addUploads(
+        assistantId,
+        chosen.filter((_, place) => reasons[place] === null),
+        () => {
+          void client.invalidateQueries({ queryKey: keys.of(assistantId) });
+          void client.invalidateQueries({ queryKey: ["assistants"] });
+        },
+      );
+    },
+    [assistantId, client, limits, t],
+  );
+
+  return (
+    <div className="flex flex-col gap-4">
+      {manager && <DropZone limits={limits} onFiles={add} />}
+      {refused.length > 0 && (
+        <InlineNotice
+          tone="error"
+          role="alert"
+          action={
+            <Button variant="link" size="inline" className="text-destructive" onClick={() => setRefused([])}>
+              {t("files.dismiss")}
+            </Button>
+          }
+        >
+          <ul>
+            {refused.map((reason) => (
+              <li key={reason} dir="auto">
+                {reason}
+              </li>
+            ))}
+          </ul>
+        </InlineNotice>
+      )}
+      {list.isPending && (
+        <Loading label={t("files.loading")}>
+          <SkeletonRows className="py-4" />
+        </Loading>
+      )}
+      {list.isError && (
+        <ErrorState
+          title={t("error.couldNotLoad", { things: t("files.things") })}
+          {...errorParts(list.error, t)}
+          onRetry={() => void list.refetch()}
+        />
+      )}
+      {list.isSuccess && files.length === 0 && uploads.length === 0 && (
+        <Empty title={t("files.empty.title")} body={t("files.empty.body")} />
+      )}
+      {files.length + uploads.length > 0 && (
+        <div>
+          <div
+            aria-hidden
+            className={cn(rowGrid, "border-b py-2 text-md font-semibold text-muted-foreground max-sm:hidden")}
+          >
+            <span>{t("files.name")}</span>
+            <span>{t("files.size")}</span>
+            <span>{t("files.passages")}</span>
+            <span>{t("files.state")}</span>
+          </div>
+          <ul aria-label={t("files.table")}>
+            {uploads.map((upload) => (
+              <UploadRow key={upload.id} upload={upload} />
+            ))}
+            {files.map((file) => (
+              <FileRow key={file.id} file={file} canManage={manager} />
+            ))}
+          </ul>
+        </div>
+      )}
+      {list.hasNextPage && (
+        <Button className="self-center" pending={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+          {t("assistants.more")}
+        </Button>
+      )}
+      <LeaveGuard
+        when={isUploading}
+        title={t("files.leaveTitle")}
+        body={t("files.leaveBody")}
+        onLeave={dropAllUploads}
+      />
+    </div>
+  );
+}

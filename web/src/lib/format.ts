@@ -1,0 +1,72 @@
+// Money, sizes and times in the person's language: one way each.
+import { useI18n } from "@/i18n";
+
+function language(): string {
+  return useI18n.getState().language;
+}
+
+export function formatNumber(value: number): string {
+  return new Intl.NumberFormat(language()).format(value);
+}
+
+/** US dollars; small sums keep the digits that make them different from nothing. */
+export function formatMoney(usd: number): string {
+  const digits = usd !== 0 && Math.abs(usd) < 0.1 ? 4 : 2;
+  return new Intl.NumberFormat(language(), {
+    style: "currency",
+    currency: "USD",
+    minimumFractionDigits: Math.min(digits, 2),
+    maximumFractionDigits: digits,
+  }).format(usd);
+}
+
+/** Bytes in steps of 1024, as the limits are counted: 310 kB, 1.2 MB. */
+export function formatSize(bytes: number): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+  let value = bytes;
+  let step = 0;
+  while (value >= 1024 && step < units.length - 1) {
+    value /= 1024;
+    step += 1;
+  }
+  return new Intl.NumberFormat(language(), {
+    style: "unit",
+    unit: units[step] ?? "byte",
+    unitDisplay: "short",
+    maximumFractionDigits: value < 10 && step > 0 ? 1 : 0,
+  }).format(value);
+}
+
+/** 14:02 */
+export function formatTime(iso: string): string {
+  return new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" }).format(new Date(iso));
+}
+
+/** The full moment, for tooltips and `title`. */
+export function formatDateTime(iso: string): string {
+  return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+}
+
+function startOfDay(date: Date): number {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+/** How many midnights lie between the moment and now, in the local zone. */
+export function daysAgo(iso: string, now: Date = new Date()): number {
+  return Math.round((startOfDay(now) - startOfDay(new Date(iso))) / 86_400_000);
+}
+
+/** Today the time, then “yesterday”, within the week the weekday, then the date. */
+export function formatWhen(iso: string, now: Date = new Date()): string {
+  const days = daysAgo(iso, now);
+  if (days <= 0) return formatTime(iso);
+  if (days === 1) return new Intl.RelativeTimeFormat(language(), { numeric: "auto" }).format(-1, "day");
+  const date = new Date(iso);
+  if (days < 7) return new Intl.DateTimeFormat(language(), { weekday: "long" }).format(date);
+  const sameYear = date.getFullYear() === now.getFullYear();
+  return new Intl.DateTimeFormat(language(), {
+    day: "numeric",
+    month: "short",
+    ...(sameYear ? {} : { year: "numeric" }),
+  }).format(date);
+}

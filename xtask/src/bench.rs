@@ -1,0 +1,93 @@
+//! The benchmarks: each prints its figures and writes them as JSON to `target/bench/NAME.json`.
+
+pub mod client;
+pub mod memory;
+pub mod questions;
+pub mod ranking;
+pub mod retrieval;
+pub mod server;
+pub mod start;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::{console, paths, process, run, size};
+
+/// One benchmark.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Name {
+    /// From the start of the process on existing data to the first answer
+    Start,
+    /// Memory while idle, and after the built-in embedder was used
+    Memory,
+    /// The release binary, and the JavaScript before login
+    Size,
+    /// How often the right passage is found, by keywords, by meaning, and by both
+    Retrieval,
+}
+
+/// Runs one benchmark, or all of them.
+///
+/// # Errors
+/// When the product does not build or start, or answers other than its contract says.
+pub fn bench(name: Option<Name>, questions: Option<&Path>) -> Result<()> {
+    let all = Name::value_variants();
+    let wanted = name.as_ref().map_or(all, std::slice::from_ref);
+    let binary = run::release()?;
+    for name in wanted {
+        console::say(&format!("\n== {}", title(*name)));
+        let figures = match name {
+            Name::Start => start::measure(&binary)?,
+            Name::Memory => memory::measure(&binary)?,
+            Name::Size => sizes(&binary)?,
+            Name::Retrieval => match questions::folder(questions) {
+                Some(folder) => retrieval::measure(&binary, &folder)?,
+                None => continue,
+            },
+        };
+        write(*name, &figures)?;
+    }
+    Ok(())
+}
+
+fn sizes(binary: &Path) -> Result<Value> {
+    let bytes = std::fs::metadata(binary)
+        .with_context(|| format!("no {}", binary.display()))?
+        .len();
+    let script = size::before_login()?;
+    let rows = [
+        ["release binary".to_owned(), bytes.to_string()],
+        ["JavaScript before login, gzip".to_owned(), script.to_string()],
+    ];
+    console::say(&console::table(["what", "bytes"], &rows));
+    Ok(json!({"binary_bytes": bytes, "javascript_before_login_gzip_bytes": script}))
+}
+
+fn title(name: Name) -> String {
+    name.to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
+}
+
+/// Figures mean little without the machine and the state of the code that they were measured on.
+fn write(name: Name, figures: &Value) -> Result<()> {
+    let folder = paths::target()?.join("bench");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let cores = std::thread::available_parallelism()
+        .map(std::num::NonZero::get)
+        .unwrap_or_default();
+    let commit = process::command("git")
+        .args(["describe", "--always", "--dirty"])
+        .output()
+        .ok();
+    let commit = commit.filter(|output| output.status.success());
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let document = json!({"benchmark": title(name), "commit": commit, "cores": cores, "figures": figures});
+    let path = folder.join(format!("{}.json", title(name)));
+    std::fs::write(&path, format!("{document:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+    console::say(&format!("wrote {}", path.display()));
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! The release binary on a data folder of its own, with an administrator, on a free loopback port.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+
+use crate::process;
+
+/// The administrator of every benchmark.
+pub const EMAIL: &str = "bench@example.com";
+/// Their password, on a server that nobody else can reach and that is gone a moment later.
+pub const PASSWORD: &str = "measure-twice-cut-once";
+/// How long a server may take to stop before it is killed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; dropping it stops it.
+pub struct Server {
+    child: Child,
+    /// Where it listens, as `127.0.0.1:PORT`.
+    pub address: String,
+    /// When its process was started.
+    pub started: Instant,
+}
+
+impl Server {
+    /// Starts the binary and returns when it says where it listens. Nothing of the caller's own configuration reaches it.
+    ///
+    /// # Errors
+    /// When it cannot be started or ends before it listens; its own words are on standard error.
+    pub fn start(binary: &Path, data: &Path) -> Result<Self> {
+        let mut command = process::command(binary);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("AI_ACROSS_") || text.ends_with("_API_KEY") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("serve")
+            .env("AI_ACROSS_DATA_DIR", data)
+            .env("AI_ACROSS_LISTEN", "127.0.0.1:0");
+        command
+            .env("AI_ACROSS_ADMIN_EMAIL", EMAIL)
+            .env("AI_ACROSS_ADMIN_PASSWORD", PASSWORD);
+        command
+            .env("AI_ACROSS_RATE_PER_USER", "0")
+            .env("AI_ACROSS_RATE_PER_ADDRESS", "0");
+        command
+            .env("AI_ACROSS_EMBEDDING_MODEL", "local")
+            .env("AI_ACROSS_LOG", "warn");
+        let started = Instant::now();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let output = child.as_mut().ok().and_then(|child| child.stdout.take());
+        let child = child.with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut server = Self {
+            child,
+            address: String::new(),
+            started,
+        };
+        server.address = listening(output.context("no pipe from the server")?)?;
+        Ok(server)
+    }
+
+    /// The resident set in bytes.
+    ///
+    /// # Errors
+    /// When the system does not tell (it is read from `/proc`).
+    pub fn resident(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        resident(&status).with_context(|| format!("{path} has no VmRSS"))
+    }
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// The address in the line that announces it; the rest of the output is read away so that the server never waits for us.
+fn listening(output: ChildStdout) -> Result<String> {
+    let mut lines = BufReader::new(output).lines();
+    for line in &mut lines {
+        if let Some(address) = address(&line?) {
+            std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+            return Ok(address);
+        }
+    }
+    bail!("the server ended before it listened; what it said stands above")
+}
+
+fn address(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("listening on http://")?;
+    let address: String = rest
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':'))
+        .collect();
+    Some(address)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        process::signal(&self.child, Signal::TERM);
+        let told = Instant::now();
+        while told.elapsed() < PATIENCE {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(process::GLANCE);
+        }
+        let _gone = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{address, resident};
+
+    #[test]
+    fn the_address_is_found_in_plain_and_json_lines() {
+        assert_eq!(
+            address("listening on http://127.0.0.1:8000").as_deref(),
+            Some("127.0.0.1:8000")
+        );
+        let json = r#"{"message":"listening on http://127.0.0.1:41234","level":"info"}"#;
+        assert_eq!(address(json).as_deref(), Some("127.0.0.1:41234"));
+        assert_eq!(address("starting"), None);
+    }
+
+    #[test]
+    fn the_resident_set_is_in_bytes() {
+        assert_eq!(resident("VmSize:\t  100 kB\nVmRSS:\t   2048 kB\n"), Some(2048 * 1024));
+        assert_eq!(resident("VmSize:\t  100 kB\n"), None);
+    }
+}
