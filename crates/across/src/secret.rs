@@ -105,6 +105,12 @@ impl fmt::Debug for Vault {
     }
 }
 
+/// So many bytes nobody can guess.
+#[must_use]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    std::array::from_fn(|_| rand::random())
+}
+
 /// HMAC-SHA-384 of `data` under `key` (48 bytes).
 #[must_use]
 pub fn hmac_sha384(key: &[u8], data: &[u8]) -> [u8; 48] {

@@ -128,7 +128,10 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let number = |text: &str| text.parse::<f64>().ok();
     let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
-    if let Some(wait) = text("retry-after-ms").and_then(number).and_then(|value| seconds(value / 1000.0)) {
+    if let Some(wait) = text("retry-after-ms")
+        .and_then(number)
+        .and_then(|value| seconds(value / 1000.0))
+    {
         return Some(wait);
     }
     let after = text(RETRY_AFTER.as_str())?;
@@ -136,9 +139,11 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return seconds(value);
     }
     let date = |text: &str| DateTime::parse_from_rfc2822(text).ok();
-    date(after)?.signed_duration_since(date(text(DATE.as_str())?)?).to_std().ok()
+    date(after)?
+        .signed_duration_since(date(text(DATE.as_str())?)?)
+        .to_std()
+        .ok()
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -147,17 +152,28 @@ mod tests {
     use super::*;
 
     fn wait(headers: &[(&'static str, &'static str)]) -> Option<Duration> {
-        let pairs = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         retry_after(&pairs.collect())
     }
 
     #[test]
     fn retry_after_is_read_in_all_its_forms() {
         assert_eq!(wait(&[("retry-after", "3")]), Some(Duration::from_secs(3)));
-        assert_eq!(wait(&[("retry-after", "3"), ("retry-after-ms", "250")]), Some(Duration::from_millis(250)));
-        let dates = [("date", "Mon, 23 Nov 2026 08:00:00 GMT"), ("retry-after", "Mon, 23 Nov 2026 08:01:30 GMT")];
+        assert_eq!(
+            wait(&[("retry-after", "3"), ("retry-after-ms", "250")]),
+            Some(Duration::from_millis(250))
+        );
+        let dates = [
+            ("date", "Mon, 23 Nov 2026 08:00:00 GMT"),
+            ("retry-after", "Mon, 23 Nov 2026 08:01:30 GMT"),
+        ];
         assert_eq!(wait(&dates), Some(Duration::from_secs(90)));
-        let past = [("date", "Mon, 23 Nov 2026 08:00:00 GMT"), ("retry-after", "Mon, 23 Nov 2026 07:00:00 GMT")];
+        let past = [
+            ("date", "Mon, 23 Nov 2026 08:00:00 GMT"),
+            ("retry-after", "Mon, 23 Nov 2026 07:00:00 GMT"),
+        ];
         assert_eq!(wait(&past), None);
         for nonsense in ["-1", "NaN", "soon", "1e400", ""] {
             assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");

@@ -115,7 +115,11 @@ impl SseReader {
             }
             None => self.data = Some(value.to_owned()),
         }
-        if self.data.as_ref().is_some_and(|data| data.len() > MAX_BYTES) { Err(Oversize) } else { Ok(()) }
+        if self.data.as_ref().is_some_and(|data| data.len() > MAX_BYTES) {
+            Err(Oversize)
+        } else {
+            Ok(())
+        }
     }
 
     fn dispatch(&mut self, frames: &mut Vec<Frame>) {
@@ -150,12 +154,19 @@ mod tests {
     fn every_cut_gives_the_same_frames() {
         let whole = read(&[STREAM.as_bytes()]);
         assert_eq!(data(&whole), ["{\"a\":\"שלום 👋🏽\"}", "b\nc", " d", "e"]);
-        assert_eq!(whole.iter().map(|frame| frame.event.as_deref()).collect::<Vec<_>>(), [Some("ping"), None, None, None]);
+        assert_eq!(
+            whole.iter().map(|frame| frame.event.as_deref()).collect::<Vec<_>>(),
+            [Some("ping"), None, None, None]
+        );
         for cut in 0..=STREAM.len() {
             let (left, right) = STREAM.as_bytes().split_at(cut);
             assert_eq!(read(&[left, right]), whole, "cut at {cut}");
         }
-        assert_eq!(read(&STREAM.as_bytes().chunks(1).collect::<Vec<_>>()), whole, "byte by byte");
+        assert_eq!(
+            read(&STREAM.as_bytes().chunks(1).collect::<Vec<_>>()),
+            whole,
+            "byte by byte"
+        );
     }
 
     #[test]
@@ -174,14 +185,23 @@ mod tests {
 
     #[test]
     fn one_byte_order_mark_is_dropped_at_the_start_only() {
-        assert_eq!(data(&read(&["\u{feff}data: a\n\ndata: \u{feff}b\n\n".as_bytes()])), ["a", "\u{feff}b"]);
+        assert_eq!(
+            data(&read(&["\u{feff}data: a\n\ndata: \u{feff}b\n\n".as_bytes()])),
+            ["a", "\u{feff}b"]
+        );
         assert!(read(&["\n\u{feff}data: a\n\n".as_bytes()]).is_empty());
     }
 
     #[test]
     fn a_frame_without_data_is_dropped_with_its_event() {
         let frames = read(&[b"event: x\n\ndata: y\n\n"]);
-        assert_eq!(frames, [Frame { event: None, data: "y".into() }]);
+        assert_eq!(
+            frames,
+            [Frame {
+                event: None,
+                data: "y".into()
+            }]
+        );
         assert_eq!(data(&read(&[b"data\n\ndata:\n\n"])), ["", ""]);
     }
 

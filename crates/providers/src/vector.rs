@@ -19,7 +19,12 @@ mod tests {
     #[test]
     fn only_true_directions_are_normalised() {
         assert_eq!(normalise(vec![3.0, -4.0]), Some(vec![0.6, -0.8]));
-        for bad in [vec![0.0, 0.0], vec![f32::NAN, 1.0], vec![f32::INFINITY, 1.0], Vec::new()] {
+        for bad in [
+            vec![0.0, 0.0],
+            vec![f32::NAN, 1.0],
+            vec![f32::INFINITY, 1.0],
+            Vec::new(),
+        ] {
             assert_eq!(normalise(bad), None);
         }
     }

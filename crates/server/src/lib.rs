@@ -1,1 +1,30 @@
-//! across-server
+//! The server: the product over HTTP, its configuration and its process. The program `ai-across` is [`cli::run`];
+//! integration tests use the same parts.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`], [`config`], [`logging`], [`failure`] | command line, settings, log lines, exit codes |
+//! | [`compose`], [`data_dir`], [`extractor`] | what stands behind each port |
+//! | [`serve`], [`recovery`], [`state`] | the process: start, connections, signals, end |
+//! | [`router`], [`api`], [`auth`], [`input`], [`error`], [`middleware`], [`sse`] | HTTP |
+//! | [`openapi`], [`spa`] | the interface's description, the web app |
+
+pub mod api;
+pub mod auth;
+pub mod cli;
+pub mod compose;
+pub mod config;
+pub mod data_dir;
+pub mod error;
+pub mod extractor;
+pub mod failure;
+pub mod input;
+pub mod logging;
+pub mod middleware;
+pub mod openapi;
+pub mod recovery;
+pub mod router;
+pub mod serve;
+pub mod spa;
+pub mod sse;
+pub mod state;

@@ -1,10 +1,11 @@
 // What stands in place of a page that broke; the sidebar around it goes on working.
+
+import { useState } from "react";
 import { isRouteErrorResponse, useRouteError } from "react-router";
 import { useT } from "@/i18n";
 import { copyText } from "@/lib/clipboard";
 import { useTitle } from "@/lib/use-title";
 import { Button } from "@/ui/button";
-import { toast } from "@/ui/toast";
 import { NotFound } from "./pages/not-found";
 
 function details(error: unknown): string {
@@ -15,12 +16,11 @@ function details(error: unknown): string {
 export function Crash() {
   const t = useT();
   const error = useRouteError();
+  const [copied, setCopied] = useState("");
   const missing = isRouteErrorResponse(error) && error.status === 404;
   useTitle(missing ? t("notFound.title") : t("crash.title"));
   if (missing) return <NotFound />;
-  const copy = async () => {
-    toast({ text: (await copyText(details(error))) ? t("done.copied") : t("done.copyFailed") });
-  };
+  const copy = async () => setCopied((await copyText(details(error))) ? t("done.copied") : t("done.copyFailed"));
   return (
     <div role="alert" className="grid min-h-[70dvh] place-items-center px-6 text-center">
       <div>
@@ -32,6 +32,9 @@ export function Crash() {
           </Button>
           <Button onClick={() => void copy()}>{t("action.copyDetails")}</Button>
         </div>
+        <p role="status" className="mt-3 min-h-6 text-md text-muted-foreground">
+          {copied}
+        </p>
       </div>
     </div>
   );

@@ -1,13 +1,10 @@
-// What surrounds every page: server data, reading direction, theme, notices.
+// What surrounds every page: server data, reading direction, theme.
 import { QueryClientProvider } from "@tanstack/react-query";
 import { Direction } from "radix-ui";
 import { type ReactNode, useEffect } from "react";
 import { queryClient } from "@/api/query";
 import { useI18n } from "@/i18n";
 import { useUi } from "@/lib/ui-store";
-import { Announcer } from "@/ui/announcer";
-import { Toaster } from "@/ui/toast";
-import { TooltipProvider } from "@/ui/tooltip";
 
 /** Follows the person's choice, or the system's while they have made none. */
 function useTheme(): void {
@@ -30,13 +27,7 @@ export function Providers({ children }: { children: ReactNode }) {
   useTheme();
   return (
     <QueryClientProvider client={queryClient}>
-      <Direction.Provider dir={dir}>
-        <TooltipProvider delayDuration={400}>
-          {children}
-          <Toaster />
-          <Announcer />
-        </TooltipProvider>
-      </Direction.Provider>
+      <Direction.Provider dir={dir}>{children}</Direction.Provider>
     </QueryClientProvider>
   );
 }

@@ -9,10 +9,12 @@ import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { closeSidebar, openSidebar, useSidebarSheet } from "@/lib/sidebar-sheet";
 import { useUi } from "@/lib/ui-store";
+import { Announcer } from "@/ui/announcer";
 import { Button } from "@/ui/button";
 import { Sheet } from "@/ui/dialog";
 import { Logo } from "@/ui/logo";
-import { Tooltip } from "@/ui/tooltip";
+import { Toaster } from "@/ui/toast";
+import { Tooltip, TooltipProvider } from "@/ui/tooltip";
 import { ConnectionNotice } from "./connection-notice";
 import { paths } from "./paths";
 
@@ -146,53 +148,57 @@ export function Component() {
   }, [pathname, key]);
 
   return (
-    <div
-      className={cn(
-        "grid h-dvh grid-cols-[minmax(0,1fr)] overflow-hidden sm:grid-cols-[3.5rem_minmax(0,1fr)]",
-        wide && "lg:grid-cols-[16.5rem_minmax(0,1fr)]",
-      )}
-    >
-      <a
-        href="#content"
-        className="sr-only rounded-control bg-primary px-4 py-2 font-semibold text-primary-foreground focus:not-sr-only focus:fixed focus:start-3 focus:top-3 focus:z-50"
-      >
-        {t("app.skip")}
-      </a>
-      <aside aria-label={t("nav.sidebar")} className="hidden min-h-0 sm:flex">
-        {wide && (
-          <div className="hidden min-h-0 w-[16.5rem] border-e lg:flex">
-            <Sidebar corner={<FoldButton />} />
-          </div>
+    <TooltipProvider delayDuration={400}>
+      <div
+        className={cn(
+          "grid h-dvh grid-cols-[minmax(0,1fr)] overflow-hidden sm:grid-cols-[3.5rem_minmax(0,1fr)]",
+          wide && "lg:grid-cols-[16.5rem_minmax(0,1fr)]",
         )}
-        {/* Below 1024 px the sidebar opens over the page; above, it unfolds beside it. */}
-        <Rail className="flex lg:hidden" onOpen={openSidebar} />
-        {!wide && <Rail className="hidden lg:flex" onOpen={() => useUi.setState({ sidebarOpen: true })} />}
-      </aside>
-      <main
-        id="content"
-        ref={main}
-        tabIndex={-1}
-        className="flex min-h-0 min-w-0 flex-col overflow-y-auto overscroll-contain outline-none"
       >
-        <ConnectionNotice />
-        <Outlet />
-      </main>
-      <Sheet
-        open={sheet}
-        onOpenChange={(open) => useSidebarSheet.setState({ open })}
-        title={t("nav.sidebar")}
-        side="start"
-        className="bg-sidebar pb-[env(safe-area-inset-bottom)]"
-      >
-        <Sidebar
-          corner={
-            <Button variant="ghost" size="icon-sm" aria-label={t("nav.close")} onClick={closeSidebar}>
-              <X aria-hidden />
-            </Button>
-          }
-        />
-      </Sheet>
-      <SessionExpiredDialog />
-    </div>
+        <a
+          href="#content"
+          className="sr-only rounded-control bg-primary px-4 py-2 font-semibold text-primary-foreground focus:not-sr-only focus:fixed focus:start-3 focus:top-3 focus:z-50"
+        >
+          {t("app.skip")}
+        </a>
+        <aside aria-label={t("nav.sidebar")} className="hidden min-h-0 sm:flex">
+          {wide && (
+            <div className="hidden min-h-0 w-[16.5rem] border-e lg:flex">
+              <Sidebar corner={<FoldButton />} />
+            </div>
+          )}
+          {/* Below 1024 px the sidebar opens over the page; above, it unfolds beside it. */}
+          <Rail className="flex lg:hidden" onOpen={openSidebar} />
+          {!wide && <Rail className="hidden lg:flex" onOpen={() => useUi.setState({ sidebarOpen: true })} />}
+        </aside>
+        <main
+          id="content"
+          ref={main}
+          tabIndex={-1}
+          className="flex min-h-0 min-w-0 flex-col overflow-y-auto overscroll-contain outline-none"
+        >
+          <ConnectionNotice />
+          <Outlet />
+        </main>
+        <Sheet
+          open={sheet}
+          onOpenChange={(open) => useSidebarSheet.setState({ open })}
+          title={t("nav.sidebar")}
+          side="start"
+          className="bg-sidebar pb-[env(safe-area-inset-bottom)]"
+        >
+          <Sidebar
+            corner={
+              <Button variant="ghost" size="icon-sm" aria-label={t("nav.close")} onClick={closeSidebar}>
+                <X aria-hidden />
+              </Button>
+            }
+          />
+        </Sheet>
+        <SessionExpiredDialog />
+        <Toaster />
+        <Announcer />
+      </div>
+    </TooltipProvider>
   );
 }

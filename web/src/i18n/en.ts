@@ -48,7 +48,7 @@ export const en = {
   "nav.close": "Close sidebar",
   "nav.sidebar": "Sidebar",
 
-  "user.menu": "Account: {name}",
+  "user.menu": "Account",
   "user.theme": "Theme",
   "user.theme.system": "System",
   "user.theme.light": "Light",
@@ -122,6 +122,7 @@ export const en = {
   "dashboard.assistant": "Assistant",
   "dashboard.send": "Start",
   "dashboard.allAssistants": "All assistants",
+  "dashboard.continue": "Continue",
 
   "assistants.title": "Assistants",
   "assistants.search": "Search assistants",

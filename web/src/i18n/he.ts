@@ -49,7 +49,7 @@ export const he: Translation<typeof en> = {
   "nav.close": "סגירת סרגל הצד",
   "nav.sidebar": "סרגל צד",
 
-  "user.menu": "חשבון: {name}",
+  "user.menu": "חשבון",
   "user.theme": "ערכת צבעים",
   "user.theme.system": "לפי המערכת",
   "user.theme.light": "בהירה",
@@ -66,8 +66,8 @@ export const he: Translation<typeof en> = {
   "field.name": "שם",
   "field.show": "הצגה",
   "field.hide": "הסתרה",
-  "field.showPassword": "הצגת הסיסמה",
-  "field.hidePassword": "הסתרת הסיסמה",
+  "field.showPassword": "הצגה של הסיסמה",
+  "field.hidePassword": "הסתרה של הסיסמה",
   "field.count": "{n} / {max}",
 
   "invalid.required": "יש למלא את השדה.",
@@ -123,6 +123,7 @@ export const he: Translation<typeof en> = {
   "dashboard.assistant": "עוזר",
   "dashboard.send": "התחלה",
   "dashboard.allAssistants": "כל העוזרים",
+  "dashboard.continue": "להמשיך מכאן",
 
   "assistants.title": "עוזרים",
   "assistants.search": "חיפוש עוזרים",

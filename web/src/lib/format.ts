@@ -29,22 +29,32 @@ export function formatSize(bytes: number): string {
     value /= 1024;
     step += 1;
   }
-  return new Intl.NumberFormat(language(), {
+  const text = new Intl.NumberFormat(language(), {
     style: "unit",
     unit: units[step] ?? "byte",
-    unitDisplay: "short",
+    unitDisplay: step === 0 ? "long" : "short",
     maximumFractionDigits: value < 10 && step > 0 ? 1 : 0,
   }).format(value);
+  // Number and Latin unit stay in this order inside Hebrew.
+  return step > 0 ? `\u2066${text}\u2069` : text;
 }
 
 /** 14:02 */
 export function formatTime(iso: string): string {
-  return new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" }).format(new Date(iso));
+  return new Intl.DateTimeFormat(language(), {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  }).format(new Date(iso));
 }
 
 /** The full moment, for tooltips and `title`. */
 export function formatDateTime(iso: string): string {
-  return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+  return new Intl.DateTimeFormat(language(), {
+    dateStyle: "medium",
+    timeStyle: "short",
+    hourCycle: "h23",
+  }).format(new Date(iso));
 }
 
 function startOfDay(date: Date): number {

@@ -59,7 +59,6 @@ export function Button({
   return (
     <button
       data-slot="button"
-      // biome-ignore lint/a11y/useButtonType: the caller's type, "button" unless said otherwise.
       type={type}
       className={cn(look, pending && "relative")}
       // Stays focusable while pending: a disabled button would drop the keyboard's place.

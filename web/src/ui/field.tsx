@@ -17,7 +17,7 @@ interface FieldProps {
   error?: string | undefined;
   /** Characters written and allowed; shown beside the label. */
   count?: { n: number; max: number };
-  className?: string;
+  className?: string | undefined;
   children: (control: ControlProps) => ReactNode;
 }
 

@@ -28,8 +28,8 @@ export function PasswordInput({ className, ...props }: Omit<ComponentProps<"inpu
   const t = useT();
   const [shown, setShown] = useState(false);
   return (
-    <div className="relative">
-      <Input type={shown ? "text" : "password"} dir="ltr" className={cn("pe-16", className)} {...props} />
+    <div className="relative" dir="ltr">
+      <Input type={shown ? "text" : "password"} className={cn("pe-16", className)} {...props} />
       <button
         type="button"
         className="absolute inset-y-1 end-1 rounded-[6px] px-2.5 text-md font-semibold text-muted-foreground hoverable:hover:bg-muted hoverable:hover:text-foreground"

@@ -7,7 +7,10 @@ import { cn } from "@/lib/cn";
 const item =
   "relative flex min-h-8 cursor-default select-none items-center gap-2 rounded-[6px] px-2 py-1 text-base outline-none data-highlighted:bg-muted data-disabled:opacity-55 coarse:min-h-11 [&_svg]:size-4 [&_svg]:shrink-0 [&_svg]:stroke-[1.75]";
 
-export const Menu = Base.Root;
+/** Not modal: the page behind stays in reach of screen readers, and one click elsewhere both closes and acts. */
+export function Menu(props: ComponentProps<typeof Base.Root>) {
+  return <Base.Root modal={false} {...props} />;
+}
 
 export function MenuTrigger(props: ComponentProps<typeof Base.Trigger>) {
   return <Base.Trigger asChild data-slot="menu-trigger" {...props} />;

@@ -18,6 +18,9 @@ const QUEUE: usize = 32;
 /// Says which form of pre-hash stands behind a stored hash, so that a newer form can come later.
 const PREFIX: &str = "v1:";
 
+/// The hash of nobody's password, at the same cost, for sign-ins to accounts that do not exist.
+const NOBODY: &str = "v1:$2b$12$WApznUPhDubN0oeveSXHp.Rk0rMSUDOFkmpeRLYSZtOQMlwfnuXHS";
+
 /// A stored password: form, cost and salt are inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordHash(pub String);
@@ -107,8 +110,6 @@ impl PasswordHasher {
     /// # Errors
     /// [`HasherBusy`] if too many wait already.
     pub async fn verify(&self, password: &Secret, stored: Option<&PasswordHash>) -> Result<bool, HasherBusy> {
-        // A hash of a random password nobody knows, at the same cost.
-        const NOBODY: &str = "v1:$2b$12$WApznUPhDubN0oeveSXHp.Rk0rMSUDOFkmpeRLYSZtOQMlwfnuXHS";
         let known = stored.is_some();
         let stored = stored.map_or(NOBODY, |hash| hash.0.as_str());
         let Some(stored) = stored.strip_prefix(PREFIX).map(str::to_owned) else { return Ok(false) };
@@ -148,6 +149,13 @@ mod tests {
         check("anna constantinopoulou", Err(Weak::Personal));
         check("with a \0 inside it", Err(Weak::Nul));
         check("            spaces", Ok(()));
+    }
+
+    #[test]
+    fn the_hash_of_nobody_costs_what_a_real_one_does() {
+        let parts: bcrypt::HashParts = NOBODY.strip_prefix(PREFIX).unwrap().parse().unwrap();
+        assert_eq!(parts.get_cost(), COST);
+        assert!(!bcrypt::verify("anything", NOBODY.strip_prefix(PREFIX).unwrap()).unwrap());
     }
 
     #[tokio::test]

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn agreement_wins_and_weights_decide_the_rest() {
-        check(&['a', 'b', 'c'], &['c', 'b'], 2.0, "cba");
+        check(&['a', 'b', 'c'], &['b', 'c'], 2.0, "bca");
+        check(&['a', 'b', 'c'], &['c'], 1.0, "cab");
         check(&['a', 'b'], &['x', 'y'], 2.0, "abxy");
         check(&['a', 'b'], &['x', 'y'], 0.5, "xyab");
         check(&[], &['x'], 2.0, "x");

@@ -23,7 +23,11 @@ const MAX_TEXTS_ELSEWHERE: usize = 32;
 const MAX_BYTES: usize = 250_000;
 
 pub(super) async fn embed(server: &OpenAi, request: &EmbedRequest) -> Result<Embeddings, ProviderError> {
-    let limit = if server.is_official() { MAX_TEXTS } else { MAX_TEXTS_ELSEWHERE };
+    let limit = if server.is_official() {
+        MAX_TEXTS
+    } else {
+        MAX_TEXTS_ELSEWHERE
+    };
     let mut vectors = Vec::with_capacity(request.inputs.len());
     let mut tokens = None;
     let mut waiting = batches(&request.inputs, limit);
@@ -76,7 +80,11 @@ async fn embed_batch(
     })?;
     let mut list: EmbeddingList = server.exchange(Method::POST, &["embeddings"], Some(body)).await?;
     if list.data.len() != texts.len() {
-        return Err(malformed(format!("{} texts were sent, {} vectors came back", texts.len(), list.data.len())));
+        return Err(malformed(format!(
+            "{} texts were sent, {} vectors came back",
+            texts.len(),
+            list.data.len()
+        )));
     }
     // The sort is stable, so a server that gives no index is taken to answer in order.
     list.data.sort_by_key(|entry| entry.index.unwrap_or(0));
@@ -84,11 +92,17 @@ async fn embed_batch(
     let vectors = vectors.map(|vector| {
         if vector.len() != model.dimensions {
             let (found, expected) = (vector.len(), model.dimensions);
-            return Err(malformed(format!("a vector of {} has {found} numbers, not {expected}", model.id)));
+            return Err(malformed(format!(
+                "a vector of {} has {found} numbers, not {expected}",
+                model.id
+            )));
         }
         normalise(vector).ok_or_else(|| malformed("a vector is zero or holds a value that is no number".to_owned()))
     });
-    Ok((vectors.collect::<Result<_, _>>()?, list.usage.and_then(|usage| usage.input())))
+    Ok((
+        vectors.collect::<Result<_, _>>()?,
+        list.usage.and_then(|usage| usage.input()),
+    ))
 }
 
 #[cfg(test)]
@@ -97,10 +111,18 @@ mod tests {
 
     #[test]
     fn batches_keep_both_limits_and_the_order() {
-        let sizes = |texts: &[String], limit| batches(texts, limit).iter().map(|batch| batch.len()).collect::<Vec<_>>();
+        let sizes = |texts: &[String], limit| {
+            batches(texts, limit)
+                .iter()
+                .map(|batch| batch.len())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(sizes(&vec!["x".to_owned(); 130], 64), [64, 64, 2]);
         assert_eq!(sizes(&[], 64), Vec::<usize>::new());
         let big = "x".repeat(MAX_BYTES - 1);
-        assert_eq!(sizes(&[big.clone(), "y".into(), "z".into(), big.clone() + "yyy", big], 64), [2, 1, 1, 1]);
+        assert_eq!(
+            sizes(&[big.clone(), "y".into(), "z".into(), big.clone() + "yyy", big], 64),
+            [2, 1, 1, 1]
+        );
     }
 }

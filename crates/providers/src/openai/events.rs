@@ -49,7 +49,9 @@ impl Fold {
             return;
         }
         match serde_json::from_str::<Value>(data) {
-            Ok(body) if frame.event.as_deref() == Some("error") => self.fail(Refusal::read(&body).into_error(None), out),
+            Ok(body) if frame.event.as_deref() == Some("error") => {
+                self.fail(Refusal::read(&body).into_error(None), out)
+            }
             Ok(body) => self.body(body, out),
             Err(error) => self.fail(malformed(format!("a piece of the stream is not JSON: {error}")), out),
         }
@@ -72,7 +74,12 @@ impl Fold {
         let chunk = match serde_json::from_value::<Chunk>(body) {
             Ok(chunk) => chunk,
             Err(_) if refusal.is_some() => Chunk::default(),
-            Err(error) => return self.fail(malformed(format!("a piece of the stream has another shape: {error}")), out),
+            Err(error) => {
+                return self.fail(
+                    malformed(format!("a piece of the stream has another shape: {error}")),
+                    out,
+                );
+            }
         };
         if let Some(refusal) = refusal {
             return self.fail(refusal.into_error(None), out);
@@ -86,7 +93,9 @@ impl Fold {
             }));
         }
         // Usage is cumulative where it comes more than once: the last one holds.
-        let usage = chunk.usage.and_then(|usage| serde_json::from_value::<WireUsage>(usage).ok()?.normalised());
+        let usage = chunk
+            .usage
+            .and_then(|usage| serde_json::from_value::<WireUsage>(usage).ok()?.normalised());
         self.usage = usage.or(self.usage);
         for choice in chunk.choices.unwrap_or_default() {
             if choice.index.unwrap_or(0) == 0 && !self.over {
@@ -109,7 +118,11 @@ impl Fold {
             Some(reason) => {
                 self.over = true;
                 out.extend(self.usage.take().map(|usage| Ok(ChatEvent::Usage(usage))));
-                let reason = if self.refused { FinishReason::ContentFilter } else { reason };
+                let reason = if self.refused {
+                    FinishReason::ContentFilter
+                } else {
+                    reason
+                };
                 out.push(Ok(ChatEvent::Finish(reason)));
             }
             None if empty => {
@@ -121,7 +134,9 @@ impl Fold {
                 self.fail(failure.unwrap_or_else(|| local(category, message.to_owned())), out);
             }
             None => {
-                let timeout = failure.as_ref().is_some_and(|failure| failure.category == Category::Timeout);
+                let timeout = failure
+                    .as_ref()
+                    .is_some_and(|failure| failure.category == Category::Timeout);
                 let cut = failure.map_or_else(
                     || "the stream ended before the answer did".to_owned(),
                     |failure| format!("the stream broke before the answer ended: {}", failure.message),
@@ -145,7 +160,11 @@ impl Fold {
             .flatten()
             .find_map(|value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned));
         self.text(thought.unwrap_or_default(), ChatEvent::Reasoning, out);
-        self.text(delta.content.map(super::wire::Content::into_text).unwrap_or_default(), ChatEvent::Text, out);
+        self.text(
+            delta.content.map(super::wire::Content::into_text).unwrap_or_default(),
+            ChatEvent::Text,
+            out,
+        );
         let refusal = delta.refusal.unwrap_or_default();
         self.refused |= !refusal.is_empty();
         self.text(refusal, ChatEvent::Text, out);
@@ -176,9 +195,17 @@ impl Fold {
             "stop" => FinishReason::Stop,
             "length" => FinishReason::Length,
             "content_filter" => FinishReason::ContentFilter,
-            "error" => return self.fail(local(Category::Upstream, "the provider ended with an error".to_owned()), out),
+            "error" => {
+                return self.fail(
+                    local(Category::Upstream, "the provider ended with an error".to_owned()),
+                    out,
+                );
+            }
             "insufficient_system_resource" => {
-                return self.fail(local(Category::Cut, "the provider ran out of resources".to_owned()), out);
+                return self.fail(
+                    local(Category::Cut, "the provider ran out of resources".to_owned()),
+                    out,
+                );
             }
             other => FinishReason::Unknown(shorten(other)),
         });
@@ -211,7 +238,16 @@ mod tests {
         while !fold.is_over() {
             fold.body(text_chunk(&piece), &mut out);
         }
-        let text: usize = out.iter().map(|item| if let Ok(ChatEvent::Text(text)) = item { text.len() } else { 0 }).sum();
+        let text: usize = out
+            .iter()
+            .map(|item| {
+                if let Ok(ChatEvent::Text(text)) = item {
+                    text.len()
+                } else {
+                    0
+                }
+            })
+            .sum();
         assert!(text <= MAX_TEXT && text > MAX_TEXT - 4, "{text}");
         assert_eq!(out.last(), Some(&Ok(ChatEvent::Finish(FinishReason::Length))));
         fold.body(text_chunk("more"), &mut out);
@@ -225,10 +261,20 @@ mod tests {
         fold.body(text_chunk("a"), &mut out);
         for (reason, tokens) in [("length", 1), ("stop", 2)] {
             let usage = json!({"prompt_tokens": 5, "completion_tokens": tokens});
-            fold.body(json!({"choices": [{"delta": null, "finish_reason": reason}], "usage": usage}), &mut out);
+            fold.body(
+                json!({"choices": [{"delta": null, "finish_reason": reason}], "usage": usage}),
+                &mut out,
+            );
         }
         fold.end(None, &mut out);
-        let usage = Usage { input_total: 5, output_total: 2, ..Usage::default() };
-        assert_eq!(out[2..], [Ok(ChatEvent::Usage(usage)), Ok(ChatEvent::Finish(FinishReason::Length))]);
+        let usage = Usage {
+            input_total: 5,
+            output_total: 2,
+            ..Usage::default()
+        };
+        assert_eq!(
+            out[2..],
+            [Ok(ChatEvent::Usage(usage)), Ok(ChatEvent::Finish(FinishReason::Length))]
+        );
     }
 }

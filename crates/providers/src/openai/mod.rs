@@ -71,7 +71,11 @@ struct Refused {
 
 impl From<ProviderError> for Refused {
     fn from(error: ProviderError) -> Self {
-        Self { error, param: None, again: None }
+        Self {
+            error,
+            param: None,
+            again: None,
+        }
     }
 }
 
@@ -80,7 +84,13 @@ impl OpenAi {
     /// Servers of one's own often need no key.
     #[must_use]
     pub fn new(client: Client, base: Url, key: Option<Secret>, timeouts: Timeouts) -> Self {
-        Self { client, base, key, timeouts, learned: Mutex::default() }
+        Self {
+            client,
+            base,
+            key,
+            timeouts,
+            learned: Mutex::default(),
+        }
     }
 
     fn is_official(&self) -> bool {
@@ -89,32 +99,66 @@ impl OpenAi {
 
     fn dialect(&self, model: &str) -> Dialect {
         let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        learned.get(model).copied().unwrap_or_else(|| Dialect::of(self.is_official()))
+        learned
+            .get(model)
+            .copied()
+            .unwrap_or_else(|| Dialect::of(self.is_official()))
     }
 
     fn learn(&self, model: &str, dialect: Dialect) {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), dialect);
+        self.learned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(model.to_owned(), dialect);
     }
 
     /// Sends one request and returns the accepted answer with its body unread.
-    async fn send(&self, method: Method, path: &[&str], accept: &str, body: Option<Vec<u8>>) -> Result<Response, Refused> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        accept: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<Response, Refused> {
         let mut url = self.base.clone();
         url.path_segments_mut()
-            .map_err(|()| local(Category::BadRequest, "the provider's base URL is not a web address".to_owned()))?
+            .map_err(|()| {
+                local(
+                    Category::BadRequest,
+                    "the provider's base URL is not a web address".to_owned(),
+                )
+            })?
             .pop_if_empty()
             .extend(path);
-        let mut request = self.client.request(method, url).header(ACCEPT, accept).header(ACCEPT_ENCODING, "identity");
+        let mut request = self
+            .client
+            .request(method, url)
+            .header(ACCEPT, accept)
+            .header(ACCEPT_ENCODING, "identity");
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());
         }
         if let Some(body) = body {
-            request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body);
+            request = request
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .body(body);
         }
         let answer = timeout(self.timeouts.first_byte, request.send()).await;
         let response = answer
             .map_err(|_| local(Category::Timeout, "the provider did not answer in time".to_owned()))?
-            .map_err(|error| transport(ProviderKind::OpenAi, error))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+            .map_err(|error| {
+                // What failed before the connection stood was not received, and can be sent again at no cost.
+                let again = Some(error.is_connect());
+                Refused {
+                    again,
+                    ..transport(ProviderKind::OpenAi, error).into()
+                }
+            })?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(self.refusal(response).await)
+        }
     }
 
     /// Reads the answer of a server that refused.
@@ -122,20 +166,38 @@ impl OpenAi {
         let status = response.status();
         if status.is_redirection() {
             let message = "the provider answered with a redirect, which is not followed: check its base URL";
-            return ProviderError { status: Some(status.as_u16()), ..malformed(message.to_owned()) }.into();
+            return ProviderError {
+                status: Some(status.as_u16()),
+                ..malformed(message.to_owned())
+            }
+            .into();
         }
         let headers = response.headers().clone();
         // The status alone says enough if the body does not come.
         let reading = read_up_to(&mut response, MAX_ERROR_BODY, ProviderKind::OpenAi);
-        let body = timeout(self.timeouts.idle, reading).await.map(Result::unwrap_or_default).unwrap_or_default().0;
+        let body = timeout(self.timeouts.idle, reading)
+            .await
+            .map(Result::unwrap_or_default)
+            .unwrap_or_default()
+            .0;
         let refusal = serde_json::from_slice::<Value>(&body).map_or_else(
-            |_| Refusal { message: shorten(&String::from_utf8_lossy(&body)), ..Refusal::default() },
+            |_| Refusal {
+                message: shorten(&String::from_utf8_lossy(&body)),
+                ..Refusal::default()
+            },
             |body| Refusal::read(&body),
         );
         let param = refusal.param.clone();
-        let error = ProviderError { retry_after: retry_after(&headers), ..refusal.into_error(Some(status.as_u16())) };
+        let error = ProviderError {
+            retry_after: retry_after(&headers),
+            ..refusal.into_error(Some(status.as_u16()))
+        };
         tracing::warn!(%error, request_id = word(&headers, "x-request-id"), "a provider refused a request");
-        Refused { error, param, again: word(&headers, "x-should-retry").and_then(|word| word.parse().ok()) }
+        Refused {
+            error,
+            param,
+            again: word(&headers, "x-should-retry").and_then(|word| word.parse().ok()),
+        }
     }
 
     /// Sends a request, again after failures that pass: nothing has been answered yet, so nothing comes twice.
@@ -152,12 +214,14 @@ impl OpenAi {
                 Ok(response) => return Ok(response),
                 Err(refused) => refused,
             };
-            let passes = match refused.error.category {
-                Category::Network => refused.error.status.is_none(),
-                Category::RateLimited | Category::Overloaded | Category::Upstream => true,
-                _ => false,
+            let category = refused.error.category;
+            let passes = matches!(
+                category,
+                Category::RateLimited | Category::Overloaded | Category::Upstream
+            );
+            let Some(usual) = waits.next().filter(|_| refused.again.unwrap_or(passes)) else {
+                return Err(refused);
             };
-            let Some(usual) = waits.next().filter(|_| refused.again.unwrap_or(passes)) else { return Err(refused) };
             let wait = refused.error.retry_after.unwrap_or(usual);
             if wait > LONGEST_WAIT {
                 return Err(refused);
@@ -174,7 +238,10 @@ impl OpenAi {
         path: &[&str],
         body: Option<Vec<u8>>,
     ) -> Result<T, ProviderError> {
-        let response = self.send_patiently(method, path, "application/json", body).await.map_err(|refused| refused.error)?;
+        let response = self
+            .send_patiently(method, path, "application/json", body)
+            .await
+            .map_err(|refused| refused.error)?;
         let body = self.whole(response).await?;
         if let Some(refusal) = Refusal::find(&body) {
             return Err(refusal.into_error(None));
@@ -215,19 +282,24 @@ impl Provider for OpenAi {
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
-        let mut dialect = self.dialect(&request.model);
-        // Each round gives up or renames one parameter, so there are few.
-        for _ in 1..ATTEMPTS {
+        let first = self.dialect(&request.model);
+        let mut dialect = first;
+        let mut rounds = 1..ATTEMPTS;
+        loop {
             match self.complete(&request, dialect).await {
-                Ok(response) => return Ok(stream::answer(response, self.timeouts)),
+                Ok(response) => {
+                    if dialect != first {
+                        self.learn(&request.model, dialect);
+                    }
+                    return Ok(stream::answer(response, self.timeouts));
+                }
+                // Each round gives up or renames one parameter.
                 Err(refused) => {
-                    dialect = dialect.without(&refused.error, refused.param.as_deref()).ok_or(refused.error)?;
-                    self.learn(&request.model, dialect);
+                    let next = dialect.without(&refused.error, refused.param.as_deref());
+                    dialect = next.filter(|_| rounds.next().is_some()).ok_or(refused.error)?;
                 }
             }
         }
-        let response = self.complete(&request, dialect).await.map_err(|refused| refused.error)?;
-        Ok(stream::answer(response, self.timeouts))
     }
 
     async fn embed(&self, request: EmbedRequest) -> Result<Embeddings, ProviderError> {
@@ -243,6 +315,7 @@ impl Provider for OpenAi {
 impl OpenAi {
     async fn complete(&self, request: &ChatRequest, dialect: Dialect) -> Result<Response, Refused> {
         let body = json(&request::completion(request, dialect))?;
-        self.send_patiently(Method::POST, &["chat", "completions"], "text/event-stream", Some(body)).await
+        self.send_patiently(Method::POST, &["chat", "completions"], "text/event-stream", Some(body))
+            .await
     }
 }

@@ -20,8 +20,23 @@ const FAMILIES: [(&str, u32, u32); 10] = [
 
 /// Parts of names of models that do not chat over Chat Completions.
 const NO_CHAT: [&str; 17] = [
-    "audio", "codex", "computer-use", "dall-e", "deep-research", "embed", "image", "instruct", "moderation", "-pro",
-    "realtime", "rerank", "search", "sora", "transcribe", "tts", "whisper",
+    "audio",
+    "codex",
+    "computer-use",
+    "dall-e",
+    "deep-research",
+    "embed",
+    "image",
+    "instruct",
+    "moderation",
+    "-pro",
+    "realtime",
+    "rerank",
+    "search",
+    "sora",
+    "transcribe",
+    "tts",
+    "whisper",
 ];
 
 /// How many numbers a vector of this OpenAI embedding model has, if it is known.
@@ -45,15 +60,25 @@ pub(super) fn chat_models(mut listed: Vec<ListedModel>, official: bool) -> Vec<M
         });
         listed.sort_by(|a, b| b.created().total_cmp(&a.created()).then_with(|| a.id.cmp(&b.id)));
     } else {
-        listed.retain(|model| !["embed", "rerank", "whisper"].iter().any(|part| model.id.contains(part)));
+        listed.retain(|model| {
+            !["embed", "rerank", "whisper"]
+                .iter()
+                .any(|part| model.id.contains(part))
+        });
     }
     listed.into_iter().map(describe).collect()
 }
 
 fn describe(listed: ListedModel) -> Model {
     let bare = listed.id.strip_prefix("openai/").unwrap_or(&listed.id);
-    let family = FAMILIES.iter().filter(|(start, ..)| bare.starts_with(start)).max_by_key(|(start, ..)| start.len());
-    let stated = listed.max_model_len.or(listed.context_length).or(listed.meta.and_then(|meta| meta.n_ctx_train));
+    let family = FAMILIES
+        .iter()
+        .filter(|(start, ..)| bare.starts_with(start))
+        .max_by_key(|(start, ..)| start.len());
+    let stated = listed
+        .max_model_len
+        .or(listed.context_length)
+        .or(listed.meta.and_then(|meta| meta.n_ctx_train));
     Model {
         name: listed.name.unwrap_or_else(|| listed.id.clone()),
         provider: ProviderKind::OpenAi,
@@ -70,18 +95,29 @@ mod tests {
     use super::*;
 
     fn list(ids: &[(&str, u32)]) -> Vec<ListedModel> {
-        let model = |(id, created): &(&str, u32)| serde_json::from_value(json!({"id": id, "created": created})).unwrap();
+        let model =
+            |(id, created): &(&str, u32)| serde_json::from_value(json!({"id": id, "created": created})).unwrap();
         ids.iter().map(model).collect()
     }
 
     #[test]
     fn openais_list_is_reduced_to_models_that_chat_newest_first() {
         let ids = [
-            ("gpt-4o", 3), ("text-embedding-3-small", 9), ("gpt-6-sol", 8), ("gpt-4o-realtime-preview", 7), ("o3", 5),
-            ("whisper-1", 1), ("gpt-5.4-mini", 6), ("gpt-5-pro", 6), ("omni-moderation-latest", 4),
+            ("gpt-4o", 3),
+            ("text-embedding-3-small", 9),
+            ("gpt-6-sol", 8),
+            ("gpt-4o-realtime-preview", 7),
+            ("o3", 5),
+            ("whisper-1", 1),
+            ("gpt-5.4-mini", 6),
+            ("gpt-5-pro", 6),
+            ("omni-moderation-latest", 4),
         ];
         let models = chat_models(list(&ids), true);
-        assert_eq!(models.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), ["gpt-6-sol", "gpt-5.4-mini", "o3", "gpt-4o"]);
+        assert_eq!(
+            models.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(),
+            ["gpt-6-sol", "gpt-5.4-mini", "o3", "gpt-4o"]
+        );
         assert_eq!(models[1].context_length, Some(400_000));
         assert_eq!(models[2].context_length, None);
     }
@@ -96,6 +132,9 @@ mod tests {
         ]);
         let models = chat_models(serde_json::from_value(json).unwrap(), false);
         let windows: Vec<_> = models.iter().map(|m| (m.id.as_str(), m.context_length)).collect();
-        assert_eq!(windows, [("llama3:8b", None), ("qwen", Some(32768)), ("local.gguf", Some(4096))]);
+        assert_eq!(
+            windows,
+            [("llama3:8b", None), ("qwen", Some(32768)), ("local.gguf", Some(4096))]
+        );
     }
 }

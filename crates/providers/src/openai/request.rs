@@ -25,8 +25,16 @@ pub(super) enum LengthName {
 impl Dialect {
     /// What to try first.
     pub(super) const fn of(official: bool) -> Self {
-        let length = if official { LengthName::MaxCompletionTokens } else { LengthName::MaxTokens };
-        Self { length, temperature: true, stream_options: true }
+        let length = if official {
+            LengthName::MaxCompletionTokens
+        } else {
+            LengthName::MaxTokens
+        };
+        Self {
+            length,
+            temperature: true,
+            stream_options: true,
+        }
     }
 
     /// The dialect without what `error` refuses; `None` if the refusal is about something else.
@@ -36,14 +44,22 @@ impl Dialect {
         }
         let named = param.map_or_else(|| first_named(&error.message), first_named)?;
         let next = match named {
-            "temperature" if self.temperature => Self { temperature: false, ..self },
-            "stream_options" if self.stream_options => Self { stream_options: false, ..self },
-            "max_completion_tokens" if self.length == LengthName::MaxCompletionTokens => {
-                Self { length: LengthName::MaxTokens, ..self }
-            }
-            "max_tokens" if self.length == LengthName::MaxTokens => {
-                Self { length: LengthName::MaxCompletionTokens, ..self }
-            }
+            "temperature" if self.temperature => Self {
+                temperature: false,
+                ..self
+            },
+            "stream_options" if self.stream_options => Self {
+                stream_options: false,
+                ..self
+            },
+            "max_completion_tokens" if self.length == LengthName::MaxCompletionTokens => Self {
+                length: LengthName::MaxTokens,
+                ..self
+            },
+            "max_tokens" if self.length == LengthName::MaxTokens => Self {
+                length: LengthName::MaxCompletionTokens,
+                ..self
+            },
             _ => return None,
         };
         Some(next)
@@ -53,12 +69,19 @@ impl Dialect {
 /// The parameter that stands first in a vendor's words ("Unsupported parameter: 'max_tokens' … use 'max_…' instead").
 fn first_named(words: &str) -> Option<&'static str> {
     const NAMES: [&str; 4] = ["max_completion_tokens", "max_tokens", "temperature", "stream_options"];
-    NAMES.into_iter().filter_map(|name| Some((words.find(name)?, name))).min().map(|(_, name)| name)
+    NAMES
+        .into_iter()
+        .filter_map(|name| Some((words.find(name)?, name)))
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// The body of the request.
 pub(super) fn completion(request: &ChatRequest, dialect: Dialect) -> CompletionRequest<'_> {
-    let system = request.system.as_deref().map(|content| RequestMessage { role: "system", content });
+    let system = request.system.as_deref().map(|content| RequestMessage {
+        role: "system",
+        content,
+    });
     let turns = request.turns.iter().map(|turn| RequestMessage {
         role: match turn.speaker {
             Speaker::User => "user",

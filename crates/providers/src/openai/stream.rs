@@ -43,11 +43,19 @@ enum Body {
 
 /// The events of an accepted response.
 pub(super) fn answer(response: Response, timeouts: Timeouts) -> ChatStream {
-    let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default().trim();
     let is_stream = media.eq_ignore_ascii_case("text/event-stream");
     let reading = Reading {
-        body: if is_stream { Body::Events(SseReader::new()) } else { Body::Document(Vec::new()) },
+        body: if is_stream {
+            Body::Events(SseReader::new())
+        } else {
+            Body::Document(Vec::new())
+        },
         response,
         fold: Fold::default(),
         ready: VecDeque::new(),
@@ -106,7 +114,8 @@ impl Reading {
                 }
             }
             Body::Document(document) if document.len() + bytes.len() > MAX_BODY => {
-                self.fold.fail(malformed(format!("the answer has more than {MAX_BODY} bytes")), out);
+                self.fold
+                    .fail(malformed(format!("the answer has more than {MAX_BODY} bytes")), out);
             }
             Body::Document(document) => document.extend_from_slice(bytes),
         }
@@ -124,7 +133,10 @@ impl Reading {
                     Ok(body) => self.fold.body(body, out),
                     Err(_) => {
                         let start = shorten(&String::from_utf8_lossy(&document));
-                        self.fold.fail(malformed(format!("the answer is neither a stream nor JSON: {start}")), out);
+                        self.fold.fail(
+                            malformed(format!("the answer is neither a stream nor JSON: {start}")),
+                            out,
+                        );
                     }
                 }
             }

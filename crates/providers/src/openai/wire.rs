@@ -76,9 +76,10 @@ impl Content {
     pub(super) fn into_text(self) -> String {
         match self {
             Self::Text(text) => text,
-            Self::Parts(parts) => {
-                parts.iter().filter_map(|part| part.as_str().or_else(|| part.get("text")?.as_str())).collect()
-            }
+            Self::Parts(parts) => parts
+                .iter()
+                .filter_map(|part| part.as_str().or_else(|| part.get("text")?.as_str()))
+                .collect(),
             Self::Other(_) => String::new(),
         }
     }
@@ -108,14 +109,20 @@ impl WireUsage {
     /// The counts in our terms; `None` if it holds none that make sense.
     pub(super) fn normalised(&self) -> Option<Usage> {
         let input_total = count(self.prompt_tokens);
-        let output_total = count(self.completion_tokens)
-            .or_else(|| Some(count(self.total_tokens)?.saturating_sub(input_total?)));
+        let output_total =
+            count(self.completion_tokens).or_else(|| Some(count(self.total_tokens)?.saturating_sub(input_total?)));
         if input_total.is_none() && output_total.is_none() {
             return None;
         }
         let (input_total, output_total) = (input_total.unwrap_or(0), output_total.unwrap_or(0));
-        let cached = self.prompt_tokens_details.as_ref().and_then(|details| count(details.cached_tokens));
-        let reasoning = self.completion_tokens_details.as_ref().and_then(|details| count(details.reasoning_tokens));
+        let cached = self
+            .prompt_tokens_details
+            .as_ref()
+            .and_then(|details| count(details.cached_tokens));
+        let reasoning = self
+            .completion_tokens_details
+            .as_ref()
+            .and_then(|details| count(details.reasoning_tokens));
         Some(Usage {
             input_total,
             input_cached: cached.unwrap_or(0).min(input_total),
@@ -137,7 +144,9 @@ impl WireUsage {
     reason = "the range check before makes the conversion exact"
 )]
 fn count(value: Option<f64>) -> Option<u64> {
-    value.filter(|value| (0.0..=1e9).contains(value)).map(|value| value as u64)
+    value
+        .filter(|value| (0.0..=1e9).contains(value))
+        .map(|value| value as u64)
 }
 
 /// The answer of `GET /models`.
@@ -207,7 +216,8 @@ impl Refusal {
     /// The refusal in a JSON answer, if it is one: `error` as object or string, `detail`, or `message` on top level.
     pub(super) fn find(body: &Value) -> Option<Self> {
         let error = body.get("error").filter(|error| !error.is_null());
-        if error.is_some() || body.get("detail").is_some() || body.get("object").is_some_and(|object| object == "error") {
+        if error.is_some() || body.get("detail").is_some() || body.get("object").is_some_and(|object| object == "error")
+        {
             return Some(Self::read(body));
         }
         None
@@ -218,15 +228,26 @@ impl Refusal {
         let error = body.get("error").filter(|error| !error.is_null());
         let source = error.filter(|error| error.is_object()).unwrap_or(body);
         let word = |field: &str| source.get(field).and_then(Value::as_str).map(str::to_owned);
-        let number = source.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-        let typed = source.get("metadata").and_then(|metadata| metadata.get("error_type")).and_then(Value::as_str);
+        let number = source
+            .get("code")
+            .and_then(Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok());
+        let typed = source
+            .get("metadata")
+            .and_then(|metadata| metadata.get("error_type"))
+            .and_then(Value::as_str);
         let message = word("message")
             .or_else(|| error.and_then(Value::as_str).map(str::to_owned))
-            .or_else(|| body.get("detail").map(|detail| detail.as_str().map_or_else(|| detail.to_string(), str::to_owned)))
+            .or_else(|| {
+                body.get("detail")
+                    .map(|detail| detail.as_str().map_or_else(|| detail.to_string(), str::to_owned))
+            })
             .or_else(|| body.get("message").and_then(Value::as_str).map(str::to_owned))
             .unwrap_or_else(|| body.to_string());
         Self {
-            code: word("code").or_else(|| typed.map(str::to_owned)).or_else(|| word("type")),
+            code: word("code")
+                .or_else(|| typed.map(str::to_owned))
+                .or_else(|| word("type")),
             param: word("param"),
             message,
             status: number.filter(|status| (400..600).contains(status)),
@@ -260,17 +281,41 @@ mod tests {
     #[test]
     fn refusals_are_found_in_every_shape() {
         let cases = [
-            (json!({"error": {"message": "m", "type": "t", "code": "c", "param": "p"}}), "m", Some("c")),
-            (json!({"error": {"message": "m", "type": "t", "code": null}}), "m", Some("t")),
-            (json!({"error": {"message": "m", "code": 502, "metadata": {"error_type": "provider_unavailable"}}}), "m", Some("provider_unavailable")),
+            (
+                json!({"error": {"message": "m", "type": "t", "code": "c", "param": "p"}}),
+                "m",
+                Some("c"),
+            ),
+            (
+                json!({"error": {"message": "m", "type": "t", "code": null}}),
+                "m",
+                Some("t"),
+            ),
+            (
+                json!({"error": {"message": "m", "code": 502, "metadata": {"error_type": "provider_unavailable"}}}),
+                "m",
+                Some("provider_unavailable"),
+            ),
             (json!({"error": "plain"}), "plain", None),
             (json!({"detail": "Not Found"}), "Not Found", None),
-            (json!({"detail": [{"loc": ["body", "max_tokens"]}]}), r#"[{"loc":["body","max_tokens"]}]"#, None),
-            (json!({"object": "error", "message": "m", "type": "t", "code": 400}), "m", Some("t")),
+            (
+                json!({"detail": [{"loc": ["body", "max_tokens"]}]}),
+                r#"[{"loc":["body","max_tokens"]}]"#,
+                None,
+            ),
+            (
+                json!({"object": "error", "message": "m", "type": "t", "code": 400}),
+                "m",
+                Some("t"),
+            ),
         ];
         for (body, message, code) in cases {
             let found = Refusal::find(&body).unwrap();
-            assert_eq!((found.message.as_str(), found.code.as_deref()), (message, code), "{body}");
+            assert_eq!(
+                (found.message.as_str(), found.code.as_deref()),
+                (message, code),
+                "{body}"
+            );
         }
         assert_eq!(Refusal::find(&json!({"error": null, "choices": []})), None);
         assert_eq!(Refusal::find(&json!({"choices": [], "usage": null})), None);
@@ -285,7 +330,8 @@ mod tests {
         assert_eq!(zero, Usage::default(), "a stated zero stays zero");
         let total = usage(json!({"prompt_tokens": 9, "total_tokens": 12})).unwrap();
         assert_eq!((total.input_total, total.output_total), (9, 3));
-        let clamped = usage(json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 90}}));
+        let clamped =
+            usage(json!({"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 90}}));
         assert_eq!(clamped.unwrap().input_cached, 9);
     }
 }

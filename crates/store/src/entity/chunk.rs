@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chunks")]
-pub struct Model {
+pub(crate) struct Model {
     /// A small number of its own, by which the full-text index and the vector index refer to the chunk.
     #[sea_orm(primary_key)]
     pub number: i64,

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::{
     prelude::*,
-    schema::{boolean, pk_uuid, text, text_null, text_uniq, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, var_binary, var_binary_null},
+    schema::{
+        boolean, pk_uuid, text, text_null, text_uniq, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid,
+        var_binary, var_binary_null,
+    },
 };
 
 use super::{index, one_of, references};
@@ -45,11 +48,18 @@ impl MigrationTrait for Migration {
                     .col(timestamp_with_time_zone("created_at"))
                     .col(timestamp_with_time_zone("last_used_at"))
                     .col(timestamp_with_time_zone("ends_at"))
-                    .foreign_key(&mut references("sessions", "user_id", "users", ForeignKeyAction::Cascade))
+                    .foreign_key(&mut references(
+                        "sessions",
+                        "user_id",
+                        "users",
+                        ForeignKeyAction::Cascade,
+                    ))
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("sessions", &["user_id", "created_at"])).await?;
+        manager
+            .create_index(index("sessions", &["user_id", "created_at"]))
+            .await?;
         manager.create_index(index("sessions", &["ends_at"])).await?;
         manager
             .create_table(
@@ -61,15 +71,26 @@ impl MigrationTrait for Migration {
                     .col(timestamp_with_time_zone_null("used_at"))
                     .col(timestamp_with_time_zone("created_at"))
                     .col(timestamp_with_time_zone("expires_at"))
-                    .foreign_key(&mut references("refresh_tokens", "session_id", "sessions", ForeignKeyAction::Cascade))
+                    .foreign_key(&mut references(
+                        "refresh_tokens",
+                        "session_id",
+                        "sessions",
+                        ForeignKeyAction::Cascade,
+                    ))
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("refresh_tokens", &["session_id", "expires_at"])).await?;
+        manager
+            .create_index(index("refresh_tokens", &["session_id", "expires_at"]))
+            .await?;
         manager.create_index(index("refresh_tokens", &["parent"])).await?;
         manager
             .create_table(
-                Table::create().table("kept_values").col(text("name").primary_key()).col(text("value")).to_owned(),
+                Table::create()
+                    .table("kept_values")
+                    .col(text("name").primary_key())
+                    .col(text("value"))
+                    .to_owned(),
             )
             .await
     }

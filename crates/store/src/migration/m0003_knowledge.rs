@@ -33,7 +33,10 @@ impl MigrationTrait for Migration {
                     .col(big_integer("size_bytes"))
                     .col(text("sha256"))
                     .col(integer("chunk_count"))
-                    .col(one_of("status", &["uploading", "processing", "indexing", "ready", "error"]))
+                    .col(one_of(
+                        "status",
+                        &["uploading", "processing", "indexing", "ready", "error"],
+                    ))
                     .col(integer("progress"))
                     .col(text_null("error_message"))
                     .col(big_integer("generation"))
@@ -42,8 +45,18 @@ impl MigrationTrait for Migration {
                     .col(timestamp_with_time_zone_null("deleted_at"))
                     .col(timestamp_with_time_zone("created_at"))
                     .col(timestamp_with_time_zone("updated_at"))
-                    .foreign_key(&mut references(table, "assistant_id", "assistants", ForeignKeyAction::Cascade))
-                    .foreign_key(&mut references(table, "uploaded_by", "users", ForeignKeyAction::SetNull))
+                    .foreign_key(&mut references(
+                        table,
+                        "assistant_id",
+                        "assistants",
+                        ForeignKeyAction::Cascade,
+                    ))
+                    .foreign_key(&mut references(
+                        table,
+                        "uploaded_by",
+                        "users",
+                        ForeignKeyAction::SetNull,
+                    ))
                     .to_owned(),
             )
             .await?;
@@ -61,7 +74,12 @@ impl MigrationTrait for Migration {
                     .col(text("text"))
                     .col(json_binary("pages"))
                     .primary_key(Index::create().col("file_id").col("generation"))
-                    .foreign_key(&mut references("file_texts", "file_id", table, ForeignKeyAction::Cascade))
+                    .foreign_key(&mut references(
+                        "file_texts",
+                        "file_id",
+                        table,
+                        ForeignKeyAction::Cascade,
+                    ))
                     .to_owned(),
             )
             .await?;
@@ -86,7 +104,13 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index("chunks", &["file_id", "generation", "chunk_index"]).unique().to_owned()).await?;
+        manager
+            .create_index(
+                index("chunks", &["file_id", "generation", "chunk_index"])
+                    .unique()
+                    .to_owned(),
+            )
+            .await?;
         crate::fulltext::create(manager).await
     }
 }

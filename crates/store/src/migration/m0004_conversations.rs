@@ -36,13 +36,20 @@ impl MigrationTrait for Migration {
                     .col(timestamp_with_time_zone("active_at"))
                     .col(timestamp_with_time_zone("created_at"))
                     .col(timestamp_with_time_zone("updated_at"))
-                    .foreign_key(&mut references(table, "assistant_id", "assistants", ForeignKeyAction::Cascade))
+                    .foreign_key(&mut references(
+                        table,
+                        "assistant_id",
+                        "assistants",
+                        ForeignKeyAction::Cascade,
+                    ))
                     .foreign_key(&mut references(table, "user_id", "users", ForeignKeyAction::Cascade))
                     .to_owned(),
             )
             .await?;
         manager.create_index(index(table, &["assistant_id"])).await?;
-        manager.create_index(index(table, &["user_id", "active_at", "id"])).await?;
+        manager
+            .create_index(index(table, &["user_id", "active_at", "id"]))
+            .await?;
         manager.create_index(index(table, &["created_at"])).await?;
 
         let table = "messages";
@@ -58,7 +65,10 @@ impl MigrationTrait for Migration {
                     .col(text("content"))
                     .col(text_null("model"))
                     .col(text_null("provider"))
-                    .col(one_of("status", &["complete", "streaming", "stopped", "interrupted", "error"]))
+                    .col(one_of(
+                        "status",
+                        &["complete", "streaming", "stopped", "interrupted", "error"],
+                    ))
                     .col(text_null("error_code"))
                     .col(text_null("error_message"))
                     .col(text_null("finish_reason"))
@@ -69,12 +79,18 @@ impl MigrationTrait for Migration {
                     .col(timestamp_with_time_zone_null("lease_until"))
                     .col(timestamp_with_time_zone_null("edited_at"))
                     .col(timestamp_with_time_zone("created_at"))
-                    .foreign_key(&mut references(table, "conversation_id", "conversations", ForeignKeyAction::Cascade))
-                    .foreign_key(&mut references(table, "parent_id", table, ForeignKeyAction::Cascade))
+                    .foreign_key(&mut references(
+                        table,
+                        "conversation_id",
+                        "conversations",
+                        ForeignKeyAction::Cascade,
+                    ))
                     .to_owned(),
             )
             .await?;
-        manager.create_index(index(table, &["conversation_id", "seq"]).unique().to_owned()).await?;
+        manager
+            .create_index(index(table, &["conversation_id", "seq"]).unique().to_owned())
+            .await?;
         manager.create_index(index(table, &["parent_id"])).await?;
         manager.create_index(index(table, &["created_at"])).await?;
         // One answer at a time: whatever the code does, a conversation has at most one message being written.

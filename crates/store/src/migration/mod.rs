@@ -7,11 +7,11 @@ mod m0004_conversations;
 mod m0005_operation;
 
 use sea_orm_migration::{
-    MigrationTrait, MigratorTrait,
-    sea_orm::{
-        sea_query::{ColumnDef, Expr, ExprTrait as _, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index, IndexCreateStatement},
+    MigrationTrait, MigratorTrait, schema,
+    sea_orm::sea_query::{
+        ColumnDef, Expr, ExprTrait as _, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index,
+        IndexCreateStatement,
     },
-    schema,
 };
 
 /// Knows all migrations.
@@ -53,7 +53,10 @@ fn references(
 
 /// An index over columns of a table, named after them.
 fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
-    let mut statement = Index::create().name(format!("ix_{table}_{}", columns.join("_"))).table(table).to_owned();
+    let mut statement = Index::create()
+        .name(format!("ix_{table}_{}", columns.join("_")))
+        .table(table)
+        .to_owned();
     for column in columns {
         statement.col(*column);
     }

@@ -4,6 +4,7 @@ import { useNavigate, useParams } from "react-router";
 import { ApiError, errorParts } from "@/api/error";
 import { assistantQuery } from "@/features/assistants/api";
 import { AssistantForm } from "@/features/assistants/assistant-form";
+import { DeleteAssistant } from "@/features/assistants/delete-assistant";
 import { useT } from "@/i18n";
 import { useTitle } from "@/lib/use-title";
 import { Page, PageHeading } from "@/ui/page";
@@ -48,6 +49,12 @@ function EditAssistant() {
               void navigate(paths.assistant(id), { replace: true });
             }}
           />
+          <div className="mt-8 border-t pt-4">
+            <DeleteAssistant
+              assistant={assistant}
+              onDeleted={() => void navigate(paths.assistants, { replace: true })}
+            />
+          </div>
         </>
       )}
     </Page>

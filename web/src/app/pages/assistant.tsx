@@ -1,11 +1,11 @@
 // One assistant: what it is, and the files it knows.
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useParams, useSearchParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 import { ApiError, errorParts } from "@/api/error";
 import { canManage, useSession } from "@/api/session";
 import { assistantQuery } from "@/features/assistants/api";
 import { AssistantOverview } from "@/features/assistants/assistant-overview";
-import { DeleteAssistant, RestoreAssistant } from "@/features/assistants/delete-assistant";
+import { RestoreAssistant } from "@/features/assistants/delete-assistant";
 import { FilePanel } from "@/features/knowledge/file-panel";
 import { useT } from "@/i18n";
 import { formatNumber } from "@/lib/format";
@@ -22,7 +22,6 @@ import { NotFound } from "./not-found";
 export function Component() {
   const t = useT();
   const { id = "" } = useParams();
-  const navigate = useNavigate();
   const [params, setParams] = useSearchParams();
   const manager = useSession((state) => canManage(state.user?.role));
   const query = useQuery(assistantQuery(id));
@@ -70,12 +69,9 @@ export function Component() {
         ) : (
           <div className="flex flex-wrap gap-2">
             {manager && (
-              <>
-                <DeleteAssistant assistant={assistant} onDeleted={() => void navigate(paths.assistants)} />
-                <Button asChild>
-                  <Link to={paths.editAssistant(assistant.id)}>{t("action.edit")}</Link>
-                </Button>
-              </>
+              <Button asChild>
+                <Link to={paths.editAssistant(assistant.id)}>{t("action.edit")}</Link>
+              </Button>
             )}
             <Button asChild variant="primary">
               <Link to={paths.newChatWith(assistant.id)}>{t("action.startChat")}</Link>

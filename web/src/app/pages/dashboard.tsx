@@ -32,7 +32,7 @@ export function Component() {
   const ask = (assistantId: string, text: string) => {
     // The text travels as a draft: whatever happens on the way, it is in the composer.
     writeDraft(user.id, draftPlace(null, assistantId), text);
-    void navigate(paths.newChatWith(assistantId), { state: { send: text !== "" } });
+    void navigate(paths.newChatWith(assistantId), { state: { ask: text } });
   };
 
   return (
@@ -81,9 +81,12 @@ export function Component() {
           </>
         )}
       </div>
-      <div className="mt-10">
+      <section className="mt-10" aria-labelledby="dashboard-recent">
+        <h2 id="dashboard-recent" className="mb-1.5 font-display text-h3 font-semibold">
+          {t("dashboard.continue")}
+        </h2>
         <RecentConversations />
-      </div>
+      </section>
     </Page>
   );
 }

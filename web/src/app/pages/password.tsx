@@ -6,7 +6,7 @@ import { PasswordForm } from "@/features/session/password-form";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
 
-export function PasswordPage() {
+export default function PasswordPage() {
   const t = useT();
   return (
     <AuthPage title={t("password.title")} heading={t("password.heading")} intro={t("password.intro")}>

@@ -103,7 +103,9 @@ export function AssistantForm({ assistant, onSaved, onCancel }: AssistantFormPro
         error={errors.model?.message}
       >
         {(control) => (
-          <NativeSelect {...control} {...form.register("model")}>
+          // The value is given, not left to the page: when the list arrives, an uncontrolled select would fall back to
+          // its first option and the assistant would lose its model.
+          <NativeSelect {...control} {...form.register("model")} value={values.model ?? ""}>
             <option value="">{t("assistants.defaultModel")}</option>
             {values.model && !known && (
               <option value={values.model}>

@@ -19,7 +19,7 @@ export function DeleteAssistant({ assistant, onDeleted }: { assistant: Assistant
   const { name } = assistant;
   return (
     <>
-      <Button variant="ghost" className="text-destructive" onClick={() => setOpen(true)}>
+      <Button variant="ghost" className="-ms-3.5 text-destructive" onClick={() => setOpen(true)}>
         {t("assistant.delete")}
       </Button>
       <ConfirmDialog

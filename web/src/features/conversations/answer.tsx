@@ -9,7 +9,7 @@ import { formatDateTime, formatWhen } from "@/lib/format";
 import { AnswerNotes, ProgressWord } from "./answer-notes";
 import { cleanHtml, selectContents, withoutMarks } from "./copy";
 import { CopyButton } from "./copy-button";
-import { citedIndexes, CitationScopeContext } from "./markdown/citations";
+import { CitationScopeContext, citedIndexes } from "./markdown/citations";
 import { StreamMarkdown } from "./markdown/stream-markdown";
 import { useModelName } from "./model-picker";
 import { type LiveTurn, useStreams } from "./streams";
@@ -23,12 +23,15 @@ export interface AnswerProps {
   /** How many files the assistant searches. */
   readonly files: number;
   readonly isLast: boolean;
+  /** Its number among all messages, and how many there are. */
+  readonly place: number;
+  readonly count: number;
   /** Shows the sources of a message, at the source with this number. */
   readonly onSource: (messageId: string, index: number | null) => void;
 }
 
 export const Answer = memo(function Answer(props: AnswerProps) {
-  const { conversationId, author, message, files, isLast, onSource } = props;
+  const { conversationId, author, message, files, isLast, place, count, onSource } = props;
   const t = useT();
   const id = useId();
   const text = useRef<HTMLDivElement>(null);
@@ -63,6 +66,8 @@ export const Answer = memo(function Answer(props: AnswerProps) {
     <article
       aria-labelledby={id}
       aria-busy={writing}
+      aria-posinset={place}
+      aria-setsize={count}
       className={cn(
         "group border-s-2 ps-4 transition-colors duration-180",
         writing ? "border-primary" : turn.status === "error" ? "border-destructive" : "border-border",

@@ -1,11 +1,11 @@
 // Conversations and their messages: keys, queries and mutations.
 import {
-  infiniteQueryOptions,
   type InfiniteData,
+  infiniteQueryOptions,
+  type QueryClient,
   queryOptions,
   useMutation,
   useQueryClient,
-  type QueryClient,
 } from "@tanstack/react-query";
 import { api } from "@/api/client";
 import type {

@@ -87,7 +87,7 @@ export function Composer(props: ComposerProps) {
   return (
     <div data-slot="composer">
       {refusal !== undefined && <RefusalNotice refusal={refusal} />}
-      <div className="rounded-panel border border-input bg-surface px-3 pt-2.5 pb-2 shadow-[0_1px_2px_#0000000a] transition-colors duration-120 focus-within:border-ring">
+      <div className="rounded-panel border border-input bg-surface px-3 pt-2.5 pb-2 shadow-[0_1px_2px_#0000000a] transition-colors duration-120 focus-within:border-ring focus-within:ring-1 focus-within:ring-ring">
         {/* The invisible copy gives the field its height: no measuring, no jump. */}
         <div className="grid max-h-[30dvh] overflow-y-auto overscroll-contain sm:max-h-[40dvh]">
           <div aria-hidden className="invisible col-start-1 row-start-1 px-1 text-lg break-words whitespace-pre-wrap">
@@ -95,7 +95,8 @@ export function Composer(props: ComposerProps) {
           </div>
           <textarea
             ref={field}
-            dir="auto"
+            // An empty field has no letters to decide by: its hint runs as the page does.
+            dir={text === "" ? undefined : "auto"}
             rows={1}
             value={text}
             aria-label={label}
@@ -142,8 +143,7 @@ export function Composer(props: ComposerProps) {
 
 function StopButton({ phase, onStop }: { readonly phase: Phase; readonly onStop: () => void }) {
   const t = useT();
-  const label =
-    phase === "stopping" ? t("chat.stopping") : phase === "queued" ? t("chat.cancelSend") : t("chat.stop");
+  const label = phase === "stopping" ? t("chat.stopping") : phase === "queued" ? t("chat.cancelSend") : t("chat.stop");
   return (
     <Button variant="primary" aria-disabled={phase === "stopping" || undefined} onClick={onStop}>
       <Square className="fill-current" aria-hidden />

@@ -10,13 +10,16 @@ interface QuestionProps {
   readonly createdAt: string;
   /** Set until the server has stored the message: it is then shown in grey. */
   readonly phase?: Phase | undefined;
+  /** Its number among all messages, and how many there are. */
+  readonly place: number;
+  readonly count: number;
 }
 
-export const Question = memo(function Question({ content, createdAt, phase }: QuestionProps) {
+export const Question = memo(function Question({ content, createdAt, phase, place, count }: QuestionProps) {
   const t = useT();
   const id = useId();
   return (
-    <article aria-labelledby={id} className="flex flex-col items-end">
+    <article aria-labelledby={id} aria-posinset={place} aria-setsize={count} className="flex flex-col items-end">
       <h2 id={id} className="sr-only">
         {t("chat.messageFrom", { author: t("chat.you"), time: formatWhen(createdAt) })}
       </h2>

@@ -1,6 +1,7 @@
 // The answers being written right now, one per conversation: they live here, not in a page, so leaving a page loses
 // nothing.
 import { create } from "zustand";
+import { useShallow } from "zustand/react/shallow";
 import type { ApiError } from "@/api/error";
 import type { Message } from "@/api/types";
 import type { Turn } from "./turn";
@@ -69,6 +70,29 @@ export function dropRefusal(conversationId: string): void {
   });
 }
 
+/** What the page shows of a turn besides its growing text: it changes only a few times. */
+export interface TurnOutline {
+  readonly key: string;
+  readonly question: string | null;
+  readonly startedAt: number;
+  readonly phase: Phase;
+  readonly messageId: string | null;
+  readonly userMessageId: string | null;
+}
+
+/** The outline of the conversation's turn; components that use it do not draw for every word. */
+export function useTurnOutline(conversationId: string): TurnOutline | undefined {
+  const outline = useStreams(
+    useShallow((state): TurnOutline | Record<string, never> => {
+      const live = state.turns[conversationId];
+      if (live === undefined) return {};
+      const { key, question, startedAt, phase, turn } = live;
+      return { key, question, startedAt, phase, messageId: turn.messageId, userMessageId: turn.userMessageId };
+    }),
+  );
+  return "key" in outline ? (outline as TurnOutline) : undefined;
+}
+
 /** Rows keep their place on the page when a message gets its id from the server: id → the row's name. */
 const rowNames = new Map<string, string>();
 
@@ -79,8 +103,8 @@ export function nameRows(live: LiveTurn): void {
   if (messageId !== null) rowNames.set(messageId, answerRow(live));
 }
 
-export const questionRow = (live: LiveTurn) => `${live.key}:question`;
-export const answerRow = (live: LiveTurn) => `${live.key}:answer`;
+export const questionRow = (live: Pick<LiveTurn, "key">) => `${live.key}:question`;
+export const answerRow = (live: Pick<LiveTurn, "key">) => `${live.key}:answer`;
 export const messageRow = (id: string) => rowNames.get(id) ?? id;
 
 /** The messages a finished turn leaves behind, as the server would list them. */

@@ -52,7 +52,7 @@ export function turnOf(message: Message): Turn {
     citations: message.citations,
     retrieval: message.retrieval ?? null,
     finishReason: message.finish_reason,
-    error: message.error === null ? null : { code: "", message: message.error },
+    error: message.error === null ? null : storedError(message.error),
   };
 }
 
@@ -90,4 +90,9 @@ export function reduceTurn(turn: Turn, event: StreamEvent): Turn {
     default:
       return turn;
   }
+}
+
+/** A stored error is the name of its kind, or a sentence. */
+function storedError(text: string): { code: string; message: string } {
+  return /^[A-Z][A-Za-z]+Error$/.test(text) ? { code: text, message: "" } : { code: "", message: text };
 }

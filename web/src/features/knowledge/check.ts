@@ -4,9 +4,11 @@ import { useI18n } from "@/i18n";
 import { formatSize } from "@/lib/format";
 import type { UploadLimits } from "./api";
 
-/** “PDF, DOCX, TXT and MD”, in the person's language. */
-export function typeNames(types: readonly string[]): string {
-  const list = new Intl.ListFormat(useI18n.getState().language, { type: "conjunction" });
+/** “PDF, DOCX, TXT and MD” (or “or”), in the person's language. */
+export function typeNames(types: readonly string[], type: "conjunction" | "disjunction"): string {
+  const { language } = useI18n.getState();
+  // American English would put a comma before the last word.
+  const list = new Intl.ListFormat(language === "en" ? "en-GB" : language, { type });
   return list.format(types.map((type) => type.toUpperCase()));
 }
 
@@ -19,7 +21,7 @@ export function shownName(name: string): string {
 export function refusal(file: File, limits: UploadLimits, t: T): string | null {
   const name = shownName(file.name);
   const type = /\.([^.]+)$/u.exec(file.name)?.[1]?.toLowerCase() ?? "";
-  if (!limits.types.includes(type)) return t("files.badType", { name, types: typeNames(limits.types) });
+  if (!limits.types.includes(type)) return t("files.badType", { name, types: typeNames(limits.types, "conjunction") });
   if (file.size === 0) return t("files.isEmpty", { name });
   if (file.size > limits.maxBytes) {
     return t("files.tooBig", { name, size: formatSize(file.size), limit: formatSize(limits.maxBytes) });

@@ -58,13 +58,13 @@ export function DropZone({ limits, onFiles }: DropZoneProps) {
     >
       <Upload className="size-[18px] shrink-0 stroke-[1.75] text-muted-foreground" aria-hidden />
       <span className="max-sm:hidden">
-        {over ? t("files.dropNow") : t("files.drop", { types: typeNames(limits.types) })}
+        {over ? t("files.dropNow") : t("files.drop", { types: typeNames(limits.types, "disjunction") })}
       </span>
       <Button size="sm" aria-describedby={hint} onClick={() => input.current?.click()}>
         {t("files.choose")}
       </Button>
       <span id={hint} className="text-md text-muted-foreground">
-        <span className="sm:hidden">{typeNames(limits.types)} · </span>
+        <span className="sm:hidden">{typeNames(limits.types, "conjunction")} · </span>
         {t("files.limit", { size: formatSize(limits.maxBytes) })}
       </span>
       <input

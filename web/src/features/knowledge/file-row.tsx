@@ -29,9 +29,10 @@ function Name({ name }: { name: string }) {
   return (
     <span className="flex min-w-0 items-center gap-2">
       <FileText className="size-4 shrink-0 stroke-[1.75] text-muted-foreground" aria-hidden />
-      <bdi className="truncate font-semibold" title={shownName(name)}>
+      {/* A name with an extension reads from left to right even when its words are Hebrew. */}
+      <span dir="ltr" className="isolate-ltr truncate font-semibold" title={shownName(name)}>
         {shownName(name)}
-      </bdi>
+      </span>
     </span>
   );
 }

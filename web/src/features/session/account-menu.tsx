@@ -32,9 +32,9 @@ export function AccountMenu() {
       <MenuTrigger>
         <button
           type="button"
-          aria-label={t("user.menu", { name: user.name })}
           className="flex w-full items-center gap-2.5 rounded-control p-1.5 text-start transition-colors duration-120 hoverable:hover:bg-accent/70 aria-expanded:bg-accent"
         >
+          <span className="sr-only">{t("user.menu")}: </span>
           <Avatar name={user.name} size="sm" />
           <span className="min-w-0 flex-1">
             <span className="block truncate font-semibold" dir="auto">

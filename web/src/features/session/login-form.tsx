@@ -1,16 +1,12 @@
 // Email and password; also asked again in place when a session ends while someone is writing.
-import { zodResolver } from "@hookform/resolvers/zod";
-import { useForm } from "react-hook-form";
-import * as z from "zod/mini";
+import { type FormEvent, useRef, useState } from "react";
 import { ApiError, errorSentence } from "@/api/error";
-import { applyDetails } from "@/api/form";
 import { type T, useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
 import { Input, PasswordInput } from "@/ui/input";
 import { InlineNotice } from "@/ui/notice";
-import { type Credentials, useLogin } from "./api";
-import { emailField, passwordField } from "./fields";
+import { useLogin } from "./api";
 
 /** A wrong password and an unknown or inactive account read the same, so that nobody learns who has one. */
 function loginSentence(error: unknown, t: T): string {
@@ -24,47 +20,58 @@ function loginSentence(error: unknown, t: T): string {
 interface LoginFormProps {
   /** Given: only this person may sign in here, as their page is still open. */
   email?: string;
-  onDone?: () => void;
 }
 
-export function LoginForm({ email, onDone }: LoginFormProps) {
+interface Problems {
+  email?: string;
+  password?: string;
+}
+
+/** Two fields need no form library: it would be a tenth of what everyone loads before signing in. */
+export function LoginForm({ email }: LoginFormProps) {
   const t = useT();
   const login = useLogin();
-  const form = useForm<Credentials>({
-    resolver: zodResolver(z.object({ email: emailField(t), password: passwordField(t) })),
-    defaultValues: { email: email ?? "", password: "" },
-  });
-  const { errors } = form.formState;
-  const submit = form.handleSubmit((input) =>
-    login.mutateAsync(input).then(onDone, (error: unknown) => {
-      if (!applyDetails(form, error)) form.setFocus(email === undefined ? "email" : "password");
-    }),
-  );
+  const form = useRef<HTMLFormElement>(null);
+  const [problems, setProblems] = useState<Problems>({});
+  const focus = (name: keyof Problems) => form.current?.querySelector<HTMLInputElement>(`[name=${name}]`)?.focus();
+
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    if (login.isPending) return;
+    const data = new FormData(event.currentTarget);
+    const input = { email: String(data.get("email")).trim(), password: String(data.get("password")) };
+    const found: Problems = {};
+    if (input.email === "") found.email = t("invalid.required");
+    else if (!/^[^\s@]+@[^\s@]+$/u.test(input.email)) found.email = t("invalid.email");
+    if (input.password === "") found.password = t("invalid.required");
+    setProblems(found);
+    if (found.email) focus("email");
+    else if (found.password) focus("password");
+    else login.mutate(input, { onError: () => focus(email === undefined ? "email" : "password") });
+  };
+
   return (
-    <form noValidate onSubmit={submit} className="flex flex-col gap-4">
-      {/* The address stays in the form, unseen, for password managers. */}
-      <Field
-        label={t("field.email")}
-        error={errors.email?.message}
-        {...(email === undefined ? {} : { className: "sr-only" })}
-      >
+    <form ref={form} noValidate onSubmit={submit} className="flex flex-col gap-4">
+      {/* Where the person is known, the address stays in the form, unseen, for password managers. */}
+      <Field label={t("field.email")} error={problems.email} className={email === undefined ? undefined : "sr-only"}>
         {(control) => (
           <Input
             {...control}
-            {...form.register("email")}
+            name="email"
             type="email"
             inputMode="email"
             dir="ltr"
             autoComplete="username"
             autoCapitalize="none"
             spellCheck={false}
+            defaultValue={email}
             readOnly={email !== undefined}
             tabIndex={email === undefined ? undefined : -1}
           />
         )}
       </Field>
-      <Field label={t("field.password")} error={errors.password?.message}>
-        {(control) => <PasswordInput {...control} {...form.register("password")} autoComplete="current-password" />}
+      <Field label={t("field.password")} error={problems.password}>
+        {(control) => <PasswordInput {...control} name="password" autoComplete="current-password" />}
       </Field>
       {login.isError && (
         <InlineNotice tone="error" role="alert">

@@ -12,7 +12,7 @@ import { InlineNotice } from "@/ui/notice";
 import { useChangePassword } from "./api";
 import { newPasswordField, passwordField } from "./fields";
 
-export function PasswordForm({ onDone }: { onDone?: () => void }) {
+export function PasswordForm() {
   const t = useT();
   const change = useChangePassword();
   const schema = z.object({ current_password: passwordField(t), new_password: newPasswordField(t) }).check(
@@ -27,7 +27,7 @@ export function PasswordForm({ onDone }: { onDone?: () => void }) {
   });
   const { errors } = form.formState;
   const submit = form.handleSubmit((input) =>
-    change.mutateAsync(input).then(onDone, (error: unknown) => {
+    change.mutateAsync(input).catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 403) {
         form.setError("current_password", { message: t("password.wrong") }, { shouldFocus: true });
       } else applyDetails(form, error);

@@ -149,8 +149,10 @@ function TableView({ table, direction, scope }: TableViewProps) {
   const row = (kind: "th" | "td", cells: readonly Tokens.TableCell[]) =>
     createElement("tr", null, ...cells.map((one) => cell(kind, one)));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls sideways, also by keyboard.
-    <section
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for controls; this is a frame that scrolls.
+    <div
+      role="group"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls sideways, also by keyboard.
       tabIndex={0}
       aria-label={t("chat.table")}
       className="my-3 overflow-x-auto rounded-card border border-border"
@@ -162,6 +164,6 @@ function TableView({ table, direction, scope }: TableViewProps) {
         <thead>{row("th", table.header)}</thead>
         {createElement("tbody", null, ...table.rows.map((cells) => row("td", cells)))}
       </table>
-    </section>
+    </div>
   );
 }

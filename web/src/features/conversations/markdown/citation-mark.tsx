@@ -1,6 +1,7 @@
 // The number of a source inside an answer: a button that names its file, shows the passage and opens the source.
-import { Tooltip } from "@/ui/tooltip";
+
 import { useT } from "@/i18n";
+import { Tooltip } from "@/ui/tooltip";
 import { sourceName } from "../source-name";
 import { useCitationScope } from "./citations";
 

@@ -2,8 +2,8 @@
 import { useEffect, useRef, useState } from "react";
 import { useT } from "@/i18n";
 import { copyText } from "@/lib/clipboard";
-import { CopyButton } from "../copy-button";
 import { selectContents } from "../copy";
+import { CopyButton } from "../copy-button";
 import type { CodeRole, CodeRun } from "./highlight";
 
 interface CodeBlockProps {
@@ -38,8 +38,8 @@ export function CodeBlock({ code, language, closed }: CodeBlockProps) {
         <span>{name}</span>
         <CopyButton label={t("chat.copyCode")} copy={copy} className="h-7 text-sm" />
       </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long code scrolls inside, also by keyboard. */}
       <pre
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: long code scrolls inside, also by keyboard.
         tabIndex={0}
         className="max-h-[400px] overflow-auto p-3 font-mono text-sm/[1.55] focus-visible:-outline-offset-2"
       >
@@ -61,7 +61,6 @@ const COLOURS: Readonly<Record<CodeRole, string>> = {
 function paint(run: CodeRun, place: number) {
   if (run.role === null) return run.text;
   return (
-    // biome-ignore lint/suspicious/noArrayIndexKey: the runs of finished code never change places.
     <span key={place} className={COLOURS[run.role]}>
       {run.text}
     </span>

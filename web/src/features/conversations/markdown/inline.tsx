@@ -2,7 +2,7 @@
 import type { Token, Tokens } from "marked";
 import { createElement, Fragment, type ReactNode } from "react";
 import { CitationMark } from "./citation-mark";
-import { splitMarks } from "./citations";
+import { splitMarks, type TextPart } from "./citations";
 import { ImageChip } from "./image-chip";
 import { decodeEntities, safeLink } from "./links";
 
@@ -56,8 +56,12 @@ function plain(text: string, scope: InlineScope): ReactNode {
   const decoded = decodeEntities(text);
   if (scope.inLink === true || scope.citations.size === 0) return decoded;
   const parts = splitMarks(decoded, scope.citations);
-  const drawn = parts.map((part) => (typeof part === "number" ? <CitationMark index={part} /> : part));
-  return createElement(Fragment, null, ...drawn);
+  // A mark stands close to its word, and never alone at the start of a line.
+  const draw = (part: TextPart, place: number) => {
+    if (typeof part === "number") return createElement(CitationMark, { index: part });
+    return typeof parts[place + 1] === "number" ? part.trimEnd() : part;
+  };
+  return createElement(Fragment, null, ...parts.map(draw));
 }
 
 function link(token: Tokens.Link, scope: InlineScope): ReactNode {

@@ -97,7 +97,8 @@ describe("R9 streaming", () => {
     const streamed = render(view("", true));
     for (let end = 1; end < text.length; end += 7) streamed.rerender(view(text.slice(0, end), true));
     streamed.rerender(view(text));
-    expect(streamed.container.innerHTML).toBe(draw(text).innerHTML);
+    const whole = draw(text);
+    expect(streamed.container.isEqualNode(whole), `${streamed.container.innerHTML}\n${whole.innerHTML}`).toBe(true);
   });
 
   it("R10 colours a fence only after it has closed", async () => {
@@ -123,10 +124,10 @@ describe("the parts of a text", () => {
 
   it("draws tables with heads and line breaks, in a frame that scrolls by keyboard", () => {
     draw("| Outlet | Reach |\n|---|--:|\n| Globes | a<br>b |");
-    const frame = screen.getByRole("region", { name: "Table" });
+    const frame = screen.getByRole("group", { name: "Table" });
     expect(frame).toHaveAttribute("tabindex", "0");
     expect(within(frame).getByRole("columnheader", { name: "Reach" })).toHaveClass("text-end");
-    expect(within(frame).getByRole("cell", { name: "a b" }).querySelector("br")).not.toBeNull();
+    expect(within(frame).getByRole("cell", { name: "ab" }).querySelector("br")).not.toBeNull();
   });
 
   it("draws task lists with the state in words", () => {

@@ -1,0 +1,413 @@
+//! Assistants: list, create, read, change, archive, restore, and a look at what they find.
+
+use across::{
+    actor::Role,
+    assistants::{self, Assistant, Changed, Draft, Filter},
+    id::AssistantId,
+    retrieval::search::{self, Candidate, Verdict},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    api::stamp,
+    auth::{Principal, forbidden},
+    error::{ApiError, ErrorBody, Kind},
+    input::{Body, Ids, Params, line, page, present},
+    state::AppState,
+};
+
+/// An assistant.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Assistant)]
+pub(crate) struct AssistantJson {
+    #[schema(format = Uuid)]
+    id: String,
+    name: String,
+    description: Option<String>,
+    instructions: String,
+    /// A model's id, or null for the default.
+    model: Option<String>,
+    temperature: f64,
+    max_tokens: u32,
+    avatar_url: Option<String>,
+    is_deleted: bool,
+    file_count: u64,
+    version: i64,
+    created_at: String,
+    updated_at: String,
+}
+
+impl From<Assistant> for AssistantJson {
+    fn from(assistant: Assistant) -> Self {
+        let Draft { name, description, instructions, model, temperature, max_tokens, avatar_url } = assistant.draft;
+        Self {
+            id: assistant.id.to_string(),
+            name,
+            description,
+            instructions,
+            model,
+            temperature,
+            max_tokens,
+            avatar_url,
+            is_deleted: assistant.is_deleted,
+            file_count: assistant.file_count,
+            version: assistant.version,
+            created_at: stamp(assistant.created_at),
+            updated_at: stamp(assistant.updated_at),
+        }
+    }
+}
+
+/// A page of assistants.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AssistantList {
+    assistants: Vec<AssistantJson>,
+    total: u64,
+}
+
+/// Which assistants.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// In the name or the description, in any case.
+    #[param(max_length = 100)]
+    search: Option<String>,
+    /// Archived ones too; managers and administrators only.
+    include_deleted: Option<bool>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    #[param(minimum = 0, maximum = 100_000)]
+    offset: Option<i64>,
+}
+
+/// Newest first.
+#[utoipa::path(get, path = "/assistants", tag = "assistants", security(("bearer" = [])), params(ListQuery), responses(
+    (status = 200, body = AssistantList), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<AssistantList>, ApiError> {
+    let include_deleted = query.include_deleted.unwrap_or_default();
+    if include_deleted && principal.actor.role < Role::Manager {
+        return Err(forbidden());
+    }
+    let filter = Filter { search: search_term(query.search)?, include_deleted };
+    let found = state.platform.store.list_assistants(&filter, page(query.limit, query.offset, 20, 100)?).await?;
+    Ok(Json(AssistantList { assistants: found.items.into_iter().map(Into::into).collect(), total: found.total }))
+}
+
+/// What to search for, if anything is left of it.
+pub(crate) fn search_term(text: Option<String>) -> Result<Option<String>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let text = line(&text);
+    if text.chars().count() > 100 || text.contains('\0') {
+        return Err(ApiError::field("search", "Search for at most 100 characters."));
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// A new assistant.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssistantCreate {
+    #[schema(min_length = 3, max_length = 50)]
+    name: String,
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    description: Option<String>,
+    #[serde(default)]
+    #[schema(max_length = 20_000)]
+    instructions: String,
+    /// A model's id from `GET /models`, or null for the default.
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 2, default = 0.7, value_type = f64)]
+    temperature: Option<f64>,
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 32_768, default = 2048, value_type = u32)]
+    max_tokens: Option<u32>,
+    /// A `data:` URL of a PNG, JPEG, GIF or WebP of at most 100 KiB.
+    #[serde(default)]
+    avatar_url: Option<String>,
+}
+
+/// Makes an assistant.
+#[utoipa::path(post, path = "/assistants", tag = "assistants", security(("bearer" = [])), request_body = AssistantCreate, responses(
+    (status = 201, body = AssistantJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn create(State(state): State<AppState>, Body(body): Body<AssistantCreate>) -> Result<Response, ApiError> {
+    let draft = Draft {
+        name: line(&body.name),
+        description: description(body.description),
+        instructions: body.instructions,
+        model: body.model,
+        temperature: body.temperature.unwrap_or(assistants::DEFAULT_TEMPERATURE),
+        max_tokens: body.max_tokens.unwrap_or(assistants::DEFAULT_MAX_TOKENS),
+        avatar_url: body.avatar_url,
+    };
+    check(&state, &draft).await?;
+    let id = AssistantId::new();
+    let assistant = state.platform.store.create_assistant(id, draft, state.platform.clock.now()).await?;
+    let location = format!("/api/v1/assistants/{id}");
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], tagged(assistant)).into_response())
+}
+
+/// An empty description is none.
+fn description(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
+    let problems = draft.problems();
+    if !problems.is_empty() {
+        return Err(ApiError::problems(&problems));
+    }
+    if draft.model.is_some() && state.platform.providers.serving(draft.model.as_deref()).await.is_none() {
+        return Err(ApiError::field("model", "No provider serves this model. Choose another."));
+    }
+    Ok(())
+}
+
+/// One assistant.
+#[utoipa::path(get, path = "/assistants/{id}", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)), responses(
+    (status = 200, body = AssistantJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    principal: Principal,
+    Ids((id,)): Ids<(AssistantId,)>,
+) -> Result<Response, ApiError> {
+    let found = state.platform.store.find_assistant(id).await?;
+    let visible = found.filter(|found| !found.is_deleted || principal.actor.role >= Role::Manager);
+    Ok(tagged(visible.ok_or_else(ApiError::not_found)?))
+}
+
+/// What changes about an assistant; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssistantUpdate {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(min_length = 3, max_length = 50, value_type = Option<String>)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(max_length = 500, value_type = Option<String>)]
+    description: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(max_length = 20_000, value_type = Option<String>)]
+    instructions: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    model: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(minimum = 0, maximum = 2, value_type = Option<f64>)]
+    temperature: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(minimum = 1, maximum = 32_768, value_type = Option<u32>)]
+    max_tokens: Option<u32>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    avatar_url: Option<Option<String>>,
+}
+
+impl AssistantUpdate {
+    fn merged_into(&self, before: &Draft) -> Draft {
+        Draft {
+            name: self.name.as_deref().map_or_else(|| before.name.clone(), line),
+            description: self.description.clone().map_or_else(|| before.description.clone(), description),
+            instructions: self.instructions.clone().unwrap_or_else(|| before.instructions.clone()),
+            model: self.model.clone().unwrap_or_else(|| before.model.clone()),
+            temperature: self.temperature.unwrap_or(before.temperature),
+            max_tokens: self.max_tokens.unwrap_or(before.max_tokens),
+            avatar_url: self.avatar_url.clone().unwrap_or_else(|| before.avatar_url.clone()),
+        }
+    }
+}
+
+/// Changes an assistant.
+#[utoipa::path(patch, path = "/assistants/{id}", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)),
+    request_body = AssistantUpdate, responses((status = 200, body = AssistantJson), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 412, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn update(
+    State(state): State<AppState>,
+    Ids((id,)): Ids<(AssistantId,)>,
+    headers: HeaderMap,
+    Body(body): Body<AssistantUpdate>,
+) -> Result<Response, ApiError> {
+    let expected = expected_version(&headers)?;
+    let store = &state.platform.store;
+    loop {
+        let found = store.find_assistant(id).await?.ok_or_else(ApiError::not_found)?;
+        if found.is_deleted {
+            return Err(archived());
+        }
+        let draft = body.merged_into(&found.draft);
+        if draft == found.draft {
+            return if expected.is_none_or(|expected| expected == found.version) { Ok(tagged(found)) } else { Err(stale()) };
+        }
+        check(&state, &draft).await?;
+        // Our own version guards the fields that are not being changed: a writer in between must not be undone.
+        let guard = expected.unwrap_or(found.version);
+        match store.update_assistant(id, draft, Some(guard), state.platform.clock.now()).await? {
+            Changed::Stale(_) if expected.is_none() => {}
+            changed => return answer(changed),
+        }
+    }
+}
+
+/// Archives an assistant. Its files and conversations stay.
+#[utoipa::path(delete, path = "/assistants/{id}", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)), responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 412, body = ErrorBody)))]
+pub(crate) async fn archive(
+    State(state): State<AppState>,
+    Ids((id,)): Ids<(AssistantId,)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let expected = expected_version(&headers)?;
+    let changed = state.platform.store.archive_assistant(id, expected, state.platform.clock.now()).await?;
+    answer(changed).map(|_| StatusCode::NO_CONTENT)
+}
+
+/// Brings an archived assistant back with all its files.
+#[utoipa::path(post, path = "/assistants/{id}/restore", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)), responses(
+    (status = 200, body = AssistantJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn restore(State(state): State<AppState>, Ids((id,)): Ids<(AssistantId,)>) -> Result<Response, ApiError> {
+    match state.platform.store.restore_assistant(id, state.platform.clock.now()).await? {
+        Changed::WrongState => Err(ApiError::new(Kind::CONFLICT, "This assistant is not archived.")),
+        changed => answer(changed),
+    }
+}
+
+fn answer(changed: Changed) -> Result<Response, ApiError> {
+    match changed {
+        Changed::Done(assistant) => Ok(tagged(*assistant)),
+        Changed::Missing => Err(ApiError::not_found()),
+        Changed::WrongState => Err(archived()),
+        Changed::Stale(_) => Err(stale()),
+    }
+}
+
+fn archived() -> ApiError {
+    ApiError::new(Kind::CONFLICT, "This assistant is archived. Restore it first.")
+}
+
+fn stale() -> ApiError {
+    ApiError::new(Kind::PRECONDITION, "Somebody else changed this assistant meanwhile. Read it again.")
+}
+
+fn tagged(assistant: Assistant) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", assistant.version));
+    let mut response = Json(AssistantJson::from(assistant)).into_response();
+    response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
+    response
+}
+
+/// The version in `If-Match`; none means that the last writer wins.
+fn expected_version(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    text.trim_matches('"').parse().map(Some).map_err(|_| stale())
+}
+
+/// A question to try on an assistant's files.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetrievalTest {
+    #[schema(min_length = 1, max_length = 2_000)]
+    question: String,
+}
+
+/// A passage that was found, with everything that decided about it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FoundPassage {
+    #[schema(format = Uuid)]
+    file_id: String,
+    filename: String,
+    chunk_index: u32,
+    page: Option<u32>,
+    /// Where it begins in the extracted text, in characters.
+    start: u32,
+    /// Where it ends, exclusive.
+    end: u32,
+    text: String,
+    /// Its place by meaning, from 1.
+    vector_rank: Option<u32>,
+    /// Its place by words, from 1.
+    keyword_rank: Option<u32>,
+    /// Its place in both together, from 1.
+    fused_rank: u32,
+    cosine: Option<f32>,
+    /// Calibrated relevance, 0–1.
+    score: f32,
+    /// Whether a chat would get it.
+    kept: bool,
+    /// Why, or why not.
+    #[schema(pattern = "^(kept|beyond_top_k|below_threshold)$")]
+    reason: &'static str,
+}
+
+impl From<Candidate> for FoundPassage {
+    fn from(candidate: Candidate) -> Self {
+        let passage = candidate.passage;
+        Self {
+            file_id: passage.file.to_string(),
+            filename: passage.filename,
+            chunk_index: passage.chunk_index,
+            page: passage.page,
+            start: passage.start,
+            end: passage.end,
+            text: passage.text,
+            vector_rank: candidate.vector_rank,
+            keyword_rank: candidate.keyword_rank,
+            fused_rank: candidate.fused_rank,
+            cosine: candidate.cosine,
+            score: candidate.score,
+            kept: candidate.verdict == Verdict::Kept,
+            reason: match candidate.verdict {
+                Verdict::Kept => "kept",
+                Verdict::BeyondTopK => "beyond_top_k",
+                Verdict::BelowThreshold => "below_threshold",
+            },
+        }
+    }
+}
+
+/// What a question finds, best first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FoundPassages {
+    passages: Vec<FoundPassage>,
+    total: usize,
+}
+
+/// What a question would find in this assistant's files, and why. No model is asked.
+#[utoipa::path(post, path = "/assistants/{id}/retrieval-test", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)),
+    request_body = RetrievalTest, responses((status = 200, body = FoundPassages), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn retrieval_test(
+    State(state): State<AppState>,
+    Ids((id,)): Ids<(AssistantId,)>,
+    Body(body): Body<RetrievalTest>,
+) -> Result<Json<FoundPassages>, ApiError> {
+    let question = body.question.trim();
+    if !(1..=2_000).contains(&question.chars().count()) {
+        return Err(ApiError::field("question", "A question has 1 to 2,000 characters."));
+    }
+    let platform = &state.platform;
+    platform.store.find_assistant(id).await?.ok_or_else(ApiError::not_found)?;
+    let found = search::search(platform.store.as_ref(), &platform.providers, platform.retrieval, id, question).await?;
+    let passages: Vec<_> = found.into_iter().map(FoundPassage::from).collect();
+    Ok(Json(FoundPassages { total: passages.len(), passages }))
+}

@@ -1,0 +1,47 @@
+//! Whether the process lives, and whether it should get work.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{api::stamp, state::AppState};
+
+/// The process lives.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    status: &'static str,
+    timestamp: String,
+}
+
+/// Alive; asks nothing of the database.
+#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
+pub(crate) async fn health(State(state): State<AppState>) -> Json<Health> {
+    Json(Health { status: "healthy", timestamp: stamp(state.platform.clock.now()) })
+}
+
+/// Whether everything that an answer needs is there.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ready {
+    status: &'static str,
+    database: &'static str,
+    vector_store: &'static str,
+    storage: &'static str,
+}
+
+/// Ready for work: recovered, not draining, database and disk there.
+#[utoipa::path(get, path = "/ready", tag = "health",
+    responses((status = 200, body = Ready), (status = 503, description = "Not ready", body = Ready)))]
+pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Ready>) {
+    let platform = &state.platform;
+    let database = platform.store.healthy().await.is_ok();
+    let vectors = platform.store.vectors_healthy().await.is_ok();
+    let room = platform.blobs.has_room().await;
+    let is_ready = database && room && state.ready.is_ready();
+    let answer = Ready {
+        status: if is_ready { "ready" } else { "not_ready" },
+        database: if database { "connected" } else { "disconnected" },
+        vector_store: if vectors { "connected" } else { "unavailable" },
+        storage: if room { "ok" } else { "full" },
+    };
+    (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))
+}

@@ -1,0 +1,313 @@
+//! Messages: read them, send one and read its answer as it is written, join an answer that is being written.
+
+use across::{
+    conversations::{
+        conversation::MessageFilter,
+        event::{Event, Failure, FailureKind},
+        message::{Citation, MAX_CHARS, Message, State as MessageState},
+        reply::{self, Turn},
+    },
+    id::{ConversationId, MessageId},
+    providers::chat::Speaker,
+};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    api::stamp,
+    auth::Principal,
+    error::{ApiError, ErrorBody},
+    input::{Body, Ids, Params, page, present},
+    sse,
+    state::AppState,
+};
+
+/// A passage that an answer rests on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Citation)]
+pub(crate) struct CitationJson {
+    index: u32,
+    #[schema(format = Uuid)]
+    file_id: String,
+    filename: String,
+    chunk_index: u32,
+    page: Option<u32>,
+    /// Where it begins in the file's extracted text, in characters.
+    start: u32,
+    /// Where it ends, exclusive.
+    end: u32,
+    /// Calibrated relevance, 0–1.
+    score: f32,
+    cosine: Option<f32>,
+    snippet: String,
+}
+
+/// Citations on the wire.
+pub(crate) fn citations_json(citations: &[Citation]) -> Vec<CitationJson> {
+    let json = |citation: &Citation| CitationJson {
+        index: citation.index,
+        file_id: citation.file.to_string(),
+        filename: citation.filename.clone(),
+        chunk_index: citation.chunk_index,
+        page: citation.page,
+        start: citation.start,
+        end: citation.end,
+        score: citation.score,
+        cosine: citation.cosine,
+        snippet: citation.snippet.clone(),
+    };
+    citations.iter().map(json).collect()
+}
+
+/// What went wrong with an answer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MessageError {
+    error: String,
+    message: String,
+}
+
+/// Tokens of an exchange.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokensUsedJson {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    /// Counted by the platform because the provider did not say.
+    estimated: bool,
+}
+
+/// A message.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Message)]
+pub(crate) struct MessageJson {
+    #[schema(format = Uuid)]
+    id: String,
+    #[schema(format = Uuid)]
+    conversation_id: String,
+    #[schema(format = Uuid)]
+    parent_id: Option<String>,
+    sibling_index: u32,
+    sibling_count: u32,
+    seq: i64,
+    #[schema(pattern = "^(user|assistant)$")]
+    role: &'static str,
+    content: String,
+    model: Option<String>,
+    provider: Option<String>,
+    #[schema(pattern = "^(complete|streaming|stopped|interrupted|error)$")]
+    status: &'static str,
+    error: Option<MessageError>,
+    finish_reason: Option<String>,
+    tokens_used: Option<TokensUsedJson>,
+    citations: Vec<CitationJson>,
+    /// ok, none or unavailable; null if there were no files to search.
+    retrieval: Option<&'static str>,
+    edited_at: Option<String>,
+    created_at: String,
+}
+
+impl From<Message> for MessageJson {
+    fn from(message: Message) -> Self {
+        Self {
+            id: message.id.to_string(),
+            conversation_id: message.conversation.to_string(),
+            parent_id: message.parent.map(|parent| parent.to_string()),
+            sibling_index: message.sibling_index,
+            sibling_count: message.sibling_count,
+            seq: message.seq,
+            role: match message.speaker {
+                Speaker::User => "user",
+                Speaker::Assistant => "assistant",
+            },
+            content: message.content,
+            model: message.model,
+            provider: message.provider,
+            status: message.state.as_str(),
+            error: message.error.map(|(error, message)| MessageError { error, message }),
+            finish_reason: message.finish_reason,
+            tokens_used: message.tokens.map(|tokens| TokensUsedJson {
+                prompt_tokens: tokens.prompt,
+                completion_tokens: tokens.completion,
+                total_tokens: tokens.prompt + tokens.completion,
+                estimated: tokens.estimated,
+            }),
+            citations: citations_json(&message.citations),
+            retrieval: message.retrieval.map(|outcome| outcome.as_str()),
+            edited_at: message.edited_at.map(stamp),
+            created_at: stamp(message.created_at),
+        }
+    }
+}
+
+/// A page of messages.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MessageList {
+    messages: Vec<MessageJson>,
+    total: u64,
+}
+
+/// Which messages.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+    #[param(minimum = 0, maximum = 100_000)]
+    offset: Option<i64>,
+    /// asc (default) or desc.
+    order: Option<String>,
+    /// Messages of all branches, not only of the active path.
+    all_branches: Option<bool>,
+}
+
+/// The messages of the active path, in order.
+#[utoipa::path(get, path = "/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
+    params(("id" = String, Path), ListQuery), responses((status = 200, body = MessageList), (status = 401, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    Ids((id,)): Ids<(ConversationId,)>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<MessageList>, ApiError> {
+    let descending = match query.order.as_deref() {
+        None | Some("asc") => false,
+        Some("desc") => true,
+        Some(_) => return Err(ApiError::field("order", "The order is asc or desc.")),
+    };
+    let filter = MessageFilter { all_branches: query.all_branches.unwrap_or_default(), descending };
+    let page = page(query.limit, query.offset, 50, 200)?;
+    let found = state.platform.store.list_messages(principal.actor.user, id, filter, page).await?;
+    let found = found.ok_or_else(ApiError::not_found)?;
+    Ok(Json(MessageList { messages: found.items.into_iter().map(Into::into).collect(), total: found.total }))
+}
+
+/// One message; while it is being written, its text so far.
+#[utoipa::path(get, path = "/conversations/{id}/messages/{mid}", tag = "messages", security(("bearer" = [])),
+    params(("id" = String, Path), ("mid" = String, Path)), responses((status = 200, body = MessageJson), (status = 401, body = ErrorBody),
+    (status = 404, body = ErrorBody)))]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    principal: Principal,
+    Ids((id, mid)): Ids<(ConversationId, MessageId)>,
+) -> Result<Json<MessageJson>, ApiError> {
+    let found = state.platform.store.find_message(principal.actor.user, id, mid).await?;
+    Ok(Json(found.ok_or_else(ApiError::not_found)?.into()))
+}
+
+/// A question.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MessageCreate {
+    #[schema(min_length = 1, max_length = 100_000)]
+    content: String,
+    /// A model's id, instead of the assistant's.
+    #[serde(default)]
+    model: Option<String>,
+    /// Answer as a stream of events; wins over the Accept header.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<bool>)]
+    stream: Option<bool>,
+}
+
+/// Question and answer, once the answer is complete.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Exchange {
+    user_message: MessageJson,
+    assistant_message: MessageJson,
+}
+
+/// Sends a message and answers it: as a stream of events, or in one piece.
+#[utoipa::path(post, path = "/conversations/{id}/messages", tag = "messages", security(("bearer" = [])), params(("id" = String, Path)),
+    request_body = MessageCreate, responses(
+    (status = 200, description = "The answer as it is written, one JSON object per data line", content_type = "text/event-stream"),
+    (status = 201, body = Exchange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 422, body = ErrorBody), (status = 502, body = ErrorBody), (status = 503, body = ErrorBody), (status = 504, body = ErrorBody)))]
+pub(crate) async fn send(
+    State(state): State<AppState>,
+    principal: Principal,
+    Ids((id,)): Ids<(ConversationId,)>,
+    headers: HeaderMap,
+    Body(body): Body<MessageCreate>,
+) -> Result<Response, ApiError> {
+    let chars = body.content.chars().count();
+    if chars > MAX_CHARS || body.content.trim().is_empty() {
+        return Err(ApiError::field("content", "A message has 1 to 100,000 characters."));
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wants_stream = body.stream.unwrap_or_else(|| accept.contains("text/event-stream"));
+    let turn = reply::begin(&state.platform, principal.actor, id, body.content, body.model).await?;
+    if wants_stream {
+        return Ok(sse::stream(state, principal.actor, turn.answer.id, Vec::new(), Some(turn.reader)));
+    }
+    whole(&state, &principal, turn).await
+}
+
+/// Waits for the answer's end.
+async fn whole(state: &AppState, principal: &Principal, mut turn: Turn) -> Result<Response, ApiError> {
+    let mut last = None;
+    while let Some(event) = turn.reader.next().await {
+        last = Some(event);
+    }
+    match last {
+        Some(Event::Done { .. }) => {
+            let (conversation, answer) = (turn.answer.conversation, turn.answer.id);
+            let answer = state.platform.store.find_message(principal.actor.user, conversation, answer).await?;
+            // Deleted by its owner in the same moment.
+            let answer = answer.ok_or_else(ApiError::not_found)?;
+            let exchange = Exchange { user_message: turn.question.into(), assistant_message: answer.into() };
+            Ok((StatusCode::CREATED, Json(exchange)).into_response())
+        }
+        Some(Event::Failed(failure)) => Err(failure.into()),
+        _ => Err(lost(turn.answer.id).into()),
+    }
+}
+
+fn lost(message: MessageId) -> Failure {
+    Failure {
+        kind: FailureKind::Internal,
+        sentence: "The answer was lost. Your question is kept.".into(),
+        retryable: true,
+        message,
+        has_text: false,
+    }
+}
+
+/// Joins an answer: everything so far, then the rest as it is written. A finished one is told again.
+#[utoipa::path(get, path = "/conversations/{id}/messages/{mid}/stream", tag = "messages", security(("bearer" = [])),
+    params(("id" = String, Path), ("mid" = String, Path)), responses(
+    (status = 200, description = "As POST messages", content_type = "text/event-stream"), (status = 401, body = ErrorBody),
+    (status = 404, body = ErrorBody)))]
+pub(crate) async fn stream(
+    State(state): State<AppState>,
+    principal: Principal,
+    Ids((id, mid)): Ids<(ConversationId, MessageId)>,
+) -> Result<Response, ApiError> {
+    let (store, owner) = (&state.platform.store, principal.actor.user);
+    let answer = store.find_message(owner, id, mid).await?.filter(|found| found.speaker == Speaker::Assistant);
+    let answer = answer.ok_or_else(ApiError::not_found)?;
+    // Reached only through its conversation's row with this owner, never by an id alone.
+    if let Some(reader) = state.platform.live.join(mid) {
+        return Ok(sse::stream(state, principal.actor, mid, Vec::new(), Some(reader)));
+    }
+    // Not written here: it has ended meanwhile, or another process writes it. What the database says is told.
+    let answer = store.find_message(owner, id, mid).await?.unwrap_or(answer);
+    let question = match answer.parent {
+        Some(parent) => store.find_message(owner, id, parent).await?,
+        None => None,
+    };
+    let question = question.ok_or_else(ApiError::not_found)?;
+    let mut events = reply::opening(&question, &answer);
+    if !answer.content.is_empty() {
+        events.push(Event::Chunk(answer.content.clone()));
+    }
+    let is_over = answer.state != MessageState::Streaming;
+    events.extend(reply::closing(&answer).filter(|_| is_over));
+    Ok(sse::stream(state, principal.actor, mid, events, None))
+}

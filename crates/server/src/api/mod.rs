@@ -1,0 +1,17 @@
+//! One file per resource: its JSON, its handlers, and the conversions between JSON and the product's types.
+
+pub(crate) mod assistants;
+pub(crate) mod auth;
+pub(crate) mod conversations;
+pub(crate) mod files;
+pub(crate) mod health;
+pub(crate) mod messages;
+pub(crate) mod models;
+
+use across::clock::Time;
+use chrono::SecondsFormat;
+
+/// A moment on the wire: RFC 3339 in UTC, to the millisecond.
+pub(crate) fn stamp(time: Time) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,172 @@
+//! The command line: what each subcommand does, and the exit code it ends with.
+
+use std::{
+    future::Future,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use rustix::{fs::Mode, process::umask};
+use tokio::runtime::Runtime;
+
+use crate::{
+    compose,
+    config::{self, Arguments, Loaded},
+    extractor,
+    failure::Failure,
+    logging, openapi, serve,
+};
+
+/// How long work that cannot be interrupted may hold up the end of the process.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// Self-hosted AI content platform: assistants that answer from your files.
+#[derive(Parser)]
+#[command(name = "ai-across", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring the data up to date if needed, then serve (the default)
+    Serve(Options),
+    /// Bring the database to this version's schema
+    Migrate {
+        /// Change nothing; list what would be done, and exit with 1 if there is anything
+        #[arg(long)]
+        check: bool,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Print the effective configuration with the source of each value, secrets masked
+    Config {
+        /// Print a configuration file with every setting, its default and its description
+        #[arg(long, hide = true)]
+        example: bool,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Print the OpenAPI document of the HTTP interface
+    Openapi,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Read a document from standard input and write its text to standard output, under tight limits
+    #[command(hide = true)]
+    Extract {
+        /// The kind of document
+        #[arg(long, value_parser = kind)]
+        kind: across_extract::Kind,
+    },
+}
+
+#[derive(Args)]
+struct Options {
+    /// Configuration file [default: ai-across.toml in the data directory, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Directory of everything the platform keeps
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<String>,
+}
+
+fn kind(name: &str) -> Result<across_extract::Kind, String> {
+    across_extract::Kind::parse(name).ok_or_else(|| "there is no such kind of document".to_owned())
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    // Whatever is made from here on is for this user alone.
+    umask(Mode::RWXG | Mode::RWXO);
+    let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(options) => serve(options),
+        Command::Migrate { check, options } => migrate(check, options),
+        Command::Config { example: true, .. } => print(&config::example()),
+        Command::Config { example: false, options } => load(options).and_then(|it| print(&config::effective(&it))),
+        Command::Openapi => document(),
+        Command::Completions { shell } => completions(shell),
+        // The child answers in a form of its own and knows no configuration.
+        Command::Extract { kind } => return extractor::child(kind),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to tell if this cannot be written.
+            let _ = writeln!(io::stderr(), "ai-across: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn serve(options: Options) -> Result<(), Failure> {
+    let config = load(options)?.config;
+    logging::start(&config)?;
+    block_on(serve::serve(config))
+}
+
+fn migrate(check: bool, options: Options) -> Result<(), Failure> {
+    let config = load(options)?.config;
+    logging::start(&config)?;
+    block_on(async {
+        if !check {
+            return compose::migrate(&config).await;
+        }
+        let pending = compose::pending(&config).await?;
+        if pending.is_empty() {
+            return print("The database is up to date.\n");
+        }
+        print(&pending.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+        Err(Failure::Working(format!("{} migrations are pending; run: ai-across migrate", pending.len())))
+    })
+}
+
+fn document() -> Result<(), Failure> {
+    let json = openapi::document().to_pretty_json();
+    print(&json.map_err(|error| Failure::Working(format!("the document cannot be written: {error}")))?)?;
+    print("\n")
+}
+
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ai-across", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+fn load(options: Options) -> Result<Loaded, Failure> {
+    let Options { config, listen, data_dir } = options;
+    config::load(&Arguments { config, listen, data_dir }, std::env::vars_os())
+        .map_err(|problems| Failure::Usage(problems.to_string()))
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = Runtime::new().map_err(|error| Failure::Working(format!("no threads can be started: {error}")))?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_WAIT);
+    done
+}
+
+/// Writes to standard output. A reader that went away, as `head` does, is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Working(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,117 @@
+//! The configuration: defaults, then `ai-across.toml`, then the environment, then arguments; the later wins.
+//!
+//! [`settings`] is the one table of everything that can be set, [`parse`] reads single values, [`layers`] finds them,
+//! [`show`] prints them. All problems are reported at once.
+
+mod layers;
+mod parse;
+mod settings;
+mod show;
+
+use std::{fmt, path::PathBuf};
+
+pub use layers::{Arguments, Source};
+pub use parse::{EmbeddingSetting, LogFormat};
+pub use settings::Config;
+pub use show::{effective, example};
+
+use layers::Layers;
+
+/// Name of the configuration file in the data directory.
+pub const FILE_NAME: &str = "ai-across.toml";
+/// Name of the file in the data directory that keeps the secret key unless one is configured.
+pub const SECRET_FILE_NAME: &str = "secret.key";
+/// What the administrator made from the configuration is called.
+pub const ADMIN_NAME: &str = "Administrator";
+
+/// The configuration, and where each value came from.
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    layers: Layers,
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong, named as the operator wrote it.
+    pub place: String,
+    /// What is wrong with it and what to do.
+    pub remedy: String,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.place, problem.remedy))
+    }
+}
+
+/// Reads the configuration. Nothing is written, nothing but the configuration file is read.
+///
+/// # Errors
+/// [`Problems`], all of them.
+pub fn load(
+    arguments: &Arguments,
+    environment: impl IntoIterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+) -> Result<Loaded, Problems> {
+    let mut layers = Layers::gather(arguments, environment);
+    let config = Config::read(&mut layers);
+    if let Some(config) = &config {
+        check(config, &mut layers);
+    }
+    match config {
+        Some(config) if layers.problems.is_empty() => Ok(Loaded { config, layers }),
+        _ => Err(Problems(layers.problems)),
+    }
+}
+
+/// The rules that concern more than one setting.
+fn check(config: &Config, layers: &mut Layers) {
+    match (&config.admin_email, &config.admin_password) {
+        (Some(email), Some(password)) => {
+            let verdict = across::identity::password::check_policy(password.expose(), email.as_str(), ADMIN_NAME);
+            if let Err(weak) = verdict {
+                layers.problem("admin_password", weak.to_string());
+            }
+        }
+        (Some(_), None) => layers.problem("admin_password", "is missing; admin_email needs it".into()),
+        (None, Some(_)) => layers.problem("admin_email", "is missing; admin_password needs it".into()),
+        (None, None) => {}
+    }
+    if matches!(config.embedding_model, EmbeddingSetting::OpenAi(_)) && !config.has_openai() {
+        let remedy = "needs OPENAI_API_KEY or AI_ACROSS_OPENAI_BASE_URL; set one of them, or choose auto or local";
+        layers.problem("embedding_model", remedy.into());
+    }
+}
+
+impl Config {
+    /// Whether OpenAI, or a server that speaks its dialect, is to be asked.
+    #[must_use]
+    pub const fn has_openai(&self) -> bool {
+        self.openai_api_key.is_some() || self.openai_base_url.is_some()
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        let url = self.database_url.as_ref().map(|url| url.expose());
+        match url.map(|url| url.strip_prefix("sqlite://").ok_or(url)) {
+            None => Database::Sqlite(self.data_dir.join("ai-across.db")),
+            Some(Ok(path)) => Database::Sqlite(path.into()),
+            Some(Err(url)) => Database::Server(across::secret::Secret::new(url)),
+        }
+    }
+}
+
+/// Where the database is.
+pub enum Database {
+    /// A file that this process alone uses.
+    Sqlite(PathBuf),
+    /// A server; its address may hold a password.
+    Server(across::secret::Secret),
+}

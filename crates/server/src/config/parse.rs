@@ -1,0 +1,208 @@
+//! Single values: from text to what they mean. Errors say what to write instead and never repeat a secret.
+
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
+
+use across::{
+    identity::user::Email,
+    providers::{model::EmbeddingModel, registry::LOCAL_MODEL},
+    secret::{MasterKey, Secret},
+};
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+/// What files are indexed with if the installation has not decided yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmbeddingSetting {
+    /// OpenAI's small model if its key is there, else the built-in one.
+    Auto,
+    /// The built-in one.
+    Local,
+    /// A model of OpenAI.
+    OpenAi(EmbeddingModel),
+}
+
+/// The shape of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+type Parsed<T> = Result<T, String>;
+
+/// `None` for an empty text, which is how "not set" is written.
+pub(super) fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Parsed<T>) -> Parsed<Option<T>> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
+    text.parse().map_err(|_| format!("{text:?} is not an IP address with a port; write for example 127.0.0.1:8000"))
+}
+
+pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+    if text.contains('\0') { Err("a path cannot hold a NUL character".into()) } else { Ok(text.into()) }
+}
+
+pub(super) fn boolean(text: &str) -> Parsed<bool> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+/// Whole seconds, 1 to 1,800.
+pub(super) fn seconds(text: &str) -> Parsed<Duration> {
+    match text.parse() {
+        Ok(seconds @ 1..=1800) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("{text:?} is not a whole number of seconds from 1 to 1800")),
+    }
+}
+
+pub(super) fn email(text: &str) -> Parsed<Email> {
+    Email::parse(text).ok_or_else(|| format!("{text:?} is not an e-mail address"))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "all parsers have one shape")]
+pub(super) fn secret(text: &str) -> Parsed<Secret> {
+    Ok(Secret::new(text))
+}
+
+/// A secret that is sent in an HTTP header.
+pub(super) fn header_secret(text: &str) -> Parsed<Secret> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Secret::new(text))
+    } else {
+        Err("a key holds no blanks, line breaks or letters beyond ASCII; copy it again".into())
+    }
+}
+
+pub(super) fn database_url(text: &str) -> Parsed<Secret> {
+    if let Some(path) = text.strip_prefix("sqlite://") {
+        if path.is_empty() || path.contains('?') {
+            return Err("sqlite:// takes a path and no options; write for example sqlite:///var/lib/ai-across.db".into());
+        }
+    } else if !matches!(Url::parse(text), Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") && url.has_host())
+    {
+        return Err("is neither sqlite://PATH nor postgres://USER:PASSWORD@HOST/NAME".into());
+    }
+    Ok(Secret::new(text))
+}
+
+/// The address of a site: scheme, host and port alone, since cookies and links are made for all of it.
+pub(super) fn origin(text: &str) -> Parsed<Url> {
+    let url = http_url(text)?;
+    let is_origin = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.password().is_none();
+    if is_origin { Ok(url) } else { Err(format!("{text:?} is more than scheme, host and port; write for example https://ai.example.com")) }
+}
+
+pub(super) fn http_url(text: &str) -> Parsed<Url> {
+    // The text is not repeated: an address may hold a password.
+    let remedy = "is not a web address; write for example https://example.com";
+    let url = Url::parse(text).map_err(|_| remedy.to_owned())?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none() {
+        Ok(url)
+    } else {
+        Err(remedy.into())
+    }
+}
+
+pub(super) fn embedding_model(text: &str) -> Parsed<EmbeddingSetting> {
+    match text {
+        "auto" => Ok(EmbeddingSetting::Auto),
+        "local" | LOCAL_MODEL => Ok(EmbeddingSetting::Local),
+        _ => match across_providers::embedding_dimensions(text) {
+            Some(dimensions) => Ok(EmbeddingSetting::OpenAi(EmbeddingModel { id: text.to_owned(), dimensions })),
+            None => Err(format!(
+                "{text:?} is not known; choose auto, local, text-embedding-3-small, text-embedding-3-large or \
+                 text-embedding-ada-002"
+            )),
+        },
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Parsed<String> {
+    match EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{text:?} is not a log filter ({error}); write for example info or info,across=debug")),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err(format!("{text:?} is neither auto, json nor text")),
+    }
+}
+
+/// The secret key, if it could be one that nobody guesses.
+pub(super) fn secret_key(text: &str) -> Parsed<Secret> {
+    match weakness(text) {
+        None => Ok(Secret::new(text)),
+        Some(weakness) => Err(format!("{weakness}; make one with: openssl rand -base64 32")),
+    }
+}
+
+fn weakness(text: &str) -> Option<String> {
+    const EXAMPLES: [&str; 5] = ["changeme", "change-me", "change_me", "your-secret", "your_secret"];
+    /// A random text of 32 characters, even of hexadecimal digits alone, has more than this but once in a million years.
+    const FEWEST_DIFFERENT: usize = 7;
+    let bytes = text.as_bytes();
+    let folded = text.to_ascii_lowercase();
+    let repeats = (1..=bytes.len() / 2).any(|unit| bytes.iter().zip(bytes.iter().skip(unit)).all(|(a, b)| a == b));
+    if bytes.len() < MasterKey::MIN_BYTES {
+        Some(format!("has {} bytes and needs at least {}", bytes.len(), MasterKey::MIN_BYTES))
+    } else if EXAMPLES.iter().any(|example| folded.contains(example)) {
+        Some("is taken from an example".into())
+    } else if repeats {
+        Some("repeats itself".into())
+    } else if bytes.iter().collect::<HashSet<_>>().len() < FEWEST_DIFFERENT {
+        Some("has too few different characters".into())
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_secrets_are_refused_and_random_ones_are_not() {
+        for weak in [
+            "",
+            "changeme",
+            &"x".repeat(64),
+            "0123456789abcdefghijklmnopqrstu",
+            "changeme-changeme-changeme-change",
+            "This-is-CHANGEME-of-some-length-really",
+            "password1password1password1password1",
+            "abcabdabeabcabdabeabcabdabfabcabdabg",
+        ] {
+            assert!(secret_key(weak).is_err(), "{weak}");
+        }
+        for good in ["1f0c77b2e4a95d3866b0a7c9d2e1f453", "q0nq7c2pRZ6kq0G3vQ1m8WmWcYxwqk0m6sU3yJc2E5k="] {
+            assert!(secret_key(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_what_they_are_for() {
+        assert!(origin("https://ai.example.com").is_ok());
+        assert!(origin("http://127.0.0.1:8000/").is_ok());
+        for bad in ["ai.example.com", "https://ai.example.com/app", "ftp://example.com", "https://u:p@example.com"] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+        assert!(http_url("http://127.0.0.1:11434/v1").is_ok());
+        assert!(database_url("postgres://u:p@db/name").is_ok());
+        for bad in ["mysql://u:hunter2@db/name", "sqlite://", "sqlite://x?mode=ro", "postgres:name"] {
+            assert!(!database_url(bad).unwrap_err().contains("hunter2"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Everything that can be set, on one page. A line here is all that a new setting needs: the file, the environment, the
+//! `config` command and the example file follow from it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use across::{identity::user::Email, secret::Secret};
+use url::Url;
+
+use super::{
+    layers::Layers,
+    parse::{self, EmbeddingSetting, LogFormat, optional},
+};
+
+/// How much of a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// All of it.
+    Plain,
+    /// Only whether it is set.
+    Masked,
+    /// An address without its password.
+    Address,
+}
+
+/// What is known of a setting besides its type.
+pub(super) struct Setting {
+    /// Its name in the file.
+    pub(super) key: &'static str,
+    /// Its name in the environment.
+    pub(super) variable: &'static str,
+    /// Its value if none is given; empty: not set.
+    pub(super) default: &'static str,
+    /// How much of it may be shown.
+    pub(super) shown: Shown,
+    /// Its description.
+    pub(super) about: &'static str,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $about:literal])+ $key:ident: $type:ty = $variable:literal, $default:literal, $shown:ident, $parse:expr;)*) => {
+        /// The configuration of the process.
+        pub struct Config {
+            $($(#[doc = $about])+ pub $key: $type,)*
+        }
+
+        /// What can be set.
+        pub(super) const SETTINGS: &[Setting] = &[$(
+            Setting {
+                key: stringify!($key),
+                variable: $variable,
+                default: $default,
+                shown: Shown::$shown,
+                about: concat!($($about),+),
+            },
+        )*];
+
+        impl Config {
+            /// The values found, or `None` if any of them is wrong, which the layers then know.
+            pub(super) fn read(layers: &mut Layers) -> Option<Self> {
+                $(let $key: Option<$type> = layers.read(stringify!($key), $default, $parse);)*
+                Some(Self { $($key: $key?,)* })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address and port to listen on. Port 0 picks a free one.
+    listen: SocketAddr = "AI_ACROSS_LISTEN", "127.0.0.1:8000", Plain, parse::address;
+
+    /// Directory of everything the platform keeps. Made if absent, readable by nobody else.
+    data_dir: PathBuf = "AI_ACROSS_DATA_DIR", "./data", Plain, parse::path;
+
+    /// The database: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME. Not set: SQLite in the data directory.
+    database_url: Option<Secret> = "AI_ACROSS_DATABASE_URL", "", Address, |text| optional(text, parse::database_url);
+
+    /// The secret that signs sessions and seals stored keys, at least 32 random bytes. Not set: made at the first
+    /// start and kept in secret.key in the data directory. Losing it makes every password useless.
+    secret_key: Option<Secret> = "AI_ACROSS_SECRET_KEY", "", Masked, |text| optional(text, parse::secret_key);
+
+    /// E-mail address of the first administrator, who is made if no user exists. Not set: the set-up page asks.
+    admin_email: Option<Email> = "AI_ACROSS_ADMIN_EMAIL", "", Plain, |text| optional(text, parse::email);
+
+    /// Password of the first administrator, at least 12 characters.
+    admin_password: Option<Secret> = "AI_ACROSS_ADMIN_PASSWORD", "", Masked, |text| optional(text, parse::secret);
+
+    /// Where people reach the platform, for links and cookies, e.g. https://ai.example.com. Not set: as the request
+    /// says.
+    public_url: Option<Url> = "AI_ACROSS_PUBLIC_URL", "", Plain, |text| optional(text, parse::origin);
+
+    /// Whether the interface documents itself at /docs and /openapi.json.
+    docs: bool = "AI_ACROSS_DOCS", "true", Plain, parse::boolean;
+
+    /// Key for OpenAI. Not set: answers come from the built-in offline provider, unless a base URL is set.
+    openai_api_key: Option<Secret> = "OPENAI_API_KEY", "", Masked, |text| optional(text, parse::header_secret);
+
+    /// Server that speaks OpenAI's dialect, e.g. http://127.0.0.1:11434/v1; it may need no key. Not set: OpenAI
+    /// itself.
+    openai_base_url: Option<Url> = "AI_ACROSS_OPENAI_BASE_URL", "", Address, |text| optional(text, parse::http_url);
+
+    /// What files are indexed with: auto, local (built in) or an OpenAI model such as text-embedding-3-small. auto
+    /// takes text-embedding-3-small if an OpenAI key is set, else local. Decided when the first file is indexed; a
+    /// later change here has no effect on that installation.
+    embedding_model: EmbeddingSetting = "AI_ACROSS_EMBEDDING_MODEL", "auto", Plain, parse::embedding_model;
+
+    /// Seconds until the connection to a provider must stand.
+    provider_connect_timeout: Duration = "AI_ACROSS_PROVIDER_CONNECT_TIMEOUT", "10", Plain, parse::seconds;
+
+    /// Seconds until a provider must begin to answer.
+    provider_first_byte_timeout: Duration = "AI_ACROSS_PROVIDER_FIRST_BYTE_TIMEOUT", "60", Plain, parse::seconds;
+
+    /// Seconds a provider may pause within an answer.
+    provider_idle_timeout: Duration = "AI_ACROSS_PROVIDER_IDLE_TIMEOUT", "60", Plain, parse::seconds;
+
+    /// Seconds a whole answer of a provider may take.
+    provider_total_timeout: Duration = "AI_ACROSS_PROVIDER_TOTAL_TIMEOUT", "600", Plain, parse::seconds;
+
+    /// What is logged: off, error, warn, info, debug or trace, or a list such as info,across=debug.
+    log: String = "AI_ACROSS_LOG", "info", Plain, parse::log_filter;
+
+    /// Shape of log lines: json, text, or auto, which is text on a terminal and json elsewhere.
+    log_format: LogFormat = "AI_ACROSS_LOG_FORMAT", "auto", Plain, parse::log_format;
+}

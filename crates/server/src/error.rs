@@ -1,0 +1,290 @@
+//! What a refusal looks like over HTTP: the only place that knows status numbers, and the table of error names.
+
+use across::{
+    assistants::Problem,
+    conversations::{event::{Failure, FailureKind}, reply::ReplyError},
+    fault::{BlobError, StoreError},
+    identity::sign_in::{SetUpError, SignInError, Stranger},
+    knowledge::upload::UploadError,
+    retrieval::search::SearchError,
+};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// A row of the table: name and status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) status: StatusCode,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $text:literal $status:ident),+ $(,)?) => {
+        impl Kind {
+            $(pub(crate) const $name: Self = Self { name: $text, status: StatusCode::$status };)+
+        }
+    };
+}
+
+kinds! {
+    MALFORMED = "MalformedRequestError" BAD_REQUEST,
+    AUTHENTICATION = "AuthenticationError" UNAUTHORIZED,
+    PERMISSION = "PermissionDeniedError" FORBIDDEN,
+    NOT_FOUND = "NotFoundError" NOT_FOUND,
+    METHOD = "MethodNotAllowedError" METHOD_NOT_ALLOWED,
+    TIMEOUT = "RequestTimeoutError" REQUEST_TIMEOUT,
+    CONFLICT = "ConflictError" CONFLICT,
+    PRECONDITION = "PreconditionFailedError" PRECONDITION_FAILED,
+    TOO_LARGE = "PayloadTooLargeError" PAYLOAD_TOO_LARGE,
+    URI_TOO_LONG = "UriTooLongError" URI_TOO_LONG,
+    MEDIA_TYPE = "UnsupportedMediaTypeError" UNSUPPORTED_MEDIA_TYPE,
+    VALIDATION = "ValidationError" UNPROCESSABLE_ENTITY,
+    RATE_LIMIT = "RateLimitError" TOO_MANY_REQUESTS,
+    INTERNAL = "InternalError" INTERNAL_SERVER_ERROR,
+    PROVIDER = "ProviderError" BAD_GATEWAY,
+    INTERRUPTED = "ProviderStreamInterruptedError" BAD_GATEWAY,
+    UNAVAILABLE = "ServiceUnavailableError" SERVICE_UNAVAILABLE,
+    PROVIDER_TIMEOUT = "ProviderTimeoutError" GATEWAY_TIMEOUT,
+    STORAGE_FULL = "StorageFullError" INSUFFICIENT_STORAGE,
+}
+
+/// The body of every refusal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// The error's name.
+    error: &'static str,
+    /// A sentence for people.
+    message: String,
+    /// Finds the request in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// Particulars: for a `ValidationError` one `{field, message}` for each wrong field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    details: Vec<Value>,
+    /// Seconds after which to try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+/// A refusal on its way out.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    kind: Kind,
+    message: String,
+    details: Vec<Value>,
+    retry_after: Option<u64>,
+    /// For the log only.
+    cause: Option<String>,
+}
+
+/// The cause of a refusal, carried to the request's log line in the response's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause(pub(crate) String);
+
+impl ApiError {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), details: Vec::new(), retry_after: None, cause: None }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(Kind::NOT_FOUND, "Not found.")
+    }
+
+    /// A `ValidationError` about one field.
+    pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::new(Kind::VALIDATION, message.clone()).detail(json!({ "field": field, "message": message }))
+    }
+
+    /// A `ValidationError` about several fields.
+    pub(crate) fn problems(problems: &[Problem]) -> Self {
+        let message = problems.first().map_or_else(String::new, |problem| problem.message.clone());
+        let details = problems.iter().map(|problem| json!({ "field": problem.field, "message": problem.message }));
+        Self { details: details.collect(), ..Self::new(Kind::VALIDATION, message) }
+    }
+
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        Self::new(Kind::INTERNAL, "Something broke on our side. The request id finds it in the log.").because(cause)
+    }
+
+    pub(crate) fn detail(mut self, detail: Value) -> Self {
+        self.details.push(detail);
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: self.kind.name,
+            message: self.message,
+            request_id: crate::middleware::current_request_id(),
+            details: self.details,
+            retry_after: self.retry_after,
+        };
+        let mut response = (self.kind.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::AUTHENTICATION {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let cause = error.to_string();
+        match error {
+            StoreError::Conflict(rule) => Self::new(Kind::CONFLICT, rule),
+            StoreError::Busy | StoreError::Unavailable(_) => {
+                Self::new(Kind::UNAVAILABLE, "The database does not answer now. Try again soon.").retry_after(2)
+            }
+            StoreError::Full => Self::new(Kind::STORAGE_FULL, "The disk is full. Ask an administrator."),
+            StoreError::Corrupt(_) | StoreError::LeaseLost => Self::internal(""),
+        }
+        .because(cause)
+    }
+}
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        let cause = error.to_string();
+        match error {
+            BlobError::Full => Self::new(Kind::STORAGE_FULL, "The disk is full. Ask an administrator."),
+            BlobError::Missing => Self::not_found(),
+            BlobError::Io(_) => Self::new(Kind::UNAVAILABLE, "File storage does not answer now. Try again soon.").retry_after(2),
+        }
+        .because(cause)
+    }
+}
+
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Refused => Self::new(Kind::AUTHENTICATION, error.to_string()),
+            SignInError::Busy(_) => Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2),
+            SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Stranger> for ApiError {
+    fn from(error: Stranger) -> Self {
+        match error {
+            Stranger::Expired | Stranger::Invalid => Self::new(Kind::AUTHENTICATION, error.to_string()),
+            Stranger::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SetUpError> for ApiError {
+    fn from(error: SetUpError) -> Self {
+        let message = error.to_string();
+        match error {
+            SetUpError::Done => Self::not_found(),
+            SetUpError::Email => Self::field("email", message),
+            SetUpError::Name => Self::field("name", message),
+            SetUpError::Password(_) => Self::field("password", message),
+            SetUpError::Busy(_) => Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2),
+            SetUpError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<UploadError> for ApiError {
+    fn from(error: UploadError) -> Self {
+        let message = error.to_string();
+        match error {
+            UploadError::TooLarge => Self::new(Kind::TOO_LARGE, message),
+            UploadError::Empty | UploadError::NoName => Self::field("file", message),
+            UploadError::WrongKind(_) => Self::new(Kind::MEDIA_TYPE, message),
+            UploadError::NoAssistant => Self::not_found(),
+            UploadError::Duplicate(existing) => {
+                Self::new(Kind::CONFLICT, message).detail(json!({ "file_id": existing.to_string() }))
+            }
+            UploadError::TooMany => Self::new(Kind::CONFLICT, message),
+            UploadError::Blob(error) => error.into(),
+            UploadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReplyError> for ApiError {
+    fn from(error: ReplyError) -> Self {
+        let cause = error.to_string();
+        match error {
+            ReplyError::Missing => Self::not_found(),
+            ReplyError::Busy(message) => {
+                Self::new(Kind::CONFLICT, "An answer is being written in this chat, maybe in another tab.")
+                    .detail(json!({ "message_id": message.to_string() }))
+            }
+            ReplyError::AssistantDeleted => {
+                Self::new(Kind::CONFLICT, "This assistant was removed. You can read this chat; start a new one to go on.")
+            }
+            ReplyError::Full => Self::new(Kind::CONFLICT, "This chat is full. Start a new one to go on."),
+            ReplyError::UnknownModel(_) => Self::field("model", "No provider serves this model. Choose another."),
+            ReplyError::TooLong(too_long) => Self::field("content", too_long.to_string()),
+            ReplyError::NoModel => {
+                Self::new(Kind::UNAVAILABLE, "No model is available right now. Ask an administrator.").because(cause)
+            }
+            ReplyError::Unavailable => {
+                Self::new(Kind::UNAVAILABLE, "No further answer can begin now. Try again soon.").retry_after(5)
+            }
+            ReplyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        let cause = error.to_string();
+        match error {
+            SearchError::Embedder(_) | SearchError::Embedding(_) => {
+                Self::new(Kind::UNAVAILABLE, "The question could not be embedded. Try again soon.").retry_after(5).because(cause)
+            }
+            SearchError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// An answer that failed, in JSON mode.
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure_kind(failure.kind), failure.sentence)
+            .detail(json!({ "message_id": failure.message.to_string() }))
+    }
+}
+
+/// The row for a failed answer.
+pub(crate) const fn failure_kind(kind: FailureKind) -> Kind {
+    match kind {
+        FailureKind::Provider => Kind::PROVIDER,
+        FailureKind::ProviderTimeout => Kind::PROVIDER_TIMEOUT,
+        FailureKind::Interrupted => Kind::INTERRUPTED,
+        FailureKind::SignedOut => Kind::AUTHENTICATION,
+        FailureKind::Unavailable => Kind::UNAVAILABLE,
+        FailureKind::Internal => Kind::INTERNAL,
+    }
+}

@@ -1,0 +1,189 @@
+//! Documents to text in a child process. Documents are hostile until proven otherwise: one that exhausts memory or the
+//! stack, or never ends, takes down a child that holds no secret and can open no file and no connection.
+
+use std::{
+    io::{self, BufWriter, Read as _, Write as _},
+    os::unix::process::ExitStatusExt as _,
+    panic,
+    path::{Path, PathBuf},
+    process::{ExitCode, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use across::knowledge::extractor::{ExtractError, Extractor};
+use across_extract::{Kind, MAX_CHARS, Page, Text, Unreadable, extract};
+use async_trait::async_trait;
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::AsyncReadExt as _,
+    process::{Child, Command},
+    sync::Semaphore,
+    time::timeout,
+};
+
+/// Children at a time; each may take [`MEMORY`].
+const CHILDREN: usize = 2;
+/// How long a child may take by the clock.
+const WALL_TIME: Duration = Duration::from_secs(120);
+/// How long a child may compute, in seconds.
+const CPU_SECONDS: u64 = 60;
+/// Address space of a child, in bytes.
+const MEMORY: u64 = 1024 * 1024 * 1024;
+/// The stack that parsers may fill, in bytes; part of [`MEMORY`].
+const STACK: usize = 64 * 1024 * 1024;
+/// The most that is read of an answer, in bytes: every character escaped, and the pages.
+const MAX_ANSWER: u64 = 6 * MAX_CHARS as u64 + 1024 * 1024;
+
+/// What the child writes: the text, or why there is none.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Text { text: String, pages: Vec<(u32, usize, usize)> },
+    Unreadable { code: String },
+}
+
+/// Runs the parsers in child processes of this program.
+pub struct ChildExtractor {
+    program: PathBuf,
+    wall_time: Duration,
+    turn: Semaphore,
+}
+
+impl ChildExtractor {
+    /// Children of the program that is running.
+    ///
+    /// # Errors
+    /// If the system does not say where the program's file is.
+    pub fn of_this_program() -> io::Result<Self> {
+        Ok(Self::new(std::env::current_exe()?, WALL_TIME))
+    }
+
+    /// Children that run `program`, ended after `wall_time`.
+    #[must_use]
+    pub fn new(program: PathBuf, wall_time: Duration) -> Self {
+        Self { program, wall_time, turn: Semaphore::new(CHILDREN) }
+    }
+
+    fn start(&self, kind: Kind, document: std::fs::File) -> io::Result<Child> {
+        Command::new(&self.program)
+            .args(["extract", "--kind", kind.as_str()])
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(document))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // A group of its own, so that an interrupt from the terminal is not taken for the document's fault.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+    }
+}
+
+#[async_trait]
+impl Extractor for ChildExtractor {
+    async fn extract(&self, kind: Kind, path: &Path) -> Result<Text, ExtractError> {
+        let _turn = self.turn.acquire().await.map_err(unavailable)?;
+        let document = tokio::fs::File::open(path).await.map_err(unavailable)?.into_std().await;
+        let mut child = self.start(kind, document).map_err(unavailable)?;
+        let Ok(answered) = timeout(self.wall_time, hear(&mut child)).await else {
+            return Err(Unreadable::TooComplex.into());
+        };
+        let (answer, status) = answered.map_err(unavailable)?;
+        match status {
+            Some(status) if status.success() => {
+                tokio::task::spawn_blocking(move || understand(&answer)).await.map_err(unavailable)?
+            }
+            Some(status) => Err(verdict(status)),
+            None => Err(Unreadable::TooComplex.into()),
+        }
+    }
+}
+
+fn unavailable(error: impl ToString) -> ExtractError {
+    ExtractError::Unavailable(error.to_string())
+}
+
+/// All that the child writes, and how it ended; no end if it wrote too much, in which case it is killed when dropped.
+async fn hear(child: &mut Child) -> io::Result<(Vec<u8>, Option<ExitStatus>)> {
+    let mut answer = Vec::new();
+    if let Some(out) = child.stdout.take() {
+        out.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+    }
+    if answer.len() as u64 == MAX_ANSWER {
+        return Ok((Vec::new(), None));
+    }
+    Ok((answer, Some(child.wait().await?)))
+}
+
+/// Whose fault it is that a child gave no answer.
+fn verdict(status: ExitStatus) -> ExtractError {
+    let asked_to_end = [Signal::TERM, Signal::INT, Signal::HUP].map(Signal::as_raw);
+    match status.signal() {
+        // Its limits, a full stack, no memory left: the document did that.
+        Some(signal) if !asked_to_end.contains(&signal) => Unreadable::TooComplex.into(),
+        // Somebody is ending our processes, or the child could not begin.
+        _ => unavailable(status),
+    }
+}
+
+fn understand(answer: &[u8]) -> Result<Text, ExtractError> {
+    match serde_json::from_slice(answer).map_err(unavailable)? {
+        Answer::Unreadable { code } => {
+            Err(Unreadable::from_code(&code).map_or_else(|| unavailable("unknown reason"), ExtractError::from))
+        }
+        Answer::Text { text, pages } => {
+            let chars = text.chars().count();
+            let pages: Vec<_> = pages.into_iter().map(|(number, start, end)| Page { number, start, end }).collect();
+            let ordered = pages.windows(2).all(|pair| matches!(pair, [a, b] if a.end <= b.start && a.number < b.number));
+            if chars <= MAX_CHARS && ordered && pages.iter().all(|page| page.start <= page.end && page.end <= chars) {
+                Ok(Text { text, pages })
+            } else {
+                Err(unavailable("the answer contradicts itself"))
+            }
+        }
+    }
+}
+
+/// The child: limits itself, reads the document from standard input, and writes the answer to standard output.
+#[must_use]
+pub fn child(kind: Kind) -> ExitCode {
+    // Nobody reads what a panic says, and saying it would open files.
+    panic::set_hook(Box::new(|_| {}));
+    let done = limit().and_then(|()| {
+        let reader = thread::Builder::new().stack_size(STACK).spawn(move || answer(kind))?;
+        reader.join().unwrap_or_else(|_| Err(io::Error::other("the reader panicked")))
+    });
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn limit() -> io::Result<()> {
+    for (resource, most) in [
+        (Resource::As, MEMORY),
+        (Resource::Cpu, CPU_SECONDS),
+        // Only what is open already: no other file, no connection.
+        (Resource::Nofile, 3),
+        (Resource::Fsize, 0),
+        (Resource::Core, 0),
+    ] {
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
+}
+
+fn answer(kind: Kind) -> io::Result<()> {
+    let mut document = Vec::new();
+    io::stdin().lock().read_to_end(&mut document)?;
+    let answer = match extract(kind, &document) {
+        Ok(Text { text, pages }) => {
+            let pages = pages.into_iter().map(|page| (page.number, page.start, page.end)).collect();
+            Answer::Text { text, pages }
+        }
+        Err(reason) => Answer::Unreadable { code: reason.code().to_owned() },
+    };
+    drop(document);
+    let mut out = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut out, &answer)?;
+    out.flush()
+}

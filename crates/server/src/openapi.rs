@@ -1,0 +1,74 @@
+//! The description of the API: the document, and the page that shows it, with assets of our own.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::Path,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use utoipa::openapi::{
+    OpenApi,
+    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use crate::state::AppState;
+
+/// Title, version and how to sign in.
+pub(crate) fn base() -> OpenApi {
+    let mut document = OpenApi::default();
+    document.info.title = "AI-Across".into();
+    document.info.version = env!("CARGO_PKG_VERSION").into();
+    document.info.description = Some(
+        "Assistants that answer from their files, with citations. Sign in with POST /api/v1/users/login and send the \
+         access token as a bearer token. Every refusal has the shape of ErrorBody."
+            .into(),
+    );
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let mut components = utoipa::openapi::Components::new();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    document.components = Some(components);
+    document
+}
+
+/// The whole document, without a server behind it.
+#[must_use]
+pub fn document() -> OpenApi {
+    crate::router::described()
+}
+
+/// `/openapi.json`, `/docs` and its assets.
+pub(crate) fn routes(document: &OpenApi) -> Router<AppState> {
+    let document = document.clone();
+    let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
+    Router::new()
+        .route("/openapi.json", get(async move || Json(document)))
+        .route("/docs", get(async || Redirect::permanent("/docs/")))
+        .route("/docs/", get({
+            let config = Arc::clone(&config);
+            async move || asset("index.html", config)
+        }))
+        .route("/docs/{*file}", get(async move |Path(file): Path<String>| asset(&file, config)))
+}
+
+fn asset(name: &str, config: Arc<utoipa_swagger_ui::Config<'static>>) -> Response {
+    let Ok(Some(file)) = utoipa_swagger_ui::serve(name, config) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mut response = file.bytes.into_owned().into_response();
+    let headers = response.headers_mut();
+    if let Ok(kind) = HeaderValue::from_str(&file.content_type) {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    // The page styles its elements inline; it shows nothing but our own document.
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+             connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+        ),
+    );
+    response
+}

@@ -1,0 +1,139 @@
+//! An answer's events over HTTP: one `data:` line each, a sign of life every fifteen seconds, and nothing else.
+
+use std::{convert::Infallible, time::Duration};
+
+use across::{
+    actor::Actor,
+    conversations::{
+        event::{Event, Failure, FailureKind},
+        live::Reader,
+        message::TokensUsed,
+    },
+    id::MessageId,
+};
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, header},
+    response::Response,
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::{api::messages::citations_json, state::AppState};
+
+/// How often a silent stream says that it lives, and how often its reader's right to read is looked at again.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A stream of the events that `reader` still has to come, after those in `first`.
+pub(crate) fn stream(state: AppState, actor: Actor, message: MessageId, first: Vec<Event>, reader: Option<Reader>) -> Response {
+    let opening = first.iter().map(frame).collect::<String>();
+    let mut ticks = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let following = Following { state, actor, message, reader, ticks };
+    let opening = futures::stream::iter((!opening.is_empty()).then(|| Bytes::from(opening)));
+    let following = futures::stream::unfold(following, |mut following| async move {
+        following.next().await.map(|bytes| (bytes, following))
+    });
+    let bytes = futures::StreamExt::chain(opening, following);
+    let mut response = Response::new(Body::from_stream(futures::StreamExt::map(bytes, Ok::<_, Infallible>)));
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+struct Following {
+    state: AppState,
+    actor: Actor,
+    message: MessageId,
+    /// `None` once nothing more will come.
+    reader: Option<Reader>,
+    ticks: tokio::time::Interval,
+}
+
+impl Following {
+    async fn next(&mut self) -> Option<Bytes> {
+        let reader = self.reader.as_mut()?;
+        tokio::select! {
+            event = reader.next() => {
+                if event.as_ref().is_none_or(Event::is_last) {
+                    self.reader = None;
+                }
+                event.map(|event| Bytes::from(frame(&event)))
+            }
+            _ = self.ticks.tick() => {
+                let platform = &self.state.platform;
+                match platform.store.session_user(self.actor.session, platform.clock.now()).await {
+                    Ok(None) => {
+                        self.reader = None;
+                        Some(Bytes::from(frame(&signed_out(self.message))))
+                    }
+                    // A database that cannot be asked at this moment ends no one's answer.
+                    Ok(Some(_)) | Err(_) => Some(Bytes::from_static(b": keep-alive\n\n")),
+                }
+            }
+        }
+    }
+}
+
+fn signed_out(message: MessageId) -> Event {
+    Event::Failed(Failure {
+        kind: FailureKind::SignedOut,
+        sentence: "You are signed out. Sign in again to go on reading.".into(),
+        retryable: false,
+        message,
+        has_text: true,
+    })
+}
+
+/// One event as it goes over the wire. The text is inside a JSON string, so nothing that a model writes can end a line.
+fn frame(event: &Event) -> String {
+    format!("data: {}\n\n", to_json(event))
+}
+
+fn to_json(event: &Event) -> Value {
+    match event {
+        Event::Start { message, question, conversation, model } => json!({
+            "type": "start", "message_id": message.to_string(), "user_message_id": question.to_string(),
+            "conversation_id": conversation.to_string(), "model": model,
+        }),
+        Event::Citations { outcome, citations } => {
+            json!({ "type": "citations", "retrieval": outcome.as_str(), "citations": citations_json(citations) })
+        }
+        Event::Chunk(content) => json!({ "type": "chunk", "content": content }),
+        Event::Usage(tokens) => json!({ "type": "usage", "usage": usage(*tokens) }),
+        Event::Done { message, finish_reason, tokens } => json!({
+            "type": "done", "message_id": message.to_string(), "finish_reason": finish_reason, "usage": usage(*tokens),
+        }),
+        Event::Failed(failure) => json!({
+            "type": "error", "error": failure.kind.name(), "message": failure.sentence, "retryable": failure.retryable,
+            "message_id": failure.message.to_string(), "status": if failure.has_text { "interrupted" } else { "error" },
+        }),
+    }
+}
+
+fn usage(tokens: TokensUsed) -> Value {
+    json!({
+        "prompt_tokens": tokens.prompt, "completion_tokens": tokens.completion,
+        "total_tokens": tokens.prompt + tokens.completion, "estimated": tokens.estimated,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn model_output_cannot_forge_events() {
+        let hostile = "\n\ndata: {\"type\":\"done\"}\r\n\r\u{2028}\u{2029}";
+        let frame = frame(&Event::Chunk(hostile.into()));
+        assert_eq!(frame.matches('\n').count(), 2);
+        assert!(!frame.contains('\r'));
+        let data: Value = serde_json::from_str(frame.trim_start_matches("data: ").trim_end()).unwrap();
+        assert_eq!(data["content"], hostile);
+    }
+}

@@ -1,0 +1,3 @@
+//! The server, tested through its front doors.
+
+mod process;

@@ -1,0 +1,219 @@
+//! Assistants.
+
+use std::collections::HashMap;
+
+use across::{
+    assistants::{Assistant, AssistantStore, Changed, Draft, Filter, MAX_ASSISTANTS},
+    clock::Time,
+    fault::StoreError,
+    id::AssistantId,
+    page::{Page, PageRequest},
+};
+use async_trait::async_trait;
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
+    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+};
+use uuid::Uuid;
+
+use crate::{
+    SqlStore,
+    convert::{column_i32, contains, fold, narrow, storable},
+    entity::{assistant, knowledge_file},
+    error::Fault,
+    paging::rows_and_total,
+    rows::hold,
+};
+
+/// How many files that are not deleted each of these assistants has.
+async fn file_counts(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashMap<Uuid, i64>, Fault> {
+    let counts: Vec<(Uuid, i64)> = knowledge_file::Entity::find()
+        .select_only()
+        .column(knowledge_file::Column::AssistantId)
+        .column_as(knowledge_file::Column::Id.count(), "files")
+        .filter(
+            knowledge_file::Column::AssistantId
+                .is_in(ids)
+                .and(knowledge_file::Column::DeletedAt.is_null()),
+        )
+        .group_by(knowledge_file::Column::AssistantId)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(counts.into_iter().collect())
+}
+
+async fn assistants_of(db: &impl ConnectionTrait, rows: Vec<assistant::Model>) -> Result<Vec<Assistant>, Fault> {
+    let counts = file_counts(db, rows.iter().map(|row| row.id).collect()).await?;
+    let convert = |row: assistant::Model| {
+        Ok(Assistant {
+            draft: Draft {
+                max_tokens: narrow(row.max_tokens, "assistants", "max_tokens", row.id)?,
+                name: row.name,
+                description: row.description,
+                instructions: row.instructions,
+                model: row.model,
+                temperature: row.temperature,
+                avatar_url: row.avatar_url,
+            },
+            id: row.id.into(),
+            is_deleted: row.is_deleted,
+            file_count: counts.get(&row.id).copied().unwrap_or_default().unsigned_abs(),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    };
+    rows.into_iter().map(convert).collect()
+}
+
+async fn assistant_of(db: &impl ConnectionTrait, row: assistant::Model) -> Result<Assistant, Fault> {
+    let id = row.id;
+    assistants_of(db, vec![row])
+        .await?
+        .pop()
+        .ok_or_else(|| Fault::corrupt("assistants", "id", id))
+}
+
+/// Writes a draft's columns.
+fn fill(row: &mut assistant::ActiveModel, draft: Draft) {
+    let description = draft.description.as_deref().unwrap_or_default();
+    row.search_folded = Set(fold(&format!("{}\n{description}", draft.name)));
+    row.name = Set(storable(draft.name));
+    row.description = Set(draft.description.map(storable));
+    row.instructions = Set(storable(draft.instructions));
+    row.model = Set(draft.model.map(storable));
+    row.temperature = Set(draft.temperature);
+    row.max_tokens = Set(column_i32(draft.max_tokens));
+    row.avatar_url = Set(draft.avatar_url.map(storable));
+}
+
+/// The state that a change asks for.
+#[derive(Clone, Copy)]
+enum Must {
+    BeLive,
+    BeArchived,
+}
+
+/// Changes one assistant under its lock, if it is in the state and has the version that the change asks for.
+async fn change(
+    tx: &DatabaseTransaction,
+    id: AssistantId,
+    must: Must,
+    expected: Option<i64>,
+    at: Time,
+    apply: impl FnOnce(&mut assistant::ActiveModel) + Send,
+) -> Result<Changed, Fault> {
+    hold::<assistant::Entity>(tx, assistant::Column::Version, assistant::Column::Id.eq(id.uuid())).await?;
+    let Some(row) = assistant::Entity::find_by_id(id.uuid()).one(tx).await? else {
+        return Ok(Changed::Missing);
+    };
+    if row.is_deleted != matches!(must, Must::BeArchived) {
+        return Ok(Changed::WrongState);
+    }
+    if expected.is_some_and(|expected| expected != row.version) {
+        return Ok(Changed::Stale(row.version));
+    }
+    let version = row.version + 1;
+    let mut changed: assistant::ActiveModel = row.into();
+    apply(&mut changed);
+    changed.version = Set(version);
+    changed.updated_at = Set(at);
+    let row = changed.update(tx).await?;
+    Ok(Changed::Done(Box::new(assistant_of(tx, row).await?)))
+}
+
+#[async_trait]
+impl AssistantStore for SqlStore {
+    async fn create_assistant(&self, id: AssistantId, draft: Draft, at: Time) -> Result<Assistant, StoreError> {
+        let write = self.db.write(move |tx| {
+            Box::pin(async move {
+                if assistant::Entity::find().count(tx).await? >= MAX_ASSISTANTS {
+                    return Err(Fault::conflict(
+                        "there are as many assistants as an installation may have",
+                    ));
+                }
+                let mut row = assistant::ActiveModel {
+                    id: Set(id.uuid()),
+                    is_deleted: Set(false),
+                    version: Set(1),
+                    index_generation: Set(0),
+                    created_at: Set(at),
+                    updated_at: Set(at),
+                    ..Default::default()
+                };
+                fill(&mut row, draft);
+                let row = row.insert(tx).await?;
+                assistant_of(tx, row).await
+            })
+        });
+        Ok(write.await?)
+    }
+
+    async fn find_assistant(&self, id: AssistantId) -> Result<Option<Assistant>, StoreError> {
+        let db = self.db.reader();
+        let row = assistant::Entity::find_by_id(id.uuid())
+            .one(db)
+            .await
+            .map_err(Fault::from)?;
+        Ok(match row {
+            Some(row) => Some(assistant_of(db, row).await?),
+            None => None,
+        })
+    }
+
+    async fn list_assistants(&self, filter: &Filter, page: PageRequest) -> Result<Page<Assistant>, StoreError> {
+        let mut wanted = Condition::all();
+        if !filter.include_deleted {
+            wanted = wanted.add(assistant::Column::IsDeleted.eq(false));
+        }
+        for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
+            wanted = wanted.add(contains(assistant::Column::SearchFolded, word));
+        }
+        let list = assistant::Entity::find()
+            .filter(wanted)
+            .order_by_desc(assistant::Column::CreatedAt)
+            .order_by_desc(assistant::Column::Id);
+        let snapshot = self.db.snapshot().await?;
+        let (rows, total) = rows_and_total(&snapshot, list, assistant::Column::Id, page).await?;
+        Ok(Page {
+            items: assistants_of(&snapshot, rows).await?,
+            total,
+        })
+    }
+
+    async fn update_assistant(
+        &self,
+        id: AssistantId,
+        draft: Draft,
+        expected: Option<i64>,
+        at: Time,
+    ) -> Result<Changed, StoreError> {
+        let write = self
+            .db
+            .write(move |tx| Box::pin(change(tx, id, Must::BeLive, expected, at, move |row| fill(row, draft))));
+        Ok(write.await?)
+    }
+
+    async fn archive_assistant(&self, id: AssistantId, expected: Option<i64>, at: Time) -> Result<Changed, StoreError> {
+        let write = self.db.write(move |tx| {
+            Box::pin(async move {
+                let archive = |row: &mut assistant::ActiveModel| row.is_deleted = Set(true);
+                Ok(match change(tx, id, Must::BeLive, expected, at, archive).await? {
+                    Changed::WrongState => Changed::Missing,
+                    other => other,
+                })
+            })
+        });
+        Ok(write.await?)
+    }
+
+    async fn restore_assistant(&self, id: AssistantId, at: Time) -> Result<Changed, StoreError> {
+        let write = self.db.write(move |tx| {
+            Box::pin(change(tx, id, Must::BeArchived, None, at, |row| {
+                row.is_deleted = Set(false)
+            }))
+        });
+        Ok(write.await?)
+    }
+}

@@ -1,0 +1,241 @@
+//! With `fulltext.rs` the only file that names a database: connections, pragmas, transactions, the migration lock.
+
+use std::{
+    fs::{DirBuilder, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
+    sqlx::{
+        ConnectOptions as _,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
+};
+use sea_orm_migration::MigratorTrait as _;
+
+use crate::{OpenError, Options, error::Fault, migration::Migrator, writer::Writer};
+
+pub(crate) use sea_orm::DbBackend as Backend;
+
+/// How long a lock or a free connection is waited for.
+const WAIT: Duration = Duration::from_secs(5);
+/// How long one statement may run.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection to a server is used before it is replaced.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// The database: where to read and how to write.
+pub(crate) struct Db {
+    readers: DatabaseConnection,
+    writes: Writes,
+}
+
+enum Writes {
+    /// One writer, group commit; the options make one more connection for migrations.
+    Grouped(Writer, Box<ConnectOptions>),
+    /// Every write is a transaction of its own from the pool.
+    Pooled,
+}
+
+impl Db {
+    /// Connects to the database that `url` names.
+    pub(crate) async fn open(url: &str, options: &Options) -> Result<Self, OpenError> {
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            if path.is_empty() || path.contains('?') {
+                return Err(OpenError::BadUrl("sqlite://PATH takes a path and no options"));
+            }
+            Self::open_file(PathBuf::from(path), options).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::open_server(url, options).await
+        } else {
+            Err(OpenError::BadUrl("it begins with sqlite:// or postgres://"))
+        }
+    }
+
+    async fn open_file(path: PathBuf, options: &Options) -> Result<Self, OpenError> {
+        let created = path.clone();
+        tokio::task::spawn_blocking(move || private_file(&created))
+            .await
+            .map_err(io::Error::other)
+            .and_then(|result| result)
+            .map_err(|error| OpenError::File(path.display().to_string(), error))?;
+        let connect = |connections: u32, read_only: bool| {
+            let path = path.clone();
+            let mut connect = pool("sqlite::memory:");
+            connect.max_connections(connections).map_sqlx_sqlite_opts(move |_| {
+                let connection = SqliteConnectOptions::new()
+                    .filename(&path)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(WAIT)
+                    .disable_statement_logging();
+                // Whatever forgets to go through the writer fails at once instead of competing with it.
+                if read_only {
+                    connection.pragma("query_only", "ON")
+                } else {
+                    connection
+                }
+            });
+            connect
+        };
+        let begin = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let writing = connect(1, false);
+        let writer = Writer::start(writing.clone(), begin)
+            .await
+            .map_err(OpenError::unreachable)?;
+        let readers = Database::connect(connect(options.readers.max(1), true))
+            .await
+            .map_err(OpenError::unreachable)?;
+        Ok(Self {
+            readers,
+            writes: Writes::Grouped(writer, Box::new(writing)),
+        })
+    }
+
+    async fn open_server(url: &str, options: &Options) -> Result<Self, OpenError> {
+        let mut connect = pool(url);
+        connect
+            .min_connections(options.pool_size)
+            // Migrations take two: one holds the lock.
+            .max_connections((options.pool_size + options.pool_overflow).max(2))
+            .max_lifetime(LIFETIME)
+            .statement_timeout(STATEMENT_TIMEOUT)
+            .set_application_name("ai-across");
+        let readers = Database::connect(connect).await.map_err(OpenError::unreachable)?;
+        Ok(Self {
+            readers,
+            writes: Writes::Pooled,
+        })
+    }
+
+    /// Where single statements read.
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.readers
+    }
+
+    /// Which database it is.
+    pub(crate) fn backend(&self) -> Backend {
+        self.readers.get_database_backend()
+    }
+
+    /// Whether no other process can use this database.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        matches!(self.writes, Writes::Grouped(..))
+    }
+
+    /// A transaction that only reads and sees one state of the database throughout.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, Fault> {
+        Ok(match self.writes {
+            Writes::Grouped(..) => self.readers.begin().await?,
+            Writes::Pooled => {
+                let level = Some(IsolationLevel::RepeatableRead);
+                self.readers
+                    .begin_with_config(level, Some(AccessMode::ReadOnly))
+                    .await?
+            }
+        })
+    }
+
+    /// Runs `work` in a writing transaction: all of it happens or nothing, and it is durable when this returns `Ok`.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Fault>> + Send + 'static,
+    {
+        match &self.writes {
+            Writes::Grouped(writer, _) => writer.write(work).await,
+            Writes::Pooled => {
+                let tx = self.readers.begin().await?;
+                let result = work(&tx).await?;
+                tx.commit().await?;
+                Ok(result)
+            }
+        }
+    }
+
+    /// Runs the migrations that this database has not seen; on a server, one process at a time.
+    pub(crate) async fn migrate(&self) -> Result<(), OpenError> {
+        match &self.writes {
+            Writes::Grouped(_, options) => {
+                let connection = Database::connect(options.as_ref().clone())
+                    .await
+                    .map_err(OpenError::unreachable)?;
+                let result = Migrator::up(&connection, None).await;
+                let _ = connection.close().await;
+                result.map_err(OpenError::migration)
+            }
+            Writes::Pooled => {
+                let lock = self.readers.begin().await.map_err(OpenError::unreachable)?;
+                // The lock is per schema, since several installations may share one server's database.
+                for sql in [
+                    "SET LOCAL statement_timeout = 0",
+                    "SELECT pg_advisory_xact_lock(hashtext('ai-across migrations'), hashtext(current_schema()))",
+                ] {
+                    let statement = Statement::from_string(Backend::Postgres, sql);
+                    lock.execute_raw(statement).await.map_err(OpenError::migration)?;
+                }
+                let result = Migrator::up(&self.readers, None).await;
+                lock.rollback().await.map_err(OpenError::migration)?;
+                result.map_err(OpenError::migration)
+            }
+        }
+    }
+
+    /// Whether the database answers and takes changes.
+    pub(crate) async fn ping(&self) -> Result<(), Fault> {
+        if let Writes::Grouped(writer, _) = &self.writes
+            && let Some(fault) = writer.failure()
+        {
+            return Err(fault);
+        }
+        let statement = Statement::from_string(self.backend(), "SELECT 1");
+        self.readers.query_one_raw(statement).await?;
+        Ok(())
+    }
+}
+
+fn pool(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .acquire_timeout(WAIT)
+        .connect_timeout(WAIT)
+        .test_before_acquire(true)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    options
+}
+
+/// Makes the file, readable by nobody else, if it is not there yet; the database gives its companion files the same mode.
+fn private_file(path: &Path) -> io::Result<()> {
+    if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
+}
+
+impl OpenError {
+    fn unreachable(error: DbErr) -> Self {
+        Self::Unreachable(Fault::from(error).into())
+    }
+
+    fn migration(error: DbErr) -> Self {
+        Self::Migration(Fault::from(error).into())
+    }
+}

@@ -1,0 +1,282 @@
+//! Messages: rows to messages, and the shape of a conversation's tree.
+
+use std::collections::HashMap;
+
+use across::{
+    conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
+    id::MessageId,
+    page::PageRequest,
+    providers::chat::Speaker,
+};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    convert::{column_i32, storable},
+    entity::message,
+    error::Fault,
+    paging::bounds,
+};
+
+const TABLE: &str = "messages";
+/// Ids of one query; databases limit the values of a statement.
+const IDS_PER_QUERY: usize = 1_000;
+
+/// The role's name in the column.
+pub(crate) const fn role(speaker: Speaker) -> &'static str {
+    match speaker {
+        Speaker::User => "user",
+        Speaker::Assistant => "assistant",
+    }
+}
+
+/// A citation as it is kept in its column; changing it is a migration.
+#[derive(Serialize, Deserialize)]
+struct KeptCitation {
+    index: u32,
+    file_id: Uuid,
+    filename: String,
+    chunk_index: u32,
+    page: Option<u32>,
+    start: u32,
+    end: u32,
+    score: f32,
+    cosine: Option<f32>,
+    snippet: String,
+}
+
+/// Tokens as they are kept in their column; changing it is a migration.
+#[derive(Serialize, Deserialize)]
+struct KeptTokens {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    estimated: bool,
+}
+
+/// The column for citations.
+pub(crate) fn citations_column(citations: Vec<Citation>) -> Result<serde_json::Value, Fault> {
+    let kept: Vec<KeptCitation> = citations
+        .into_iter()
+        .map(|citation| KeptCitation {
+            index: citation.index,
+            file_id: citation.file.uuid(),
+            filename: storable(citation.filename),
+            chunk_index: citation.chunk_index,
+            page: citation.page,
+            start: citation.start,
+            end: citation.end,
+            score: citation.score,
+            cosine: citation.cosine,
+            snippet: storable(citation.snippet),
+        })
+        .collect();
+    serde_json::to_value(kept).map_err(|error| Fault::unavailable(format!("citations cannot be stored: {error}")))
+}
+
+/// The column for tokens.
+pub(crate) fn tokens_column(tokens: TokensUsed) -> serde_json::Value {
+    serde_json::json!(KeptTokens {
+        prompt_tokens: tokens.prompt,
+        completion_tokens: tokens.completion,
+        total_tokens: tokens.prompt.saturating_add(tokens.completion),
+        estimated: tokens.estimated,
+    })
+}
+
+/// Where a message stands among its siblings.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) index: u32,
+    pub(crate) count: u32,
+}
+
+/// The message in a row.
+pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, Fault> {
+    let id = row.id;
+    let speaker = [Speaker::User, Speaker::Assistant]
+        .into_iter()
+        .find(|speaker| role(*speaker) == row.role);
+    let kept: Vec<KeptCitation> =
+        serde_json::from_value(row.citations).map_err(|_| Fault::corrupt(TABLE, "citations", id))?;
+    let tokens: Option<KeptTokens> = row
+        .tokens_used
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|_| Fault::corrupt(TABLE, "tokens_used", id))?;
+    let retrieval = match row.retrieval {
+        Some(name) => Some(RetrievalOutcome::parse(&name).ok_or_else(|| Fault::corrupt(TABLE, "retrieval", id))?),
+        None => None,
+    };
+    Ok(Message {
+        id: id.into(),
+        conversation: row.conversation_id.into(),
+        parent: row.parent_id.map(Into::into),
+        sibling_index: place.index,
+        sibling_count: place.count,
+        seq: row.seq,
+        speaker: speaker.ok_or_else(|| Fault::corrupt(TABLE, "role", id))?,
+        content: row.content,
+        model: row.model,
+        provider: row.provider,
+        state: State::parse(&row.status).ok_or_else(|| Fault::corrupt(TABLE, "status", id))?,
+        error: row.error_code.map(|code| (code, row.error_message.unwrap_or_default())),
+        finish_reason: row.finish_reason,
+        tokens: tokens.map(|kept| TokensUsed {
+            prompt: kept.prompt_tokens,
+            completion: kept.completion_tokens,
+            estimated: kept.estimated,
+        }),
+        citations: kept.into_iter().map(citation_of).collect(),
+        retrieval,
+        edited_at: row.edited_at,
+        created_at: row.created_at,
+    })
+}
+
+fn citation_of(kept: KeptCitation) -> Citation {
+    Citation {
+        index: kept.index,
+        file: kept.file_id.into(),
+        filename: kept.filename,
+        chunk_index: kept.chunk_index,
+        page: kept.page,
+        start: kept.start,
+        end: kept.end,
+        score: kept.score,
+        cosine: kept.cosine,
+        snippet: kept.snippet,
+    }
+}
+
+/// The shape of a conversation: every message's parent, in the order of their `seq`.
+pub(crate) struct Tree(Vec<(Uuid, Option<Uuid>)>);
+
+impl Tree {
+    /// Reads the shape.
+    pub(crate) async fn read(db: &impl ConnectionTrait, conversation: Uuid) -> Result<Self, Fault> {
+        let nodes = message::Entity::find()
+            .select_only()
+            .columns([message::Column::Id, message::Column::ParentId])
+            .filter(message::Column::ConversationId.eq(conversation))
+            .order_by_asc(message::Column::Seq)
+            .into_tuple()
+            .all(db)
+            .await?;
+        Ok(Self(nodes))
+    }
+
+    /// Every message, oldest first.
+    pub(crate) fn all(&self) -> Vec<Uuid> {
+        self.0.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// The messages from the root to `head`.
+    pub(crate) fn path(&self, head: Option<Uuid>) -> Vec<Uuid> {
+        let parents: HashMap<Uuid, Option<Uuid>> = self.0.iter().copied().collect();
+        let mut path = Vec::new();
+        let mut next = head;
+        // A path is never longer than the tree; damaged rows that form a ring end here.
+        while let Some(id) = next.filter(|id| parents.contains_key(id) && path.len() < self.0.len()) {
+            path.push(id);
+            next = parents.get(&id).copied().flatten();
+        }
+        path.reverse();
+        path
+    }
+
+    /// Where each message stands among its siblings.
+    pub(crate) fn places(&self) -> HashMap<Uuid, Place> {
+        let mut counts: HashMap<Option<Uuid>, u32> = HashMap::with_capacity(self.0.len());
+        let mut places = HashMap::with_capacity(self.0.len());
+        for (id, parent) in &self.0 {
+            let count = counts.entry(*parent).or_default();
+            places.insert(
+                *id,
+                Place {
+                    index: *count,
+                    count: 0,
+                },
+            );
+            *count += 1;
+        }
+        for (id, parent) in &self.0 {
+            if let (Some(place), Some(count)) = (places.get_mut(id), counts.get(parent)) {
+                place.count = *count;
+            }
+        }
+        places
+    }
+}
+
+/// The part of a list of ids that a page asks for.
+pub(crate) fn cut(ids: &[Uuid], page: PageRequest) -> &[Uuid] {
+    let (limit, offset) = bounds(page);
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(ids.len());
+    let end = start
+        .saturating_add(usize::try_from(limit).unwrap_or(usize::MAX))
+        .min(ids.len());
+    &ids[start..end]
+}
+
+/// The messages with these ids, in this order.
+pub(crate) async fn load(db: &impl ConnectionTrait, tree: &Tree, ids: &[Uuid]) -> Result<Vec<Message>, Fault> {
+    let mut rows = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(IDS_PER_QUERY) {
+        let found = message::Entity::find()
+            .filter(message::Column::Id.is_in(some.iter().copied()))
+            .all(db)
+            .await?;
+        rows.extend(found.into_iter().map(|row| (row.id, row)));
+    }
+    let places = tree.places();
+    let known = ids.iter().filter_map(|id| Some((rows.remove(id)?, *places.get(id)?)));
+    known.map(|(row, place)| message_of(row, place)).collect()
+}
+
+/// Where one message stands, without reading the whole tree.
+pub(crate) async fn place_of(db: &impl ConnectionTrait, row: &message::Model) -> Result<Place, Fault> {
+    let same_parent = match row.parent_id {
+        Some(parent) => message::Column::ParentId.eq(parent),
+        None => message::Column::ParentId.is_null(),
+    };
+    let siblings: Vec<Uuid> = message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
+        .filter(message::Column::ConversationId.eq(row.conversation_id).and(same_parent))
+        .order_by_asc(message::Column::Seq)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let index = siblings.iter().position(|id| *id == row.id).unwrap_or_default();
+    Ok(Place {
+        index: column_i32(index).unsigned_abs(),
+        count: column_i32(siblings.len()).unsigned_abs(),
+    })
+}
+
+/// The answer being written in each of these conversations.
+pub(crate) async fn generating(
+    db: &impl ConnectionTrait,
+    conversations: Vec<Uuid>,
+) -> Result<HashMap<Uuid, MessageId>, Fault> {
+    let streaming: Vec<(Uuid, Uuid)> = message::Entity::find()
+        .select_only()
+        .columns([message::Column::ConversationId, message::Column::Id])
+        .filter(
+            message::Column::ConversationId
+                .is_in(conversations)
+                .and(message::Column::Status.eq(State::Streaming.as_str())),
+        )
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(streaming
+        .into_iter()
+        .map(|(conversation, id)| (conversation, id.into()))
+        .collect())
+}

@@ -1,0 +1,143 @@
+//! Passages: the text behind the chunks that a search found, and with that the re-check of every hit.
+
+use std::collections::HashMap;
+
+use across::{
+    fault::StoreError,
+    id::{AssistantId, ChunkId},
+    retrieval::{
+        passage::{Passage, Passages},
+        vectors::KeywordIndex,
+    },
+};
+use async_trait::async_trait;
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, ExprTrait as _, FromQueryResult, QueryFilter as _, QuerySelect as _,
+};
+use uuid::Uuid;
+
+use crate::{
+    SqlStore,
+    convert::narrow,
+    entity::{chunk, knowledge_file as file},
+    error::Fault,
+    fulltext,
+};
+
+/// Ids of one query; databases limit the values of a statement.
+const IDS_PER_QUERY: usize = 1_000;
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    file_id: Uuid,
+    generation: i64,
+    chunk_index: i32,
+    page: Option<i32>,
+    start_char: i32,
+    end_char: i32,
+    text: String,
+}
+
+impl SqlStore {
+    async fn load(&self, assistant: AssistantId, chunks: &[ChunkId]) -> Result<Vec<Passage>, Fault> {
+        let snapshot = self.db.snapshot().await?;
+        let mut found = Vec::with_capacity(chunks.len());
+        for some in chunks.chunks(IDS_PER_QUERY) {
+            let rows: Vec<Row> = chunk::Entity::find()
+                .select_only()
+                .columns([
+                    chunk::Column::Id,
+                    chunk::Column::FileId,
+                    chunk::Column::Generation,
+                    chunk::Column::ChunkIndex,
+                    chunk::Column::Page,
+                    chunk::Column::StartChar,
+                    chunk::Column::EndChar,
+                    chunk::Column::Text,
+                ])
+                .filter(chunk::Column::Id.is_in(some.iter().map(|id| id.uuid())))
+                .into_model()
+                .all(&snapshot)
+                .await?;
+            let mut file_ids: Vec<Uuid> = rows.iter().map(|row| row.file_id).collect();
+            file_ids.sort_unstable();
+            file_ids.dedup();
+            let files: Vec<(Uuid, i64, String)> = file::Entity::find()
+                .select_only()
+                .columns([file::Column::Id, file::Column::Generation, file::Column::Filename])
+                .filter(
+                    file::Column::Id
+                        .is_in(file_ids)
+                        .and(file::Column::AssistantId.eq(assistant.uuid()))
+                        .and(file::Column::DeletedAt.is_null()),
+                )
+                .into_tuple()
+                .all(&snapshot)
+                .await?;
+            let files: HashMap<Uuid, (i64, String)> = files
+                .into_iter()
+                .map(|(id, generation, name)| (id, (generation, name)))
+                .collect();
+            for row in rows {
+                if let Some((_, filename)) = files.get(&row.file_id).filter(|(now, _)| *now == row.generation) {
+                    found.push(passage_of(row, filename.clone())?);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn passage_of(row: Row, filename: String) -> Result<Passage, Fault> {
+    let id = row.id;
+    Ok(Passage {
+        chunk: id.into(),
+        file: row.file_id.into(),
+        filename,
+        chunk_index: narrow(row.chunk_index, "chunks", "chunk_index", id)?,
+        page: row.page.map(|page| narrow(page, "chunks", "page", id)).transpose()?,
+        start: narrow(row.start_char, "chunks", "start_char", id)?,
+        end: narrow(row.end_char, "chunks", "end_char", id)?,
+        text: row.text,
+    })
+}
+
+#[async_trait]
+impl Passages for SqlStore {
+    async fn passages(&self, assistant: AssistantId, chunks: &[ChunkId]) -> Result<Vec<Passage>, StoreError> {
+        if chunks.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.load(assistant, chunks).await?)
+    }
+
+    async fn has_knowledge(&self, assistant: AssistantId) -> Result<bool, StoreError> {
+        let any: Option<Uuid> = file::Entity::find()
+            .select_only()
+            .column(file::Column::Id)
+            .filter(
+                file::Column::AssistantId
+                    .eq(assistant.uuid())
+                    .and(file::Column::DeletedAt.is_null())
+                    .and(file::Column::ChunkCount.gt(0)),
+            )
+            .into_tuple()
+            .one(self.db.reader())
+            .await
+            .map_err(Fault::from)?;
+        Ok(any.is_some())
+    }
+}
+
+#[async_trait]
+impl KeywordIndex for SqlStore {
+    async fn with_words(
+        &self,
+        assistant: AssistantId,
+        terms: &[String],
+        limit: usize,
+    ) -> Result<Vec<ChunkId>, StoreError> {
+        Ok(fulltext::search(self.db.reader(), assistant, terms, limit).await?)
+    }
+}

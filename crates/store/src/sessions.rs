@@ -1,0 +1,227 @@
+//! Sessions and the rotation of their refresh tokens.
+
+use across::{
+    clock::Time,
+    fault::StoreError,
+    id::{SessionId, UserId},
+    identity::{
+        password::PasswordHash,
+        session::{
+            MAX_SESSIONS, NewSession, REFRESH_LIFETIME, REUSE_GRACE, RefreshHash, Rotation, SESSION_LIFETIME,
+            SessionStore,
+        },
+        user::User,
+    },
+};
+use async_trait::async_trait;
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+};
+use uuid::Uuid;
+
+use crate::{
+    SqlStore,
+    convert::storable,
+    entity::{refresh_token, session, user},
+    error::Fault,
+    identity::user_of,
+    rows::hold,
+};
+
+async fn insert_token(
+    tx: &DatabaseTransaction,
+    session: &session::Model,
+    hash: RefreshHash,
+    parent: Option<RefreshHash>,
+    now: Time,
+) -> Result<(), Fault> {
+    let token = refresh_token::ActiveModel {
+        hash: Set(hash.0.to_vec()),
+        session_id: Set(session.id),
+        parent: Set(parent.map(|parent| parent.0.to_vec())),
+        used_at: Set(None),
+        created_at: Set(now),
+        expires_at: Set(Ord::min(now + REFRESH_LIFETIME, session.ends_at)),
+    };
+    token.insert(tx).await?;
+    Ok(())
+}
+
+async fn begin(tx: &DatabaseTransaction, new: NewSession, rehashed: Option<PasswordHash>) -> Result<(), Fault> {
+    let (user, now) = (new.user.uuid(), new.created_at);
+    let mut change = user::Entity::update_many().col_expr(user::Column::LastLoginAt, Expr::value(now));
+    if let Some(hash) = rehashed {
+        change = change.col_expr(user::Column::PasswordHash, Expr::value(hash.0));
+    }
+    change.filter(user::Column::Id.eq(user)).exec(tx).await?;
+
+    // The ones that nobody can use any more, then the oldest beyond the limit.
+    session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user).and(session::Column::EndsAt.lte(now)))
+        .exec(tx)
+        .await?;
+    let surplus: Vec<Uuid> = session::Entity::find()
+        .select_only()
+        .column(session::Column::Id)
+        .filter(session::Column::UserId.eq(user))
+        .order_by_desc(session::Column::CreatedAt)
+        .order_by_desc(session::Column::Id)
+        .offset(MAX_SESSIONS as u64 - 1)
+        .limit(i64::MAX.unsigned_abs())
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if !surplus.is_empty() {
+        session::Entity::delete_many()
+            .filter(session::Column::Id.is_in(surplus))
+            .exec(tx)
+            .await?;
+    }
+
+    let row = session::ActiveModel {
+        id: Set(new.id.uuid()),
+        user_id: Set(user),
+        ip_address: Set(new.ip_address.map(storable)),
+        user_agent: Set(new.user_agent.map(storable)),
+        created_at: Set(now),
+        last_used_at: Set(now),
+        ends_at: Set(now + SESSION_LIFETIME),
+    };
+    let row = row.insert(tx).await?;
+    insert_token(tx, &row, new.refresh, None, now).await
+}
+
+async fn rotate(
+    tx: &DatabaseTransaction,
+    presented: RefreshHash,
+    next: RefreshHash,
+    now: Time,
+) -> Result<Rotation, Fault> {
+    let find = || refresh_token::Entity::find_by_id(presented.0.to_vec()).one(tx);
+    let Some(token) = find().await? else {
+        return Ok(Rotation::Unknown);
+    };
+    // Uses of one session's tokens happen one after another; what was read before the wait is read again.
+    hold::<session::Entity>(
+        tx,
+        session::Column::LastUsedAt,
+        session::Column::Id.eq(token.session_id),
+    )
+    .await?;
+    let (Some(token), Some(row)) = (
+        find().await?,
+        session::Entity::find_by_id(token.session_id).one(tx).await?,
+    ) else {
+        return Ok(Rotation::Unknown);
+    };
+    if token.expires_at <= now || row.ends_at <= now {
+        return Ok(Rotation::Unknown);
+    }
+    let owner = user::Entity::find_by_id(row.user_id)
+        .filter(user::Column::IsActive.eq(true))
+        .one(tx)
+        .await?;
+    let Some(owner) = owner else {
+        return Ok(Rotation::Unknown);
+    };
+
+    if let Some(used_at) = token.used_at {
+        let child_used = refresh_token::Entity::find()
+            .filter(
+                refresh_token::Column::Parent
+                    .eq(token.hash.clone())
+                    .and(refresh_token::Column::UsedAt.is_not_null()),
+            )
+            .one(tx)
+            .await?;
+        if child_used.is_some() || now - used_at > REUSE_GRACE {
+            session::Entity::delete_by_id(row.id).exec(tx).await?;
+            return Ok(Rotation::Reused(row.id.into()));
+        }
+    } else {
+        refresh_token::Entity::update_many()
+            .col_expr(refresh_token::Column::UsedAt, Expr::value(now))
+            .filter(refresh_token::Column::Hash.eq(token.hash))
+            .exec(tx)
+            .await?;
+    }
+    insert_token(tx, &row, next, Some(presented), now).await?;
+    session::Entity::update_many()
+        .col_expr(session::Column::LastUsedAt, Expr::value(now))
+        .filter(session::Column::Id.eq(row.id))
+        .exec(tx)
+        .await?;
+    // Expired ones are refused as unknown anyway.
+    refresh_token::Entity::delete_many()
+        .filter(
+            refresh_token::Column::SessionId
+                .eq(row.id)
+                .and(refresh_token::Column::ExpiresAt.lte(now)),
+        )
+        .exec(tx)
+        .await?;
+    Ok(Rotation::Rotated {
+        session: row.id.into(),
+        user: Box::new(user_of(owner)?),
+        ends_at: row.ends_at,
+    })
+}
+
+#[async_trait]
+impl SessionStore for SqlStore {
+    async fn begin_session(&self, session: NewSession, rehashed: Option<PasswordHash>) -> Result<(), StoreError> {
+        Ok(self.db.write(move |tx| Box::pin(begin(tx, session, rehashed))).await?)
+    }
+
+    async fn session_user(&self, session: SessionId, now: Time) -> Result<Option<User>, StoreError> {
+        let living = session::Entity::find()
+            .select_only()
+            .column(session::Column::UserId)
+            .filter(
+                session::Column::Id
+                    .eq(session.uuid())
+                    .and(session::Column::EndsAt.gt(now)),
+            )
+            .into_query();
+        let owner = user::Entity::find()
+            .filter(
+                Condition::all()
+                    .add(user::Column::Id.in_subquery(living))
+                    .add(user::Column::IsActive.eq(true)),
+            )
+            .one(self.db.reader())
+            .await;
+        Ok(owner.map_err(Fault::from)?.map(user_of).transpose()?)
+    }
+
+    async fn rotate(&self, presented: RefreshHash, next: RefreshHash, now: Time) -> Result<Rotation, StoreError> {
+        Ok(self
+            .db
+            .write(move |tx| Box::pin(rotate(tx, presented, next, now)))
+            .await?)
+    }
+
+    async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
+        let write = self.db.write(move |tx| {
+            Box::pin(async move {
+                session::Entity::delete_by_id(session.uuid()).exec(tx).await?;
+                Ok(())
+            })
+        });
+        Ok(write.await?)
+    }
+
+    async fn end_sessions_of(&self, user: UserId) -> Result<(), StoreError> {
+        let write = self.db.write(move |tx| {
+            Box::pin(async move {
+                session::Entity::delete_many()
+                    .filter(session::Column::UserId.eq(user.uuid()))
+                    .exec(tx)
+                    .await?;
+                Ok(())
+            })
+        });
+        Ok(write.await?)
+    }
+}

@@ -1,0 +1,62 @@
+// The top of a conversation: its title, renamed in place, the assistant it is with, and its menu.
+import { PencilLine } from "lucide-react";
+import { useState } from "react";
+import { Link } from "react-router";
+import type { Conversation } from "@/api/types";
+import { useT } from "@/i18n";
+import { Button } from "@/ui/button";
+import { SidebarButton } from "@/ui/page";
+import { ChatMenu } from "./chat-menu";
+import { RenameField } from "./rename-field";
+
+interface ChatHeaderProps {
+  readonly conversation: Conversation;
+  readonly onDeleted: () => void;
+}
+
+export function ChatHeader({ conversation, onDeleted }: ChatHeaderProps) {
+  const t = useT();
+  const [renaming, setRenaming] = useState(false);
+  const title = conversation.title ?? t("chat.untitled");
+  return (
+    <header className="flex h-12 shrink-0 items-center gap-1 border-b border-border px-3 sm:h-[52px] sm:px-5">
+      <SidebarButton className="-ms-1" />
+      {renaming ? (
+        <RenameField
+          conversation={conversation}
+          onDone={() => setRenaming(false)}
+          className="h-9 max-w-md font-display text-lg font-semibold"
+        />
+      ) : (
+        <>
+          <h1 className="min-w-0 truncate font-display text-[1.125rem]/6 font-semibold" title={title}>
+            <bdi>{title}</bdi>
+          </h1>
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            aria-label={t("chat.rename")}
+            className="text-muted-foreground max-sm:hidden"
+            onClick={() => setRenaming(true)}
+          >
+            <PencilLine aria-hidden />
+          </Button>
+        </>
+      )}
+      <span className="flex-1" />
+      <Link
+        to={`/assistants/${conversation.assistant_id}`}
+        className="hidden h-[30px] max-w-56 items-center rounded-control border border-border bg-surface px-2.5 text-md font-semibold hoverable:hover:bg-muted sm:inline-flex"
+      >
+        <bdi className="truncate">{conversation.assistant_name}</bdi>
+      </Link>
+      <ChatMenu
+        conversation={conversation}
+        label={t("chat.menu")}
+        className="-me-1.5"
+        onRename={() => setRenaming(true)}
+        onDeleted={onDeleted}
+      />
+    </header>
+  );
+}

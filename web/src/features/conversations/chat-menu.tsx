@@ -1,0 +1,70 @@
+// What one can do with a whole chat: rename and delete it.
+import { Ellipsis, PencilLine, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { errorSentence } from "@/api/error";
+import type { Conversation } from "@/api/types";
+import { t as translate, useT } from "@/i18n";
+import { Button } from "@/ui/button";
+import { ConfirmDialog } from "@/ui/dialog";
+import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/ui/menu";
+import { toast } from "@/ui/toast";
+import { useDelete } from "./api";
+
+interface ChatMenuProps {
+  readonly conversation: Pick<Conversation, "id" | "title">;
+  readonly label: string;
+  readonly className?: string;
+  readonly onRename: () => void;
+  /** Called once the chat is gone. */
+  readonly onDeleted: () => void;
+}
+
+export function ChatMenu({ conversation, label, className, onRename, onDeleted }: ChatMenuProps) {
+  const t = useT();
+  const [asking, setAsking] = useState(false);
+  const removal = useDelete();
+  const remove = () =>
+    removal.mutate(conversation.id, {
+      onSuccess: () => {
+        setAsking(false);
+        toast({ text: translate("chat.deleted") });
+        onDeleted();
+      },
+      onError: (error) => {
+        setAsking(false);
+        toast({ text: `${translate("chat.deleteFailed")} ${errorSentence(error, translate)}` });
+      },
+    });
+  return (
+    <>
+      <Menu>
+        <MenuTrigger>
+          <Button variant="ghost" size="icon-sm" className={className} aria-label={label}>
+            <Ellipsis aria-hidden />
+          </Button>
+        </MenuTrigger>
+        {/* The menu gives the focus to the field or dialog it opens, not back to its button. */}
+        <MenuContent align="end" onCloseAutoFocus={(event) => event.preventDefault()}>
+          <MenuItem onSelect={onRename}>
+            <PencilLine aria-hidden />
+            {t("chat.rename")}
+          </MenuItem>
+          <MenuSeparator />
+          <MenuItem danger onSelect={() => setAsking(true)}>
+            <Trash2 aria-hidden />
+            {t("chat.delete")}
+          </MenuItem>
+        </MenuContent>
+      </Menu>
+      <ConfirmDialog
+        open={asking}
+        onOpenChange={setAsking}
+        title={t("chat.deleteTitle", { title: conversation.title ?? t("chat.untitled") })}
+        description={t("chat.deleteBody")}
+        confirmLabel={t("chat.deleteConfirm")}
+        pending={removal.isPending}
+        onConfirm={remove}
+      />
+    </>
+  );
+}

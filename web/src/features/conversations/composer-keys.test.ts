@@ -1,0 +1,47 @@
+// R12, R14, R15: what a key means in the composer.
+import { describe, expect, it } from "vitest";
+import { type ComposerState, type KeyPress, keyMeaning } from "./composer-keys";
+
+const press = (parts: Partial<KeyPress> = {}): KeyPress => ({
+  key: "Enter",
+  keyCode: 13,
+  isComposing: false,
+  shiftKey: false,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  ...parts,
+});
+const state = (parts: Partial<ComposerState> = {}): ComposerState => ({ touchOnly: false, writing: false, ...parts });
+
+describe("R14 keys of an input method", () => {
+  it.each([
+    ["the flag", { isComposing: true }],
+    ["Safari's code", { keyCode: 229 }],
+    ["the name", { key: "Process" }],
+  ])("do not send: %s", (_how, parts) => {
+    expect(keyMeaning(press(parts), state())).toBe("none");
+    expect(keyMeaning(press({ ...parts, ctrlKey: true }), state())).toBe("none");
+  });
+});
+
+describe("R15 Enter", () => {
+  it.each([
+    ["sends", {}, {}, "send"],
+    ["with Shift makes a line", { shiftKey: true }, {}, "none"],
+    ["with Ctrl sends", { ctrlKey: true }, {}, "send"],
+    ["on a touch screen makes a line", {}, { touchOnly: true }, "none"],
+    ["with Ctrl on a touch screen sends", { ctrlKey: true }, { touchOnly: true }, "send"],
+    ["with ⌘ on a touch screen sends", { metaKey: true }, { touchOnly: true }, "send"],
+    ["waits while an answer is written", {}, { writing: true }, "wait"],
+  ] as const)("%s", (_what, key, where, meaning) => {
+    expect(keyMeaning(press(key), state(where))).toBe(meaning);
+  });
+});
+
+describe("R12 Escape", () => {
+  it("stops an answer, and else does nothing", () => {
+    expect(keyMeaning(press({ key: "Escape", keyCode: 27 }), state({ writing: true }))).toBe("stop");
+    expect(keyMeaning(press({ key: "Escape", keyCode: 27 }), state())).toBe("none");
+  });
+});

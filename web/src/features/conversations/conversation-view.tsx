@@ -1,0 +1,219 @@
+// One conversation: header, transcript, composer and, when asked for, the sources of an answer.
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { Link, useNavigate, useSearchParams } from "react-router";
+import { ApiError, errorSentence } from "@/api/error";
+import type { Conversation, Message } from "@/api/types";
+import { t as translate, useT } from "@/i18n";
+import { useTitle } from "@/lib/use-title";
+import { Button } from "@/ui/button";
+import { SidebarButton } from "@/ui/page";
+import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
+import { toast } from "@/ui/toast";
+import { assistantsQuery, conversationQuery, flattenMessages, messagesQuery } from "./api";
+import { ChatHeader } from "./chat-header";
+import { Composer } from "./composer";
+import { draftPlace } from "./drafts";
+import { FileDropGuard } from "./file-drop-guard";
+import { resumeTurn, sendTurn, stopTurn } from "./run-turn";
+import { type SourceFocus, SourcesPanel } from "./sources-panel";
+import { useStreams, useTurnOutline } from "./streams";
+import { type OlderMessages, Transcript } from "./transcript";
+import { useAnnouncements } from "./use-announcements";
+import { forgetDraft } from "./use-draft";
+
+interface ConversationViewProps {
+  readonly id: string;
+  readonly userId: string;
+}
+
+export function ConversationView({ id, userId }: ConversationViewProps) {
+  const t = useT();
+  const conversation = useQuery(conversationQuery(id));
+  const messages = useInfiniteQuery(messagesQuery(id));
+  const writing = useStreams((state) => state.turns[id] !== undefined);
+  const title = conversation.data?.title ?? t("chat.untitled");
+  useTitle(writing ? `● ${title}` : title);
+
+  const error = conversation.error ?? (messages.data === undefined ? messages.error : null);
+  if (error instanceof ApiError && error.status === 404) {
+    return (
+      <Framed>
+        <Empty title={t("chat.gone.title")} body={t("chat.gone.body")}>
+          <Button asChild variant="primary">
+            <Link to="/chat/new">{t("chat.gone.new")}</Link>
+          </Button>
+        </Empty>
+      </Framed>
+    );
+  }
+  if (conversation.data !== undefined && messages.data !== undefined) {
+    return <Open conversation={conversation.data} userId={userId} messages={messages} />;
+  }
+  if (error !== null) {
+    const retry = () => void Promise.all([conversation.refetch(), messages.refetch()]);
+    return (
+      <Framed>
+        <ErrorState
+          title={t("error.couldNotLoad", { things: t("chat.things") })}
+          message={errorSentence(error, t)}
+          requestId={error instanceof ApiError ? error.requestId : undefined}
+          onRetry={retry}
+        />
+      </Framed>
+    );
+  }
+  return (
+    <Framed>
+      <Loading label={t("chat.loading")}>
+        <div className="mx-auto w-full max-w-[720px] px-4 pt-10">
+          <SkeletonRows rows={5} />
+        </div>
+      </Loading>
+    </Framed>
+  );
+}
+
+/** The page's frame while there is no conversation to show. */
+function Framed({ children }: { readonly children: React.ReactNode }) {
+  const t = useT();
+  return (
+    <div className="flex min-h-0 flex-1 flex-col">
+      <header className="flex h-12 shrink-0 items-center border-b border-border px-3 sm:h-[52px] sm:px-5">
+        <SidebarButton className="-ms-1" />
+        <h1 className="sr-only">{t("chat.title")}</h1>
+      </header>
+      {children}
+    </div>
+  );
+}
+
+interface OpenProps {
+  readonly conversation: Conversation;
+  readonly userId: string;
+  readonly messages: ReturnType<typeof useMessages>;
+}
+
+const useMessages = (id: string) => useInfiniteQuery(messagesQuery(id));
+
+function Open({ conversation, userId, messages }: OpenProps) {
+  const { id, assistant_id, assistant_name } = conversation;
+  const t = useT();
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const live = useTurnOutline(id);
+  const refusal = useStreams((state) => state.refusals[id]);
+  const { data: assistants } = useQuery(assistantsQuery);
+  const files = assistants?.assistants.find((one) => one.id === assistant_id)?.file_count ?? 0;
+  const stored = useMemo(() => flattenMessages(messages.data), [messages.data]);
+  const total = messages.data?.pages[0]?.total ?? stored.length;
+  const older = useOlder(messages);
+  const sources = useSources();
+  const place = draftPlace(id, null);
+  useAnnouncements(id, assistant_name);
+
+  // An answer begun before this page was loaded, or in another tab, is joined and goes on here.
+  const unfinished = stored.findLast((message) => message.status === "streaming");
+  useEffect(() => {
+    if (unfinished !== undefined) resumeTurn(client, unfinished);
+  }, [unfinished, client]);
+
+  const send = (content: string, model: string | undefined) => {
+    sendTurn(client, { conversationId: id, content, model, onStored: () => forgetDraft(userId, place, content) });
+  };
+  const stop = useCallback(() => {
+    void stopTurn(id).then((told) => {
+      if (!told) toast({ text: translate("chat.stopFailed") });
+    });
+  }, [id]);
+  useStopShortcut(live !== undefined, stop);
+
+  return (
+    <FileDropGuard>
+      <div className="flex min-h-0 min-w-0 flex-1 flex-col">
+        <ChatHeader conversation={conversation} onDeleted={() => void navigate("/chat/new", { replace: true })} />
+        {stored.length === 0 && live === undefined ? (
+          <p className="grid flex-1 place-items-center px-6 text-center text-muted-foreground">{t("chat.empty")}</p>
+        ) : (
+          <Transcript
+            conversationId={id}
+            author={assistant_name}
+            files={files}
+            messages={stored}
+            total={total}
+            live={live}
+            older={older}
+            onSource={sources.open}
+          />
+        )}
+        <div className="mx-auto w-full max-w-[796px] shrink-0 px-2.5 pb-[max(0.75rem,env(safe-area-inset-bottom))] sm:px-5">
+          <Composer
+            key={place}
+            userId={userId}
+            place={place}
+            label={t("chat.compose", { assistant: assistant_name })}
+            phase={live?.phase ?? null}
+            refusal={refusal}
+            autoFocus
+            onSend={send}
+            onStop={stop}
+          />
+        </div>
+      </div>
+      {sources.messageId !== null && (
+        <Sources conversationId={id} messages={stored} {...sources} messageId={sources.messageId} />
+      )}
+    </FileDropGuard>
+  );
+}
+
+interface SourcesProps extends ReturnType<typeof useSources> {
+  readonly conversationId: string;
+  readonly messages: readonly Message[];
+  readonly messageId: string;
+}
+
+/** The sources of one answer, also of the one being written. */
+function Sources({ conversationId, messages, messageId, focus, close }: SourcesProps) {
+  const live = useStreams((state) => {
+    const turn = state.turns[conversationId]?.turn;
+    return turn?.messageId === messageId ? turn : undefined;
+  });
+  const answer = live ?? messages.find((message) => message.id === messageId);
+  return answer === undefined ? null : <SourcesPanel answer={answer} focus={focus} onClose={close} />;
+}
+
+function useOlder(messages: ReturnType<typeof useMessages>): OlderMessages {
+  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = messages;
+  const load = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
+  return { more: hasNextPage, loading: isFetchingNextPage, failed: isFetchNextPageError, load };
+}
+
+/** Whose sources are shown stands in the address, so that going back closes them. */
+function useSources() {
+  const [search, setSearch] = useSearchParams();
+  const [focus, setFocus] = useState<SourceFocus>({ index: null, at: 0 });
+  const open = useCallback(
+    (messageId: string, index: number | null) => {
+      setFocus({ index, at: performance.now() });
+      setSearch({ sources: messageId }, { replace: true });
+    },
+    [setSearch],
+  );
+  const close = useCallback(() => setSearch({}, { replace: true }), [setSearch]);
+  return { messageId: search.get("sources"), focus, open, close };
+}
+
+/** Ctrl . or ⌘ . stops the answer from anywhere on the page. */
+function useStopShortcut(writing: boolean, stop: () => void): void {
+  useEffect(() => {
+    if (!writing) return;
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.code !== "Period" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      stop();
+    };
+    window.addEventListener("keydown", onKeyDown);
+    return () => window.removeEventListener("keydown", onKeyDown);
+  }, [writing, stop]);
+}

@@ -1,0 +1,171 @@
+// The first message of a new chat: whom to ask, and what.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { Link, useLocation, useNavigate, useSearchParams } from "react-router";
+import { ApiError, errorSentence } from "@/api/error";
+import { canManage, useSession } from "@/api/session";
+import type { Assistant } from "@/api/types";
+import { useT } from "@/i18n";
+import { cn } from "@/lib/cn";
+import { keyPerBody } from "@/lib/idempotency";
+import { useTitle } from "@/lib/use-title";
+import { Avatar } from "@/ui/badge";
+import { Button } from "@/ui/button";
+import { SidebarButton } from "@/ui/page";
+import { Empty, ErrorState, Loading, Skeleton } from "@/ui/states";
+import { assistantsQuery, createConversation, keys, seedConversation } from "./api";
+import { Composer } from "./composer";
+import { draftPlace, readDraft } from "./drafts";
+import { FileDropGuard } from "./file-drop-guard";
+import { chooseModel } from "./model-picker";
+import { sendTurn } from "./run-turn";
+import type { Refusal } from "./streams";
+import { forgetDraft } from "./use-draft";
+
+/** The same first message keeps its key, so that trying again makes no second conversation. */
+const conversationKey = keyPerBody();
+
+export function NewChat({ userId }: { readonly userId: string }) {
+  const t = useT();
+  const assistants = useQuery(assistantsQuery);
+  const canCreate = useSession((session) => canManage(session.user?.role));
+  useTitle(t("chat.newTitle"));
+  const offered = assistants.data?.assistants ?? [];
+  return (
+    <FileDropGuard>
+      <div className="flex min-h-0 min-w-0 flex-1 flex-col overflow-y-auto">
+        <div className="flex h-12 shrink-0 items-center px-3 sm:hidden">
+          <SidebarButton className="-ms-1" />
+        </div>
+        <div className="mx-auto flex w-full max-w-[796px] flex-1 flex-col justify-center px-2.5 pb-[12dvh] sm:px-5">
+          <h1 className="mb-6 text-center font-display text-h2 font-semibold tracking-[-0.01em] sm:text-h1">
+            {t("chat.heading")}
+          </h1>
+          {assistants.isPending && (
+            <Loading label={t("assistants.loading")}>
+              <Skeleton className="h-28 rounded-panel" />
+            </Loading>
+          )}
+          {assistants.error !== null && assistants.data === undefined && (
+            <ErrorState
+              title={t("error.couldNotLoad", { things: t("chat.assistantsThings") })}
+              message={errorSentence(assistants.error, t)}
+              requestId={assistants.error instanceof ApiError ? assistants.error.requestId : undefined}
+              onRetry={() => void assistants.refetch()}
+            />
+          )}
+          {assistants.isSuccess && offered.length === 0 && (
+            <Empty
+              title={t("chat.noAssistant.title")}
+              body={t(canCreate ? "chat.noAssistant.manager" : "chat.noAssistant.user")}
+            >
+              {canCreate && (
+                <Button asChild variant="primary">
+                  <Link to="/assistants/new">{t("chat.noAssistant.create")}</Link>
+                </Button>
+              )}
+            </Empty>
+          )}
+          {offered.length > 0 && <FirstMessage userId={userId} assistants={offered} />}
+        </div>
+      </div>
+    </FileDropGuard>
+  );
+}
+
+interface FirstMessageProps {
+  readonly userId: string;
+  readonly assistants: readonly Assistant[];
+}
+
+/** What the dashboard hands over: the question is this place's draft, to be sent at once. */
+interface Handover {
+  readonly send?: boolean;
+}
+
+function FirstMessage({ userId, assistants }: FirstMessageProps) {
+  const t = useT();
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [search, setSearch] = useSearchParams();
+  const location = useLocation();
+  const handover = location.state as Handover | null;
+  const [refusal, setRefusal] = useState<Refusal | undefined>(undefined);
+  const [creating, setCreating] = useState(false);
+  const wanted = search.get("assistant");
+  const assistant = assistants.find((one) => one.id === wanted) ?? assistants[0];
+  const assistantId = assistant?.id ?? "";
+  const place = draftPlace(null, assistantId);
+
+  const send = useCallback(
+    async (content: string, model: string | undefined) => {
+      setRefusal(undefined);
+      setCreating(true);
+      try {
+        const conversation = await createConversation(assistantId, conversationKey({ assistantId, content }));
+        seedConversation(client, conversation);
+        void client.invalidateQueries({ queryKey: keys.list });
+        // The model chosen here is the choice of the chat it becomes.
+        chooseModel(draftPlace(conversation.id, null), model);
+        const onStored = () => forgetDraft(userId, place, content);
+        sendTurn(client, { conversationId: conversation.id, content, model, onStored });
+        void navigate(`/chat/${conversation.id}`, { replace: true });
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        setCreating(false);
+        setRefusal({ content, error, at: Date.now() });
+      }
+    },
+    [assistantId, client, navigate, place, userId],
+  );
+
+  const asked = useRef(false);
+  useEffect(() => {
+    const question = handover?.send === true ? readDraft(userId, place) : "";
+    if (question.trim() === "" || asked.current || assistantId === "") return;
+    asked.current = true;
+    // Said once: loading this page again must not send it again.
+    window.history.replaceState(null, "");
+    void send(question, undefined);
+  }, [handover, userId, place, assistantId, send]);
+
+  if (assistant === undefined) return null;
+  return (
+    <>
+      <Composer
+        key={place}
+        userId={userId}
+        place={place}
+        label={t("chat.compose", { assistant: assistant.name })}
+        phase={creating ? "sending" : null}
+        refusal={refusal}
+        autoFocus
+        onSend={(content, model) => void send(content, model)}
+        onStop={() => {}}
+      />
+      <fieldset className="mt-4 flex flex-wrap justify-center gap-2">
+        <legend className="sr-only">{t("chat.pickAssistant")}</legend>
+        {assistants.map((one) => (
+          <label
+            key={one.id}
+            title={one.description ?? undefined}
+            className={cn(
+              "inline-flex h-10 max-w-full cursor-pointer items-center gap-2 rounded-full border border-border bg-surface ps-1.5 pe-3.5 text-md font-semibold transition-colors duration-120 has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-ring hoverable:hover:bg-muted coarse:h-11",
+              one.id === assistant.id && "border-primary bg-accent",
+            )}
+          >
+            <input
+              type="radio"
+              name="assistant"
+              className="sr-only"
+              checked={one.id === assistant.id}
+              onChange={() => setSearch({ assistant: one.id }, { replace: true })}
+            />
+            <Avatar name={one.name} src={one.avatar_url} size="sm" />
+            <bdi className="truncate">{one.name}</bdi>
+          </label>
+        ))}
+      </fieldset>
+    </>
+  );
+}

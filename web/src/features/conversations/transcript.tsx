@@ -1,0 +1,290 @@
+// The messages of a conversation, drawn only where they are seen; never moves its reader (ui rules R1–R7, A5).
+import { defaultRangeExtractor, type Range, useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import { ArrowDown } from "lucide-react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import type { Message } from "@/api/types";
+import { useT } from "@/i18n";
+import { cn } from "@/lib/cn";
+import { Button } from "@/ui/button";
+import { Answer, type AnswerProps } from "./answer";
+import { Question } from "./question";
+import { buildRows, estimateRow, type Row } from "./rows";
+import { END_DISTANCE } from "./scroll";
+import type { TurnOutline } from "./streams";
+import { useFollow } from "./use-follow";
+
+interface TranscriptProps {
+  readonly conversationId: string;
+  readonly author: string;
+  readonly files: number;
+  readonly messages: readonly Message[];
+  /** How many messages there are in all; older ones load as the reader nears them. */
+  readonly total: number;
+  readonly live: TurnOutline | undefined;
+  readonly older: OlderMessages;
+  readonly onSource: AnswerProps["onSource"];
+}
+
+export interface OlderMessages {
+  readonly more: boolean;
+  readonly loading: boolean;
+  readonly failed: boolean;
+  readonly load: () => void;
+}
+
+/** Older messages load when the top is nearer than this, in pixels. */
+const LOAD_DISTANCE = 600;
+const PLACE_AGE = 30 * 60_000;
+
+interface Place {
+  readonly at: number;
+  readonly firstRow: string;
+  readonly offset: number;
+  readonly snapshot: VirtualItem[];
+}
+
+/** Where a reader left each conversation, unless at its end. */
+const places = new Map<string, Place>();
+
+export function Transcript(props: TranscriptProps) {
+  const { conversationId, messages, total, live, older } = props;
+  const t = useT();
+  const box = useRef<HTMLElement>(null);
+  const focusedKey = useRef<string | null>(null);
+  const { following, away, followEnd, hold, settle } = useFollow(box);
+  const rows = useMemo(() => buildRows(messages, live), [messages, live]);
+  const [kept] = useState(() => keptPlace(conversationId, rows));
+  const getItemKey = useCallback((index: number) => rows[index]?.key ?? index, [rows]);
+  // A row that holds the focus stays, however far the reader scrolls: unmounting it would drop the keyboard's place.
+  const rangeExtractor = useCallback(
+    (range: Range) => {
+      const shown = defaultRangeExtractor(range);
+      const focused = rows.findIndex((row) => row.key === focusedKey.current);
+      return focused < 0 || shown.includes(focused) ? shown : [...shown, focused].sort((a, b) => a - b);
+    },
+    [rows],
+  );
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: (index) => estimateRow(rows[index]),
+    getItemKey,
+    rangeExtractor,
+    overscan: 4,
+    gap: 26,
+    paddingStart: 28,
+    paddingEnd: 28,
+    scrollPaddingStart: 16,
+    anchorTo: "end",
+    followOnAppend: true,
+    // While the reader is elsewhere no distance counts as the end.
+    scrollEndThreshold: following ? END_DISTANCE : -1,
+    ...(kept === null ? {} : { initialOffset: kept.offset, initialMeasurementsCache: kept.snapshot }),
+  });
+  const placed = usePlacing(virtualizer, rows, kept !== null, hold);
+
+  // Own send goes to the end, wherever the reader was.
+  const sent = live !== undefined && live.question !== null ? live.key : null;
+  useEffect(() => {
+    if (sent === null) return;
+    followEnd();
+    virtualizer.scrollToEnd();
+  }, [sent, followEnd, virtualizer]);
+
+  // A resized window or a grown composer is no act of the reader: the end stays in view.
+  useEffect(() => {
+    const element = box.current;
+    if (element === null || !following || typeof ResizeObserver === "undefined") return;
+    const observer = new ResizeObserver(() => virtualizer.scrollToEnd());
+    if (placed) observer.observe(element);
+    return () => observer.disconnect();
+  }, [following, placed, virtualizer]);
+
+  const { more, loading, failed, load } = older;
+  useEffect(() => {
+    const element = box.current;
+    if (element === null || !placed || !more || loading || failed) return;
+    const onScroll = () => {
+      if (element.scrollTop < LOAD_DISTANCE) load();
+    };
+    onScroll();
+    element.addEventListener("scroll", onScroll, { passive: true });
+    return () => element.removeEventListener("scroll", onScroll);
+  }, [placed, more, loading, failed, load]);
+
+  useLayoutEffect(settle);
+
+  const leave = useRef(() => {});
+  leave.current = () => {
+    const firstRow = rows[0]?.key;
+    if (firstRow === undefined || following || virtualizer.isAtEnd(END_DISTANCE)) {
+      places.delete(conversationId);
+      return;
+    }
+    const offset = virtualizer.scrollOffset ?? 0;
+    places.set(conversationId, { at: Date.now(), firstRow, offset, snapshot: virtualizer.takeSnapshot() });
+  };
+  useEffect(() => () => leave.current(), []);
+
+  const jump = () => {
+    followEnd();
+    virtualizer.scrollToEnd();
+  };
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    if (event.key === "End" && event.target === box.current) jump();
+  };
+
+  return (
+    <div className="relative min-h-0 flex-1">
+      <section
+        ref={box}
+        aria-label={t("chat.transcript")}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the transcript scrolls, also by keyboard.
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onFocus={(event) => {
+          focusedKey.current = event.target.closest("[data-row]")?.getAttribute("data-row") ?? null;
+        }}
+        onBlur={() => {
+          focusedKey.current = null;
+        }}
+        className={cn(
+          "h-full overflow-y-auto overscroll-contain [overflow-anchor:none] focus-visible:-outline-offset-2",
+          !placed && "invisible",
+        )}
+      >
+        <div
+          role="feed"
+          aria-busy={loading}
+          aria-label={t("chat.transcript")}
+          className="relative mx-auto w-full max-w-[760px]"
+          style={{ height: virtualizer.getTotalSize() }}
+        >
+          {virtualizer.getVirtualItems().map(({ key, index, start }) => {
+            const row = rows[index];
+            if (row === undefined) return null;
+            return (
+              <div
+                key={key}
+                ref={virtualizer.measureElement}
+                data-index={index}
+                data-row={row.key}
+                className="absolute inset-x-0 top-0 px-4 sm:px-5"
+                style={{ transform: `translateY(${start}px)` }}
+              >
+                <RowView
+                  {...props}
+                  row={row}
+                  place={total - messages.length + index + 1}
+                  count={total - messages.length + rows.length}
+                  isLast={index === rows.length - 1}
+                />
+              </div>
+            );
+          })}
+        </div>
+      </section>
+      <OlderStatus older={older} />
+      <div className="pointer-events-none absolute inset-x-0 bottom-2 flex justify-center" inert={!away}>
+        <Button
+          size="sm"
+          onClick={jump}
+          className={cn(
+            "pointer-events-auto rounded-full border-border shadow-float transition-opacity duration-180",
+            !away && "opacity-0",
+          )}
+        >
+          <ArrowDown aria-hidden />
+          {live === undefined ? t("chat.jump") : t("chat.jumpWriting")}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+interface RowViewProps extends TranscriptProps {
+  readonly row: Row;
+  readonly place: number;
+  readonly count: number;
+  readonly isLast: boolean;
+}
+
+function RowView({ row, place, count, isLast, conversationId, author, files, onSource }: RowViewProps) {
+  const position = { place, count };
+  if (row.kind === "question") {
+    const phase = row.live.stored ? undefined : row.live.queued ? "queued" : "sending";
+    const createdAt = new Date(row.live.startedAt).toISOString();
+    return <Question content={row.live.content} createdAt={createdAt} phase={phase} {...position} />;
+  }
+  if (row.kind === "message" && row.message.role === "user") {
+    return <Question content={row.message.content} createdAt={row.message.created_at} {...position} />;
+  }
+  return (
+    <Answer
+      conversationId={conversationId}
+      author={author}
+      message={row.kind === "message" ? row.message : null}
+      files={files}
+      isLast={isLast}
+      onSource={onSource}
+      {...position}
+    />
+  );
+}
+
+function OlderStatus({ older }: { readonly older: OlderMessages }) {
+  const t = useT();
+  if (!older.failed && !older.loading) return null;
+  return (
+    <div role="status" className="pointer-events-none absolute inset-x-0 top-2 flex justify-center">
+      <span className="pointer-events-auto flex items-center gap-2 rounded-full border border-border bg-surface px-3 py-1 text-md text-muted-foreground shadow-float">
+        {older.failed ? t("error.couldNotLoad", { things: t("chat.olderThings") }) : t("chat.olderLoading")}
+        {older.failed && (
+          <Button variant="link" size="inline" onClick={older.load}>
+            {t("action.tryAgain")}
+          </Button>
+        )}
+      </span>
+    </div>
+  );
+}
+
+function keptPlace(conversationId: string, rows: readonly Row[]): Place | null {
+  const place = places.get(conversationId);
+  if (place === undefined || Date.now() - place.at > PLACE_AGE) return null;
+  return place.firstRow === rows[0]?.key ? place : null;
+}
+
+type Virtual = ReturnType<typeof useVirtualizer<HTMLElement, Element>>;
+
+/**
+ * Opens a conversation where reading begins: at the place left before, else at the last question when its answer is
+ * longer than the screen, else at the end. Returns whether that has been done.
+ */
+function usePlacing(virtualizer: Virtual, rows: readonly Row[], restored: boolean, hold: () => void): boolean {
+  const [placed, setPlaced] = useState(restored || rows.length === 0);
+  useLayoutEffect(() => {
+    if (restored) hold();
+  }, [restored, hold]);
+  useLayoutEffect(() => {
+    if (placed) return;
+    virtualizer.scrollToEnd();
+    // Two frames later the rows at the end have been measured.
+    let frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(() => {
+        const last = rows.length - 1;
+        const row = rows[last];
+        const settled =
+          row?.kind === "message" && row.message.role === "assistant" && row.message.status !== "streaming";
+        const size = virtualizer.measurementsCache[last]?.size ?? 0;
+        if (settled && last > 0 && size > (virtualizer.scrollRect?.height ?? 0)) {
+          hold();
+          virtualizer.scrollToIndex(last - 1, { align: "start" });
+        }
+        setPlaced(true);
+      });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [placed, rows, virtualizer, hold]);
+  return placed;
+}

@@ -1,0 +1,35 @@
+// The Hebrew catalogue says the same as the English one: same values in every sentence, every number form.
+import { describe, expect, it } from "vitest";
+import { applyLanguage, t } from ".";
+import { chatEn } from "./chat.en";
+import { chatHe } from "./chat.he";
+import { en } from "./en";
+import { he } from "./he";
+import type { Catalogue, Plural } from "./types";
+
+function names(message: string | Plural): string[] {
+  const text = typeof message === "string" ? message : message.other;
+  return [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "").sort();
+}
+
+describe.each<[string, Catalogue, Catalogue]>([
+  ["app", en, he],
+  ["chat", chatEn, chatHe],
+])("catalogue of the %s", (_, english, hebrew) => {
+  it.each(Object.keys(english))("%s keeps its values in Hebrew", (key) => {
+    const [one, other] = [english[key], hebrew[key]];
+    if (one === undefined || other === undefined) throw new Error(`${key} is missing`);
+    expect(names(other)).toEqual(names(one));
+  });
+});
+
+describe("t", () => {
+  it("puts numbers in the person's way and picks the form", async () => {
+    expect(t("assistants.files", { count: 1 })).toBe("1 file");
+    expect(t("assistants.files", { count: 1200 })).toBe("1,200 files");
+    await applyLanguage("he");
+    expect(t("assistants.files", { count: 2 })).toBe("שני קבצים");
+    expect(document.documentElement).toHaveAttribute("dir", "rtl");
+    expect(document.documentElement).toHaveAttribute("lang", "he");
+  });
+});

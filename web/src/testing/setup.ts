@@ -1,0 +1,49 @@
+// Runs before every unit test: a fake server, the browser parts jsdom lacks, and a clean desk after each test.
+import "@testing-library/jest-dom/vitest";
+import { cleanup } from "@testing-library/react";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { queryClient } from "@/api/query";
+import { endSession, useSession } from "@/api/session";
+import { applyLanguage } from "@/i18n";
+import { useSidebarSheet } from "@/lib/sidebar-sheet";
+import { useUi } from "@/lib/ui-store";
+import { server } from "./server";
+
+class NoResizeObserver implements ResizeObserver {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+}
+
+globalThis.ResizeObserver ??= NoResizeObserver;
+window.matchMedia ??= (media: string): MediaQueryList =>
+  Object.assign(new EventTarget(), {
+    matches: false,
+    media,
+    onchange: null,
+    addListener: () => {},
+    removeListener: () => {},
+  });
+Element.prototype.scrollIntoView ??= () => {};
+Element.prototype.scrollTo = () => {};
+Element.prototype.hasPointerCapture ??= () => false;
+Element.prototype.setPointerCapture ??= () => {};
+Element.prototype.releasePointerCapture ??= () => {};
+
+beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+
+afterEach(async () => {
+  cleanup();
+  server.resetHandlers();
+  endSession();
+  useSession.setState({ status: "unknown", user: null });
+  queryClient.clear();
+  localStorage.clear();
+  sessionStorage.clear();
+  useUi.setState({ theme: "system", language: "en", sidebarOpen: true });
+  useSidebarSheet.setState({ open: false });
+  document.documentElement.className = "";
+  await applyLanguage("en");
+});
+
+afterAll(() => server.close());
