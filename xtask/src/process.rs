@@ -14,6 +14,14 @@ use crate::paths;
 
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
+/// Further names that mean something to this process alone; the server refuses unknown ones with its prefix.
+const OURS: [&str; 4] = [
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "AI_ACROSS_EVAL_DIR",
+];
+
 /// How often a waiting task looks at its child and at the interruption flag.
 pub const GLANCE: Duration = Duration::from_millis(20);
 
@@ -40,15 +48,15 @@ pub fn cargo() -> Command {
     command("cargo")
 }
 
-/// A program in the repository's top folder, without what `cargo xtask` added to the environment for this process:
-/// build scripts watch some of those variables and would run again at every change of the caller.
+/// A program in the repository's top folder, without what the environment holds for this process alone: build scripts
+/// watch some of the variables that `cargo xtask` adds and would run again at every change of the caller.
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(paths::root());
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         let ours = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        if ours || ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"].contains(&&*name) {
+        if ours || OURS.contains(&&*name) {
             command.env_remove(&*name);
         }
     }

@@ -1,4 +1,4 @@
-//! How much JavaScript a browser loads before anybody is signed in, compressed.
+//! How much JavaScript a browser loads before anybody is signed in, compressed; the web app's own `npm run size` judges it.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -9,26 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use crate::{console, paths, process, web};
-
-/// JavaScript before login, gzip, in bytes.
-const BUDGET: u64 = 150_000;
-
-/// Fails if the built web app is over its budget. The web app's own script, when it has one, judges further pages too.
-///
-/// # Errors
-/// When it is over, or was not built.
-pub fn gate() -> Result<()> {
-    if web::has_script("size")? {
-        return process::run(web::npm().args(["run", "size"]));
-    }
-    let bytes = before_login()?;
-    console::say(&format!("JavaScript before login: {bytes} bytes of {BUDGET}"));
-    if bytes > BUDGET {
-        bail!("JavaScript before login is {bytes} bytes gzip, over the budget of {BUDGET}: load more of it lazily");
-    }
-    Ok(())
-}
+use crate::paths;
 
 /// Bytes of JavaScript, gzip, that the sign-in page needs: the entry, the page's own chunk, and what both import.
 ///

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::postgres::Cluster;
 use crate::tally::{Runner, Tally};
-use crate::{console, e2e, generate, machine, paths, process, size, tidy, web};
+use crate::{console, e2e, generate, machine, paths, process, tidy, web};
 
 /// Runs all steps, stops at the first that fails, and prints times and the sum of all tests.
 pub fn test(chromium: &Path) -> ExitCode {
@@ -75,7 +75,9 @@ fn steps(ledger: &mut Ledger, chromium: &Path) -> Result<()> {
         npm.args(["test", "--", "--run"]);
         tests(Runner::Vitest, npm, sum)
     })?;
-    ledger.step("size of the web app", |_| size::gate())?;
+    ledger.step("size of the web app", |_| {
+        process::run(web::npm().args(["run", "size"]))
+    })?;
     ledger.step("development binaries", |_| {
         // With the tests' dependencies in the choice of features, as just built: nothing is compiled a second time.
         process::run(process::cargo().args(["build", "--workspace", "--bins", "--tests"]))

@@ -79,16 +79,6 @@ pub fn build() -> Result<()> {
     })
 }
 
-/// Whether `package.json` has a script of this name.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn has_script(name: &str) -> Result<bool> {
-    let text = std::fs::read_to_string(paths::web().join("package.json")).context("cannot read web/package.json")?;
-    let package: serde_json::Value = serde_json::from_str(&text).context("web/package.json is not JSON")?;
-    Ok(package["scripts"].get(name).is_some())
-}
-
 /// Does the work unless the stamp says that it was done for exactly these inputs. The stamp lies inside what the work
 /// makes, so that whoever removes or rebuilds that by hand removes the stamp with it.
 fn renew(stamp: &Path, inputs: &[PathBuf], what: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

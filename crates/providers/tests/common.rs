@@ -19,7 +19,7 @@ use futures::StreamExt as _;
 use url::Url;
 
 /// Limits short enough for tests that reach them.
-pub fn timeouts() -> Timeouts {
+pub(crate) fn timeouts() -> Timeouts {
     let second = Duration::from_secs(1);
     Timeouts {
         connect: second,
@@ -30,20 +30,20 @@ pub fn timeouts() -> Timeouts {
 }
 
 /// The adapter pointed at `base`.
-pub fn openai_at(base: &str, timeouts: Timeouts) -> OpenAi {
+pub(crate) fn openai_at(base: &str, timeouts: Timeouts) -> OpenAi {
     let base = Url::parse(base).unwrap();
     OpenAi::new(client(&timeouts).unwrap(), base, Some(Secret::new("sk-test")), timeouts)
 }
 
 /// A server and the adapter pointed at it.
-pub async fn pair() -> (ScriptedVendor, OpenAi) {
+pub(crate) async fn pair() -> (ScriptedVendor, OpenAi) {
     let vendor = ScriptedVendor::start().await.unwrap();
     let adapter = openai_at(&vendor.base_url, timeouts());
     (vendor, adapter)
 }
 
 /// A conversation that ends in `question`.
-pub fn ask(question: &str) -> ChatRequest {
+pub(crate) fn ask(question: &str) -> ChatRequest {
     let turn = |speaker, text: &str| Turn {
         speaker,
         text: text.to_owned(),
@@ -63,7 +63,7 @@ pub fn ask(question: &str) -> ChatRequest {
 }
 
 /// Everything that a provider answers; a refusal is the only item then.
-pub async fn answer(provider: &dyn Provider, request: ChatRequest) -> Vec<Result<ChatEvent, ProviderError>> {
+pub(crate) async fn answer(provider: &dyn Provider, request: ChatRequest) -> Vec<Result<ChatEvent, ProviderError>> {
     match provider.chat(request).await {
         Ok(stream) => stream.collect().await,
         Err(error) => vec![Err(error)],
@@ -71,7 +71,7 @@ pub async fn answer(provider: &dyn Provider, request: ChatRequest) -> Vec<Result
 }
 
 /// The visible words of an answer.
-pub fn text(items: &[Result<ChatEvent, ProviderError>]) -> String {
+pub(crate) fn text(items: &[Result<ChatEvent, ProviderError>]) -> String {
     let text = |item: &Result<ChatEvent, ProviderError>| match item {
         Ok(ChatEvent::Text(text)) => Some(text.clone()),
         _ => None,
@@ -80,6 +80,6 @@ pub fn text(items: &[Result<ChatEvent, ProviderError>]) -> String {
 }
 
 /// The failure at the end of an answer.
-pub fn error(items: &[Result<ChatEvent, ProviderError>]) -> &ProviderError {
+pub(crate) fn error(items: &[Result<ChatEvent, ProviderError>]) -> &ProviderError {
     items.last().unwrap().as_ref().unwrap_err()
 }

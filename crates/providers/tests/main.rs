@@ -1,9 +1,16 @@
 //! The vendors' adapters through their port, against real HTTP on the loopback interface.
 
+#[cfg(test)]
 mod common;
+#[cfg(test)]
 mod embeddings;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod local;
+#[cfg(test)]
 mod offline;
+#[cfg(test)]
 mod requests;
+#[cfg(test)]
 mod transcripts;

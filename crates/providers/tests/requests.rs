@@ -12,7 +12,7 @@ fn names(body: &Value) -> Vec<&str> {
     body.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-fn refusal(param: Value, message: &str) -> Answer {
+fn refusal(param: &Value, message: &str) -> Answer {
     let error =
         json!({"message": message, "type": "invalid_request_error", "param": param, "code": "unsupported_parameter"});
     Answer::whole(400, "application/json", json!({"error": error}).to_string())
@@ -70,10 +70,18 @@ async fn a_key_that_cannot_be_a_header_is_refused_without_being_shown() {
 }
 
 #[tokio::test]
+async fn a_key_that_the_server_repeats_is_not_kept() {
+    let (vendor, adapter) = pair().await;
+    vendor.answer_next(Answer::whole(401, "text/plain", "wrong key sk-test, go away"));
+    let error = adapter.models().await.unwrap_err();
+    assert_eq!(error.message, "wrong key [key], go away");
+}
+
+#[tokio::test]
 async fn a_refused_parameter_is_given_up_once_and_remembered() {
     let (vendor, adapter) = pair().await;
     vendor.answer_next(refusal(
-        json!("temperature"),
+        &json!("temperature"),
         "Unsupported value: 'temperature' does not support 0.5.",
     ));
     let items = answer(&adapter, ask("Hi")).await;
@@ -94,7 +102,7 @@ async fn the_length_limit_changes_its_name_where_the_server_wants_it() {
     let (vendor, adapter) = pair().await;
     let message =
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
-    vendor.answer_next(refusal(Value::Null, message));
+    vendor.answer_next(refusal(&Value::Null, message));
     answer(&adapter, ask("Hi")).await;
     let sent = vendor.requests().remove(1).body;
     assert_eq!(sent["max_completion_tokens"], 1000);
@@ -105,7 +113,7 @@ async fn the_length_limit_changes_its_name_where_the_server_wants_it() {
 async fn a_server_that_refuses_everything_is_asked_three_times() {
     let (vendor, adapter) = pair().await;
     for param in ["temperature", "max_tokens", "stream_options", "model"] {
-        vendor.answer_next(refusal(json!(param), "no"));
+        vendor.answer_next(refusal(&json!(param), "no"));
     }
     let items = answer(&adapter, ask("Hi")).await;
     assert_eq!(error(&items).status, Some(400));

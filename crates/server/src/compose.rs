@@ -146,7 +146,7 @@ async fn connect(database: &Database) -> Result<SqlStore, Failure> {
 
 /// What a database that cannot be used means for the process.
 fn refusal(error: OpenError, database: &Database) -> Failure {
-    match (error, database) {
+    match (&error, database) {
         (OpenError::NewerSchema(_), _) => Failure::Refused(error.to_string()),
         (OpenError::BadUrl(_), _) => Failure::Usage(error.to_string()),
         (OpenError::Unreachable(StoreError::Unavailable(reason)), Database::Sqlite(path)) => Failure::Refused(format!(

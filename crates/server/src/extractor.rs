@@ -155,7 +155,14 @@ pub fn child(kind: Kind) -> ExitCode {
         let reader = thread::Builder::new().stack_size(STACK).spawn(move || answer(kind))?;
         reader.join().unwrap_or_else(|_| Err(io::Error::other("the reader panicked")))
     });
-    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // For whoever runs this by hand; the server does not listen.
+            let _ = writeln!(io::stderr(), "ai-across: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn limit() -> io::Result<()> {

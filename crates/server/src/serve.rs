@@ -1,8 +1,8 @@
 //! The process that serves: listener, connections, workers, signals, and an orderly end.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use across::{jobs, platform::Platform};
+use across::jobs;
 use axum::{Router, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     cli::print,
-    compose::{Composition, compose},
+    compose::compose,
     config::Config,
     failure::Failure,
     recovery,
@@ -55,7 +55,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(config: Config) -> Result<(), Failure> {
     raise_open_files();
     let mut ending = Ending::watch()?;
-    let Composition { platform, held: _held } = compose(&config).await?;
+    let composition = compose(&config).await?;
+    let platform = Arc::clone(&composition.platform);
     let failed = |error: across::fault::StoreError| Failure::Working(format!("the last run cannot be taken up: {error}"));
     recovery::recover(&platform).await.map_err(failed)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
@@ -80,9 +81,8 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     tracing::info!(%address, "serving");
 
     let connections = Connections::new(app);
-    let mut accepting = pin!(connections.accept(&listener));
     tokio::select! {
-        never = &mut accepting => match never {},
+        never = connections.accept(&listener) => match never {},
         () = ending.asked() => {}
     }
     tracing::info!("ending: no new work; what is in progress may end");
@@ -91,7 +91,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     platform.tasks.close();
     // Connections are still accepted, so that answers can be read to their end and whoever asks learns what happens.
     tokio::select! {
-        never = &mut accepting => match never {},
+        never = connections.accept(&listener) => match never {},
         done = timeout(DRAIN_TIME, platform.tasks.wait()) => if done.is_err() {
             tracing::warn!(tasks = platform.tasks.len(), "some work did not end in time; the next start takes it up");
         },

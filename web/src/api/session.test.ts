@@ -65,9 +65,7 @@ describe("session", () => {
   });
 
   it("a proxy's page in place of an answer becomes a plain error", async () => {
-    server.use(
-      http.get(url("/models"), () => HttpResponse.html("<h1>502 Bad Gateway</h1>", { status: 502 })),
-    );
+    server.use(http.get(url("/models"), () => HttpResponse.html("<h1>502 Bad Gateway</h1>", { status: 502 })));
     startSession(aTokenPair(dana));
     const error = await api.get("/models").catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(ApiError);

@@ -139,13 +139,13 @@ export function Component() {
   const wide = useUi((state) => state.sidebarOpen);
   const sheet = useSidebarSheet((state) => state.open);
   const main = useRef<HTMLElement>(null);
-  const { pathname, key } = useLocation();
+  const { pathname } = useLocation();
   usePrefetchChat();
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new place closes the sheet and starts at the top.
   useEffect(() => {
     closeSidebar();
     main.current?.scrollTo(0, 0);
-  }, [pathname, key]);
+  }, [pathname]);
 
   return (
     <TooltipProvider delayDuration={400}>

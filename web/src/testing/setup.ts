@@ -1,6 +1,6 @@
 // Runs before every unit test: a fake server, the browser parts jsdom lacks, and a clean desk after each test.
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { queryClient } from "@/api/query";
 import { endSession, useSession } from "@/api/session";
@@ -8,6 +8,9 @@ import { applyLanguage } from "@/i18n";
 import { useSidebarSheet } from "@/lib/sidebar-sheet";
 import { useUi } from "@/lib/ui-store";
 import { server } from "./server";
+
+// A page's code is loaded when the page is first opened; on a busy machine that alone may take a second.
+configure({ asyncUtilTimeout: 8_000 });
 
 class NoResizeObserver implements ResizeObserver {
   observe() {}

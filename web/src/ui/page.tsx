@@ -27,11 +27,12 @@ export function SidebarButton({ className }: { className?: string }) {
 export function PageHeading({ className, children }: { className?: string; children: ReactNode }) {
   const ref = useRef<HTMLHeadingElement>(null);
   const moved = useLocation().key !== "default";
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page opens; a filter in the address may change later.
   useEffect(() => {
     const active = document.activeElement;
     const writing = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement;
     if (moved && !writing) ref.current?.focus({ preventScroll: true });
-  }, [moved]);
+  }, []);
   return (
     <h1
       ref={ref}

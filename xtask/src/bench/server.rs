@@ -39,19 +39,14 @@ impl Server {
                 command.env_remove(name);
             }
         }
-        command
-            .arg("serve")
-            .env("AI_ACROSS_DATA_DIR", data)
-            .env("AI_ACROSS_LISTEN", "127.0.0.1:0");
-        command
-            .env("AI_ACROSS_ADMIN_EMAIL", EMAIL)
-            .env("AI_ACROSS_ADMIN_PASSWORD", PASSWORD);
-        command
-            .env("AI_ACROSS_RATE_PER_USER", "0")
-            .env("AI_ACROSS_RATE_PER_ADDRESS", "0");
-        command
-            .env("AI_ACROSS_EMBEDDING_MODEL", "local")
-            .env("AI_ACROSS_LOG", "warn");
+        command.arg("serve").envs([
+            ("AI_ACROSS_DATA_DIR", data.as_os_str()),
+            ("AI_ACROSS_LISTEN", "127.0.0.1:0".as_ref()),
+            ("AI_ACROSS_ADMIN_EMAIL", EMAIL.as_ref()),
+            ("AI_ACROSS_ADMIN_PASSWORD", PASSWORD.as_ref()),
+            ("AI_ACROSS_EMBEDDING_MODEL", "local".as_ref()),
+            ("AI_ACROSS_LOG", "warn".as_ref()),
+        ]);
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let output = child.as_mut().ok().and_then(|child| child.stdout.take());

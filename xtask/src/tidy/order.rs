@@ -5,8 +5,8 @@ use super::source::{Source, Token};
 
 /// From the bottom up; those of one row may use each other.
 const ORDER: [&[&str]; 12] = [
-    &["id", "clock", "money", "page", "secret", "fault"],
-    &["actor", "audit", "kept", "settings"],
+    &["id", "clock", "money", "page", "secret", "fault", "kept"],
+    &["actor", "audit", "settings"],
     &["identity"],
     &["governance"],
     &["jobs"],

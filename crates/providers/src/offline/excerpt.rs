@@ -192,8 +192,8 @@ fn lines(text: &str) -> Vec<String> {
     let mut open = false;
     for line in text.lines() {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let bare = line.trim_start_matches(['#', '-', '*', '•', '+', '>']).trim_start();
-        let is_item = bare.len() < line.len() || line.contains('|');
+        let bare = without_marker(&line);
+        let is_item = bare.len() < line.len() || line.contains('|') || starts_with_number(&line);
         let is_heading = line.starts_with('#');
         match lines.last_mut().filter(|_| open && !is_item && !bare.is_empty()) {
             Some(last) => {
@@ -206,6 +206,19 @@ fn lines(text: &str) -> Vec<String> {
         open = !bare.is_empty() && !is_heading && !line.contains('|') && !line.ends_with([':', '.', '!', '?']);
     }
     lines
+}
+
+/// The line without the sign of a heading, a list's item or a quotation.
+fn without_marker(line: &str) -> &str {
+    let (marker, rest) = line.split_once(' ').unwrap_or(("", line));
+    let is_marker = matches!(marker, "-" | "*" | "•" | "+" | ">") || marker.chars().all(|c| c == '#');
+    if is_marker { rest } else { line }
+}
+
+/// Whether the line is an item of a numbered list.
+fn starts_with_number(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < line.len() && (rest.starts_with(". ") || rest.starts_with(") "))
 }
 
 /// Cuts a line after full stops, question and exclamation marks that end a sentence.

@@ -50,7 +50,7 @@ impl Fold {
         }
         match serde_json::from_str::<Value>(data) {
             Ok(body) if frame.event.as_deref() == Some("error") => {
-                self.fail(Refusal::read(&body).into_error(None), out)
+                self.fail(Refusal::read(&body).into_error(None), out);
             }
             Ok(body) => self.body(body, out),
             Err(error) => self.fail(malformed(format!("a piece of the stream is not JSON: {error}")), out),

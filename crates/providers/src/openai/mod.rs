@@ -180,13 +180,17 @@ impl OpenAi {
             .map(Result::unwrap_or_default)
             .unwrap_or_default()
             .0;
-        let refusal = serde_json::from_slice::<Value>(&body).map_or_else(
+        let mut refusal = serde_json::from_slice::<Value>(&body).map_or_else(
             |_| Refusal {
-                message: shorten(&String::from_utf8_lossy(&body)),
+                message: String::from_utf8_lossy(&body).into_owned(),
                 ..Refusal::default()
             },
             |body| Refusal::read(&body),
         );
+        // Some servers repeat the key they reject, and this message goes to the log.
+        if let Some(key) = self.key.as_ref().map(Secret::expose).filter(|key| !key.is_empty()) {
+            refusal.message = refusal.message.replace(key, "[key]");
+        }
         let param = refusal.param.clone();
         let error = ProviderError {
             retry_after: retry_after(&headers),

@@ -39,7 +39,9 @@ export function AssistantList() {
       { replace: true },
     );
   // biome-ignore lint/correctness/useExhaustiveDependencies: only a new search changes the address.
-  useEffect(() => keep("q", search), [search]);
+  useEffect(() => {
+    if (search !== (params.get("q") ?? "")) keep("q", search);
+  }, [search]);
   useEffect(() => {
     if (search !== "" && list.isSuccess && !list.isPlaceholderData) announce(t("assistants.found", { count: total }));
   }, [search, total, list.isSuccess, list.isPlaceholderData, t]);

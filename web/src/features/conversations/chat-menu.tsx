@@ -23,18 +23,19 @@ export function ChatMenu({ conversation, label, className, onRename, onDeleted }
   const t = useT();
   const [asking, setAsking] = useState(false);
   const removal = useDelete();
+  // The row this menu stands in goes with the chat, so the outcome is not tied to it.
   const remove = () =>
-    removal.mutate(conversation.id, {
-      onSuccess: () => {
-        setAsking(false);
+    removal.mutateAsync(conversation.id).then(
+      () => {
         toast({ text: translate("chat.deleted") });
+        setAsking(false);
         onDeleted();
       },
-      onError: (error) => {
-        setAsking(false);
+      (error: unknown) => {
         toast({ text: `${translate("chat.deleteFailed")} ${errorSentence(error, translate)}` });
+        setAsking(false);
       },
-    });
+    );
   return (
     <>
       <Menu>
@@ -63,7 +64,7 @@ export function ChatMenu({ conversation, label, className, onRename, onDeleted }
         description={t("chat.deleteBody")}
         confirmLabel={t("chat.deleteConfirm")}
         pending={removal.isPending}
-        onConfirm={remove}
+        onConfirm={() => void remove()}
       />
     </>
   );

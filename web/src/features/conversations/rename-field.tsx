@@ -22,8 +22,13 @@ export function RenameField({ conversation, className, onDone }: RenameFieldProp
   const rename = useRename();
   const closed = useRef(false);
   useEffect(() => {
-    // The menu that opened this field gives its focus up in the same moment.
-    const frame = requestAnimationFrame(() => field.current?.select());
+    const take = () => {
+      field.current?.focus();
+      field.current?.select();
+    };
+    take();
+    // The menu that opened this field may hold the focus for a moment longer.
+    const frame = requestAnimationFrame(take);
     return () => cancelAnimationFrame(frame);
   }, []);
   const close = (save: boolean) => {
@@ -31,12 +36,12 @@ export function RenameField({ conversation, className, onDone }: RenameFieldProp
     closed.current = true;
     const title = field.current?.value.trim() ?? "";
     if (save && title !== "" && title !== conversation.title) {
-      rename.mutate(
-        { id: conversation.id, title },
-        {
-          onError: (error) => toast({ text: `${translate("chat.renameFailed")} ${errorSentence(error, translate)}` }),
-        },
-      );
+      // This field is gone before the server answers, so the outcome is not tied to it.
+      rename
+        .mutateAsync({ id: conversation.id, title })
+        .catch((error: unknown) =>
+          toast({ text: `${translate("chat.renameFailed")} ${errorSentence(error, translate)}` }),
+        );
     }
     onDone();
   };

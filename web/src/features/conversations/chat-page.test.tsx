@@ -1,0 +1,438 @@
+// The chat as a person uses it: write, read while it is written, stop, lose the line, look at the sources.
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { HttpResponse, http } from "msw";
+import { describe, expect, it } from "vitest";
+import type { Conversation, Message } from "@/api/types";
+import { aConversation, aMessage, aModel, anAssistant, aUser } from "@/testing/factories";
+import { open } from "@/testing/render";
+import { refuse, server, url } from "@/testing/server";
+import { aCitation, aStream, chunk, done, start, withLayout } from "./testing";
+
+withLayout();
+
+const field = () => screen.findByRole<HTMLTextAreaElement>("textbox", { name: /^Message/ });
+const assistant = anAssistant({ name: "Press Writer", file_count: 12 });
+
+/** A conversation with these messages, oldest first. */
+function serve(conversation: Conversation, messages: readonly Message[] = []) {
+  server.use(
+    http.get(url("/assistants"), () => HttpResponse.json({ assistants: [assistant], total: 1 })),
+    http.get(url(`/conversations/${conversation.id}`), () => HttpResponse.json(conversation)),
+    http.get(url(`/conversations/${conversation.id}/messages`), () =>
+      HttpResponse.json({ messages: [...messages].reverse(), total: messages.length }),
+    ),
+  );
+}
+
+/** Answers the next message with a stream of the test's own, and remembers the requests. */
+function answering(conversationId: string) {
+  const stream = aStream();
+  const requests: { key: string | null; body: unknown }[] = [];
+  server.use(
+    http.post(url(`/conversations/${conversationId}/messages`), async ({ request }) => {
+      requests.push({ key: request.headers.get("Idempotency-Key"), body: await request.json() });
+      return stream.response();
+    }),
+  );
+  return { stream, requests };
+}
+
+const turn = (id: string, answer: Partial<Message> = {}): Message[] => [
+  aMessage({ conversation_id: id, content: "Draft a pitch." }),
+  aMessage({ conversation_id: id, role: "assistant", content: "Chainlab opens.", finish_reason: "stop", ...answer }),
+];
+
+describe("a new chat", () => {
+  it("R19 starts with the first message, goes on at its own address and shows the answer as it comes", async () => {
+    const conversation = aConversation({ title: null, assistant_id: assistant.id });
+    serve(conversation);
+    const created: unknown[] = [];
+    server.use(
+      http.post(url("/conversations"), async ({ request }) => {
+        created.push(await request.json());
+        expect(request.headers.get("Idempotency-Key")).toMatch(/^[0-9a-f-]{36}$/);
+        return HttpResponse.json(conversation, { status: 201 });
+      }),
+    );
+    const { stream, requests } = answering(conversation.id);
+    const { person, address } = open("/chat/new", aUser());
+    expect(await screen.findByRole("heading", { name: "What are we writing?" })).toBeInTheDocument();
+    await person.type(await field(), "Draft a pitch.{Enter}");
+    await waitFor(() => expect(address()).toBe(`/chat/${conversation.id}`));
+    expect(created).toEqual([{ assistant_id: assistant.id }]);
+    await waitFor(() => expect(requests).toHaveLength(1));
+    expect(requests[0]?.body).toEqual({ content: "Draft a pitch.", stream: true });
+    expect(requests[0]?.key).toMatch(/^[0-9a-f-]{36}$/);
+    const log = await screen.findByRole("region", { name: "Conversation" });
+    expect(await within(log).findByText("Draft a pitch.")).toBeInTheDocument();
+
+    stream.say(start(conversation.id), chunk("Chainlab **opens"));
+    expect(await within(log).findByText("opens")).toBeInTheDocument();
+    expect(within(log).getByText("writing…")).toBeInTheDocument();
+    expect(document.title).toMatch(/^● /);
+    serve({ ...conversation, title: "Launch pitch" });
+    stream.say(chunk("** today."), { type: "title", title: "Launch pitch" }, done());
+    expect(await within(log).findByRole("button", { name: "Copy" })).toBeInTheDocument();
+    expect(await screen.findByRole("heading", { level: 1, name: "Launch pitch" })).toBeInTheDocument();
+    expect(within(log).getAllByRole("article")).toHaveLength(2);
+    expect(screen.getByRole("button", { name: "Send" })).toBeInTheDocument();
+  });
+
+  it("keeps the text when the chat cannot be made", async () => {
+    serve(aConversation());
+    server.use(
+      http.post(url("/conversations"), () => refuse(503, { error: "ServiceUnavailableError", message: "Busy." })),
+    );
+    const { person } = open("/chat/new", aUser());
+    await person.type(await field(), "Draft a pitch.{Enter}");
+    expect(await screen.findByRole("alert")).toHaveTextContent("Busy.");
+    expect(await field()).toHaveValue("Draft a pitch.");
+  });
+
+  it("says whom to ask when there is no assistant", async () => {
+    open("/chat/new", aUser({ role: "user" }));
+    expect(await screen.findByText("An administrator has to create the first one.")).toBeInTheDocument();
+    expect(screen.queryByRole("textbox", { name: /^Message/ })).toBeNull();
+  });
+});
+
+describe("sending", () => {
+  it("R14 R15 does not send what an input method is composing; Shift Enter makes a line", async () => {
+    const conversation = aConversation();
+    serve(conversation, turn(conversation.id));
+    const { requests } = answering(conversation.id);
+    const { person } = open(`/chat/${conversation.id}`, aUser());
+    const text = await field();
+    await person.type(text, "one{Shift>}{Enter}{/Shift}two");
+    expect(text).toHaveValue("one\ntwo");
+    fireEvent.keyDown(text, { key: "Enter", isComposing: true });
+    fireEvent.keyDown(text, { key: "Enter", keyCode: 229 });
+    fireEvent.keyDown(text, { key: "Process", keyCode: 13 });
+    expect(requests).toEqual([]);
+    expect(text).toHaveValue("one\ntwo");
+    fireEvent.keyDown(text, { key: "Enter", keyCode: 13 });
+    await waitFor(() => expect(requests).toHaveLength(1));
+  });
+
+  it("R16 R19 gives a refused message back with the reason", async () => {
+    const conversation = aConversation();
+    serve(conversation, turn(conversation.id));
+    server.use(
+      http.post(url(`/conversations/${conversation.id}/messages`), () =>
+        refuse(429, { error: "QuotaExceededError", details: [{ resets_at: "2030-01-02T00:00:00Z" }] }),
+      ),
+    );
+    const { person } = open(`/chat/${conversation.id}`, aUser());
+    await person.type(await field(), "And now shorter.{Enter}");
+    expect(await screen.findByRole("alert")).toHaveTextContent(/budget is used up.*2030.*Your text is kept/);
+    expect(await field()).toHaveValue("And now shorter.");
+    expect(screen.getByRole("button", { name: "Send" })).toBeEnabled();
+    expect(screen.getAllByRole("article")).toHaveLength(2);
+  });
+
+  it("R16 keeps a draft per chat across a reload, until the server has the message", async () => {
+    const conversation = aConversation();
+    serve(conversation, turn(conversation.id));
+    const user = aUser();
+    const first = open(`/chat/${conversation.id}`, user);
+    await first.person.type(await field(), "half a thought");
+    first.unmount();
+    const second = open(`/chat/${conversation.id}`, user);
+    expect(await field()).toHaveValue("half a thought");
+    const { stream } = answering(conversation.id);
+    await second.person.type(await field(), "{Enter}");
+    await screen.findByRole("button", { name: "Stop" });
+    expect(JSON.stringify({ ...localStorage })).toContain("half a thought");
+    stream.say(start(conversation.id));
+    await waitFor(() => expect(JSON.stringify({ ...localStorage })).not.toContain("half a thought"));
+  });
+
+  it("R26 offers a model only where there is a choice, and sends the chosen one", async () => {
+    const conversation = aConversation();
+    serve(conversation, turn(conversation.id));
+    const mini = aModel({ id: "openai/mini", name: "Mini", provider: "openai", is_default: false });
+    server.use(
+      http.get(url("/models"), () =>
+        HttpResponse.json({ models: [aModel(), mini], total: 2, stale: false, fetched_at: null }),
+      ),
+    );
+    const { requests } = answering(conversation.id);
+    const { person } = open(`/chat/${conversation.id}`, aUser());
+    const picker = await screen.findByRole("combobox", { name: "Model for the next message" });
+    expect(within(picker).getAllByRole("option")[0]).toHaveTextContent("Use the assistant's default");
+    await person.selectOptions(picker, "Mini");
+    await person.type(await field(), "x{Enter}");
+    await waitFor(() => expect(requests[0]?.body).toMatchObject({ model: "openai/mini" }));
+  });
+
+  it("shows no picker for a single model", async () => {
+    const conversation = aConversation();
+    serve(conversation, turn(conversation.id));
+    server.use(
+      http.get(url("/models"), () =>
+        HttpResponse.json({ models: [aModel()], total: 1, stale: false, fetched_at: null }),
+      ),
+    );
+    open(`/chat/${conversation.id}`, aUser());
+    await screen.findByText("Chainlab opens.");
+    expect(screen.queryByRole("combobox", { name: /Model/ })).toBeNull();
+  });
+});
+
+describe("an answer being written", () => {
+  async function writing() {
+    const conversation = aConversation();
+    serve(conversation);
+    const { stream } = answering(conversation.id);
+    const view = open(`/chat/${conversation.id}`, aUser());
+    await view.person.type(await field(), "Go.{Enter}");
+    stream.say(start(conversation.id), chunk("Chainlab opens"));
+    await screen.findByText("Chainlab opens");
+    return { conversation, stream, ...view };
+  }
+
+  it("R12 stops: the partial text stays, nothing received later is shown, the server is told", async () => {
+    const { conversation, stream, person } = await writing();
+    const told: unknown[] = [];
+    server.use(
+      http.post(url(`/conversations/${conversation.id}/stop`), async ({ request }) => {
+        told.push(await request.json());
+        stream.say(chunk(" and more"), done("stopped"));
+        return HttpResponse.json({ stopped: true });
+      }),
+    );
+    await person.click(screen.getByRole("button", { name: "Stop" }));
+    expect(await screen.findByText("Stopped.", { selector: "p" })).toBeInTheDocument();
+    expect(told).toEqual([{ message_id: "m-answer" }]);
+    expect(screen.getByText("Chainlab opens")).toBeInTheDocument();
+    expect(screen.queryByText(/and more/)).toBeNull();
+    expect(screen.getByRole("button", { name: "Send" })).toBeInTheDocument();
+  });
+
+  it("R12 stops by Escape in the composer and by Ctrl . anywhere", async () => {
+    const { conversation, person } = await writing();
+    let stops = 0;
+    server.use(
+      http.post(url(`/conversations/${conversation.id}/stop`), () => {
+        stops += 1;
+        return HttpResponse.json({ stopped: true });
+      }),
+    );
+    await person.click(await field());
+    await person.keyboard("{Escape}");
+    expect(await screen.findByRole("button", { name: "Stopping…" })).toBeInTheDocument();
+    fireEvent.keyDown(window, { code: "Period", ctrlKey: true });
+    await waitFor(() => expect(stops).toBe(1));
+  });
+
+  it("R15 leaves the composer usable and says why Enter does not send", async () => {
+    const { person } = await writing();
+    await person.type(await field(), "next{Enter}");
+    expect(await field()).toHaveValue("next");
+    expect(screen.getByText("Wait for the answer, or stop it.")).toBeInTheDocument();
+  });
+
+  it("R13 goes on after the line broke, without a second message", async () => {
+    const { conversation, stream } = await writing();
+    const again = aStream();
+    const half = aMessage({ id: "m-answer", conversation_id: conversation.id, role: "assistant", status: "streaming" });
+    server.use(
+      http.get(url(`/conversations/${conversation.id}/messages/m-answer`), () => HttpResponse.json(half)),
+      http.get(url(`/conversations/${conversation.id}/messages/m-answer/stream`), () => again.response()),
+    );
+    stream.fail();
+    expect(await screen.findByText("Reconnecting… your answer goes on without you.")).toBeInTheDocument();
+    expect(screen.getByText("Chainlab opens")).toBeInTheDocument();
+    again.say(start(conversation.id), chunk("Chainlab opens its mainnet"), chunk(" today."), done());
+    expect(await screen.findByText("Chainlab opens its mainnet today.", {}, { timeout: 3000 })).toBeInTheDocument();
+    await screen.findByRole("button", { name: "Copy" });
+    expect(screen.getAllByRole("article")).toHaveLength(2);
+  });
+
+  it("A5 A6 is not a live region; its beginning and end are announced", async () => {
+    const { stream } = await writing();
+    const answer = screen.getAllByRole("article").at(-1);
+    expect(answer).toHaveAttribute("aria-busy", "true");
+    expect(answer?.closest("[aria-live]")).toBeNull();
+    expect(await screen.findByText("Press Writer is writing")).toBeInTheDocument();
+    stream.say(done());
+    expect(await screen.findByText("Answer ready. Chainlab opens")).toBeInTheDocument();
+    expect(answer).toHaveAttribute("aria-busy", "false");
+  });
+
+  it("is joined after a reload in the middle of it", async () => {
+    const conversation = aConversation();
+    const half = { id: "m-answer", status: "streaming", content: "Chain", finish_reason: null } as const;
+    serve(conversation, turn(conversation.id, half));
+    const stream = aStream();
+    server.use(http.get(url(`/conversations/${conversation.id}/messages/m-answer/stream`), () => stream.response()));
+    open(`/chat/${conversation.id}`, aUser());
+    expect(await screen.findByText("Chain")).toBeInTheDocument();
+    expect(await screen.findByRole("button", { name: "Stop" })).toBeInTheDocument();
+    stream.say(start(conversation.id), chunk("Chainlab"), chunk(" opens."), done());
+    expect(await screen.findByText("Chainlab opens.")).toBeInTheDocument();
+    expect(await screen.findByRole("button", { name: "Send" })).toBeInTheDocument();
+    expect(screen.getAllByRole("article")).toHaveLength(2);
+  });
+
+  it("goes on when its page is left and opened again", async () => {
+    const { conversation, stream, router } = await writing();
+    await router.navigate("/chat/new");
+    await screen.findByRole("heading", { name: "What are we writing?" });
+    stream.say(chunk(" its mainnet."), done());
+    const answer: Partial<Message> = { id: "m-answer", content: "Chainlab opens its mainnet." };
+    serve(conversation, turn(conversation.id, answer));
+    await router.navigate(`/chat/${conversation.id}`);
+    expect(await screen.findByText("Chainlab opens its mainnet.")).toBeInTheDocument();
+    expect(await screen.findByRole("button", { name: "Send" })).toBeInTheDocument();
+  });
+});
+
+describe("how an answer ended", () => {
+  it.each<[string, Partial<Message>]>([
+    ["Stopped.", { status: "stopped", finish_reason: "stopped" }],
+    ["The connection broke. This part was saved.", { status: "interrupted" }],
+    ["Reached the length limit.", { finish_reason: "length" }],
+    ["The provider withheld the rest.", { finish_reason: "content_filter" }],
+    ["No matching passage in the files. This answer comes from the model alone.", { retrieval: "none" }],
+    ["File search did not work. This answer was written without your files.", { retrieval: "unavailable" }],
+    ["openai took too long.", { status: "error", error: "ProviderTimeoutError", provider: "openai" }],
+    [
+      "openai had a problem. Nothing was charged.",
+      { status: "error", error: "ProviderError", provider: "openai", content: "" },
+    ],
+    ["The answer could not be finished. Out of luck.", { status: "error", error: "Out of luck." }],
+  ])("says: %s", async (words, answer) => {
+    const conversation = aConversation();
+    serve(conversation, turn(conversation.id, answer));
+    open(`/chat/${conversation.id}`, aUser());
+    expect(await screen.findByText(words)).toBeInTheDocument();
+  });
+});
+
+describe("R27 R28 sources", () => {
+  const CITED = "Intro lines. 38 validators have signed. Outro.";
+
+  async function withSources() {
+    const conversation = aConversation();
+    const citations = [
+      aCitation(),
+      aCitation({ index: 2, filename: "old plan.pdf", file_id: "gone", snippet: "September." }),
+    ];
+    serve(conversation, turn(conversation.id, { content: "They signed [1].", citations, retrieval: "ok" }));
+    server.use(
+      http.get(url("/files/file-1/text"), () =>
+        HttpResponse.json({ text: CITED, pages: [{ page: 4, start: 0, end: CITED.length }] }),
+      ),
+      http.get(url("/files/gone/text"), () => refuse(404, { error: "NotFoundError" })),
+    );
+    const view = open(`/chat/${conversation.id}`, aUser());
+    await view.person.click(await screen.findByRole("button", { name: "Source 1: brief v3.pdf, page 4" }));
+    return view;
+  }
+
+  it("open at the one that was clicked, cited first, with their address in the page's", async () => {
+    const { address } = await withSources();
+    const panel = await screen.findByRole("dialog", { name: "Sources" });
+    const [first, second] = within(panel).getAllByRole("listitem", { hidden: true });
+    expect(first).toHaveTextContent(/brief v3\.pdf.*38 validators have signed.*Page 4 · match 0\.86/);
+    expect(first).toHaveFocus();
+    expect(second).toHaveTextContent(/old plan\.pdf/);
+    expect(within(panel).getByText("Also retrieved 1")).toBeInTheDocument();
+    expect(address()).toMatch(/\?sources=/);
+  });
+
+  it("show the passage in its place, marked", async () => {
+    const { person } = await withSources();
+    await person.click((await screen.findAllByRole("button", { name: "Open passage" }))[0] as HTMLElement);
+    const mark = await screen.findByText("38 validators have signed.", { selector: "mark" });
+    expect(mark.closest("p")).toHaveTextContent(CITED);
+    expect(screen.getByRole("dialog", { name: "brief v3.pdf" })).toHaveTextContent("Page 4");
+  });
+
+  it("show what was kept when the file is gone", async () => {
+    const { person } = await withSources();
+    await person.click(screen.getByText("Also retrieved 1"));
+    await person.click(screen.getAllByRole("button", { name: "Open passage" })[1] as HTMLElement);
+    expect(
+      await screen.findByText("This file has been removed. The passage was kept with the answer."),
+    ).toBeInTheDocument();
+    expect(screen.getByText("September.", { selector: "mark" })).toBeInTheDocument();
+  });
+});
+
+describe("a whole chat", () => {
+  it("R36 is renamed in place, and back when the server refuses", async () => {
+    const conversation = aConversation({ title: "Old title" });
+    serve(conversation, turn(conversation.id));
+    server.use(
+      http.patch(url(`/conversations/${conversation.id}`), () => refuse(503, { error: "ServiceUnavailableError" })),
+    );
+    const { person } = open(`/chat/${conversation.id}`, aUser());
+    await person.click(await screen.findByRole("button", { name: "Rename" }));
+    const title = screen.getByRole("textbox", { name: "Title of this chat" });
+    await person.clear(title);
+    await person.type(title, "New title{Enter}");
+    expect(await screen.findByText(/The title was not saved\./, { selector: "div,span,p,li" })).toBeInTheDocument();
+    expect(screen.getByRole("heading", { level: 1 })).toHaveTextContent("Old title");
+    server.use(
+      http.patch(url(`/conversations/${conversation.id}`), () =>
+        HttpResponse.json({ ...conversation, title: "New title" }),
+      ),
+    );
+    await person.click(screen.getByRole("button", { name: "Rename" }));
+    await person.clear(screen.getByRole("textbox", { name: "Title of this chat" }));
+    await person.type(screen.getByRole("textbox", { name: "Title of this chat" }), "New title{Enter}");
+    expect(await screen.findByRole("heading", { level: 1, name: "New title" })).toBeInTheDocument();
+  });
+
+  it("R37 is deleted only after a question that names it", async () => {
+    const conversation = aConversation({ title: "Old title" });
+    serve(conversation, turn(conversation.id));
+    let deleted = 0;
+    server.use(
+      http.delete(url(`/conversations/${conversation.id}`), () => {
+        deleted += 1;
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+    const { person, address } = open(`/chat/${conversation.id}`, aUser());
+    await person.click(await screen.findByRole("button", { name: "Actions for this chat" }));
+    await person.click(await screen.findByRole("menuitem", { name: "Delete…" }));
+    const question = await screen.findByRole("alertdialog", { name: "Delete “Old title”?" });
+    expect(within(question).getByRole("button", { name: "Cancel" })).toHaveFocus();
+    expect(deleted).toBe(0);
+    await person.click(within(question).getByRole("button", { name: "Delete chat" }));
+    await waitFor(() => expect(address()).toBe("/chat/new"));
+    expect(deleted).toBe(1);
+  });
+
+  it("says when it does not exist", async () => {
+    server.use(
+      http.get(url("/conversations/:id"), () => refuse(404, { error: "NotFoundError" })),
+      http.get(url("/conversations/:id/messages"), () => refuse(404, { error: "NotFoundError" })),
+    );
+    open("/chat/nowhere", aUser());
+    expect(await screen.findByText("This chat does not exist")).toBeInTheDocument();
+  });
+
+  it("offers another try when it could not be loaded", async () => {
+    const conversation = aConversation();
+    serve(conversation, turn(conversation.id));
+    server.use(
+      http.get(
+        url(`/conversations/${conversation.id}`),
+        () => refuse(500, { error: "InternalError", request_id: "req-7" }),
+        {
+          once: true,
+        },
+      ),
+    );
+    const { person } = open(`/chat/${conversation.id}`, aUser());
+    const alert = await screen.findByRole("alert");
+    expect(alert).toHaveTextContent("Could not load this conversation");
+    expect(alert).toHaveTextContent("req-7");
+    await person.click(within(alert).getByRole("button", { name: "Try again" }));
+    expect(await screen.findByText("Chainlab opens.")).toBeInTheDocument();
+  });
+});

@@ -1,0 +1,73 @@
+// What the chat's tests share: a layout jsdom lacks, and a stream whose words the test says one by one.
+import { HttpResponse } from "msw";
+import { afterEach, beforeEach, vi } from "vitest";
+import type { StreamEvent } from "@/api/sse";
+import type { Citation } from "@/api/types";
+
+const ROW = 60;
+const SCREEN = 900;
+
+/** Gives elements a size, so that virtual lists draw rows. */
+export function withLayout(): void {
+  beforeEach(() => {
+    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockImplementation(function (this: HTMLElement) {
+      return this.dataset.index === undefined ? SCREEN : ROW;
+    });
+    vi.spyOn(HTMLElement.prototype, "offsetWidth", "get").mockReturnValue(700);
+    vi.spyOn(Element.prototype, "clientHeight", "get").mockReturnValue(SCREEN);
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+}
+
+/** An answer's stream under the test's control. */
+export function aStream() {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start: (given) => {
+      controller = given;
+    },
+  });
+  const encoder = new TextEncoder();
+  return {
+    response: () => new HttpResponse(body, { headers: { "Content-Type": "text/event-stream; charset=utf-8" } }),
+    say: (...events: StreamEvent[]) => {
+      for (const event of events) controller?.enqueue(encoder.encode(`data: ${JSON.stringify(event)}\n\n`));
+    },
+    close: () => controller?.close(),
+    /** The line breaks. */
+    fail: () => controller?.error(new TypeError("network error")),
+  };
+}
+
+export const start = (conversationId: string, messageId = "m-answer", questionId = "m-question"): StreamEvent => ({
+  type: "start",
+  message_id: messageId,
+  user_message_id: questionId,
+  conversation_id: conversationId,
+  model: "anthropic/claude-sonnet",
+});
+
+export const chunk = (content: string): StreamEvent => ({ type: "chunk", content });
+
+export const done = (reason: "stop" | "stopped" | "length" = "stop"): StreamEvent => ({
+  type: "done",
+  message_id: "m-answer",
+  finish_reason: reason,
+});
+
+export function aCitation(fields: Partial<Citation> = {}): Citation {
+  return {
+    index: 1,
+    file_id: "file-1",
+    filename: "brief v3.pdf",
+    chunk_index: 3,
+    page: 4,
+    start: 13,
+    end: 39,
+    score: 0.86,
+    snippet: "38 validators have signed.",
+    ...fields,
+  };
+}
