@@ -27,7 +27,9 @@ impl Role {
     /// The role of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::User, Self::Manager, Self::Admin].into_iter().find(|role| role.as_str() == name)
+        [Self::User, Self::Manager, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == name)
     }
 }
 

@@ -82,22 +82,49 @@ impl Draft {
         let mut found = Vec::new();
         let mut check = |ok: bool, field, message: &str| {
             if !ok {
-                found.push(Problem { field, message: message.to_owned() });
+                found.push(Problem {
+                    field,
+                    message: message.to_owned(),
+                });
             }
         };
-        check(NAME.contains(&self.name.chars().count()), "name", "A name has 3 to 50 characters.");
-        check(!self.name.chars().any(char::is_control), "name", "A name is one line of plain text.");
+        check(
+            NAME.contains(&self.name.chars().count()),
+            "name",
+            "A name has 3 to 50 characters.",
+        );
+        check(
+            !self.name.chars().any(char::is_control),
+            "name",
+            "A name is one line of plain text.",
+        );
         let description = self.description.as_deref().unwrap_or_default();
-        check(description.chars().count() <= DESCRIPTION_MAX, "description", "A description has at most 500 characters.");
+        check(
+            description.chars().count() <= DESCRIPTION_MAX,
+            "description",
+            "A description has at most 500 characters.",
+        );
         check(
             self.instructions.chars().count() <= INSTRUCTIONS_MAX,
             "instructions",
             "Instructions have at most 20,000 characters.",
         );
-        check(TEMPERATURE.contains(&self.temperature), "temperature", "The temperature is a number from 0 to 2.");
-        check(MAX_TOKENS.contains(&self.max_tokens), "max_tokens", "The answer's length is 1 to 32,768 tokens.");
+        check(
+            TEMPERATURE.contains(&self.temperature),
+            "temperature",
+            "The temperature is a number from 0 to 2.",
+        );
+        check(
+            MAX_TOKENS.contains(&self.max_tokens),
+            "max_tokens",
+            "The answer's length is 1 to 32,768 tokens.",
+        );
         if let Some(avatar) = &self.avatar_url {
-            check(is_small_picture(avatar), "avatar_url", "The picture must be a PNG, JPEG, GIF or WebP of at most 100 KiB.");
+            check(
+                is_small_picture(avatar),
+                "avatar_url",
+                "The picture must be a PNG, JPEG, GIF or WebP of at most 100 KiB.",
+            );
         }
         found
     }
@@ -107,7 +134,10 @@ impl Draft {
 /// could make the page load from elsewhere or carry scripts.
 fn is_small_picture(url: &str) -> bool {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let Some((format, data)) = url.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,")) else {
+    let Some((format, data)) = url
+        .strip_prefix("data:image/")
+        .and_then(|rest| rest.split_once(";base64,"))
+    else {
         return false;
     };
     if data.len() > AVATAR_MAX_BYTES * 4 / 3 + 4 {
@@ -216,7 +246,10 @@ mod tests {
 
     #[test]
     fn a_picture_is_what_it_says_it_is() {
-        check(|d| d.avatar_url = Some("data:image/png;base64,iVBORw0KGgo=".into()), &[]);
+        check(
+            |d| d.avatar_url = Some("data:image/png;base64,iVBORw0KGgo=".into()),
+            &[],
+        );
         for bad in [
             "https://example.com/a.png",
             "//example.com/a.png",
@@ -228,6 +261,9 @@ mod tests {
         ] {
             check(|d| d.avatar_url = Some(bad.into()), &["avatar_url"]);
         }
-        check(|d| d.avatar_url = Some(format!("data:image/png;base64,{}", "A".repeat(200_000))), &["avatar_url"]);
+        check(
+            |d| d.avatar_url = Some(format!("data:image/png;base64,{}", "A".repeat(200_000))),
+            &["avatar_url"],
+        );
     }
 }

@@ -94,7 +94,9 @@ impl Vault {
     /// [`Unsealable`] if the key is another, the data was changed, or it was sealed for something else.
     pub fn open(&self, name: &str, sealed: &str) -> Result<Vec<u8>, Unsealable> {
         let payload = self.0.decrypt(sealed).map_err(|_| Unsealable)?;
-        let plain = payload.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(&[0]));
+        let plain = payload
+            .strip_prefix(name.as_bytes())
+            .and_then(|rest| rest.strip_prefix(&[0]));
         plain.map(<[u8]>::to_vec).ok_or(Unsealable)
     }
 }

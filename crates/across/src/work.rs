@@ -25,9 +25,10 @@ pub async fn perform(platform: &Arc<Platform>, lease: Lease, job: &Job) -> Resul
 /// [`WorkError`] if that could not be recorded.
 pub async fn abandon(platform: &Platform, lease: Lease, job: &Job, sentence: &str) -> Result<(), WorkError> {
     match *job {
-        Job::Ingest { file, .. } => {
-            Ok(platform.store.fail_file(lease, file, sentence, platform.clock.now()).await?)
-        }
+        Job::Ingest { file, .. } => Ok(platform
+            .store
+            .fail_file(lease, file, sentence, platform.clock.now())
+            .await?),
         // Whatever could not be removed is never found again; the next sweep of blobs takes the bytes.
         Job::PurgeFile { .. } => Ok(()),
     }

@@ -2,12 +2,17 @@
 
 use std::{
     future::Future,
-    io::{self, Write as _},
+    io::{self, BufRead as _, Write as _},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 
+use across::{
+    actor::Role,
+    identity::sign_in::{self, RegisterError},
+    secret::Secret,
+};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use rustix::{fs::Mode, process::umask};
@@ -46,6 +51,9 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Accounts, without the web
+    #[command(subcommand)]
+    User(UserCommand),
     /// Print the effective configuration with the source of each value, secrets masked
     Config {
         /// Print a configuration file with every setting, its default and its description
@@ -70,6 +78,24 @@ enum Command {
     },
 }
 
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Make an account; its password is read from standard input
+    Add {
+        /// The email address to sign in with
+        #[arg(long)]
+        email: String,
+        /// What the person is called
+        #[arg(long)]
+        name: String,
+        /// admin, manager or user
+        #[arg(long, value_parser = role, default_value = "user")]
+        role: Role,
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
 #[derive(Args)]
 struct Options {
     /// Configuration file [default: ai-across.toml in the data directory, if there is one]
@@ -81,6 +107,10 @@ struct Options {
     /// Directory of everything the platform keeps
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<String>,
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    Role::parse(name).ok_or_else(|| "the roles are admin, manager and user".to_owned())
 }
 
 fn kind(name: &str) -> Result<across_extract::Kind, String> {
@@ -96,6 +126,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve(options),
         Command::Migrate { check, options } => migrate(check, options),
+        Command::User(UserCommand::Add { email, name, role, options }) => add_user(&email, &name, role, options),
         Command::Config { example: true, .. } => print(&config::example()),
         Command::Config { example: false, options } => load(options).and_then(|it| print(&config::effective(&it))),
         Command::Openapi => document(),
@@ -132,6 +163,25 @@ fn migrate(check: bool, options: Options) -> Result<(), Failure> {
         }
         print(&pending.iter().map(|name| format!("{name}\n")).collect::<String>())?;
         Err(Failure::Working(format!("{} migrations are pending; run: ai-across migrate", pending.len())))
+    })
+}
+
+/// Makes an account. The password comes from standard input: arguments can be read by every process of the machine.
+fn add_user(email: &str, name: &str, role: Role, options: Options) -> Result<(), Failure> {
+    let loaded = load(options)?;
+    logging::start(&loaded.config)?;
+    let mut password = String::new();
+    let read = io::stdin().lock().read_line(&mut password);
+    read.map_err(|error| Failure::Working(format!("the password could not be read: {error}")))?;
+    let password = Secret::new(password.trim_end_matches(['\r', '\n']));
+    block_on(async {
+        let composition = compose::compose(&loaded.config).await?;
+        let made = sign_in::register(&composition.platform, email, name, role, &password).await;
+        let user = made.map_err(|error| match error {
+            RegisterError::Busy(_) | RegisterError::Store(_) => Failure::Working(error.to_string()),
+            _ => Failure::Usage(error.to_string()),
+        })?;
+        print(&format!("made {} ({})\n", user.email, user.role.as_str()))
     })
 }
 

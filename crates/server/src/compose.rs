@@ -8,7 +8,7 @@ use across::{
     identity::{
         password::PasswordHasher,
         session::TokenSigner,
-        sign_in::{self, SetUpError},
+        sign_in::{self, RegisterError},
     },
     kept::KeptValues as _,
     platform::Platform,
@@ -249,11 +249,11 @@ async fn first_administrator(config: &Config, platform: &Platform) -> Result<(),
             tracing::info!(user = %user.id, "made the first administrator from the configuration");
             Ok(())
         }
-        Err(SetUpError::Done) => Ok(()),
-        Err(error @ (SetUpError::Email | SetUpError::Name | SetUpError::Password(_))) => {
+        Err(RegisterError::SetUpAlready) => Ok(()),
+        Err(error @ (RegisterError::Email | RegisterError::Name | RegisterError::Password(_))) => {
             Err(Failure::Usage(format!("the first administrator cannot be made: {error}")))
         }
-        Err(error @ (SetUpError::Busy(_) | SetUpError::Store(_))) => {
+        Err(error @ (RegisterError::Taken | RegisterError::Busy(_) | RegisterError::Store(_))) => {
             Err(Failure::Working(format!("the first administrator cannot be made: {error}")))
         }
     }

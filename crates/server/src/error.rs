@@ -4,7 +4,7 @@ use across::{
     assistants::Problem,
     conversations::{event::{Failure, FailureKind}, reply::ReplyError},
     fault::{BlobError, StoreError},
-    identity::sign_in::{SetUpError, SignInError, Stranger},
+    identity::sign_in::{RegisterError, SignInError, Stranger},
     knowledge::upload::UploadError,
     retrieval::search::SearchError,
 };
@@ -38,14 +38,11 @@ kinds! {
     PERMISSION = "PermissionDeniedError" FORBIDDEN,
     NOT_FOUND = "NotFoundError" NOT_FOUND,
     METHOD = "MethodNotAllowedError" METHOD_NOT_ALLOWED,
-    TIMEOUT = "RequestTimeoutError" REQUEST_TIMEOUT,
     CONFLICT = "ConflictError" CONFLICT,
     PRECONDITION = "PreconditionFailedError" PRECONDITION_FAILED,
     TOO_LARGE = "PayloadTooLargeError" PAYLOAD_TOO_LARGE,
-    URI_TOO_LONG = "UriTooLongError" URI_TOO_LONG,
     MEDIA_TYPE = "UnsupportedMediaTypeError" UNSUPPORTED_MEDIA_TYPE,
     VALIDATION = "ValidationError" UNPROCESSABLE_ENTITY,
-    RATE_LIMIT = "RateLimitError" TOO_MANY_REQUESTS,
     INTERNAL = "InternalError" INTERNAL_SERVER_ERROR,
     PROVIDER = "ProviderError" BAD_GATEWAY,
     INTERRUPTED = "ProviderStreamInterruptedError" BAD_GATEWAY,
@@ -199,16 +196,17 @@ impl From<Stranger> for ApiError {
     }
 }
 
-impl From<SetUpError> for ApiError {
-    fn from(error: SetUpError) -> Self {
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
         let message = error.to_string();
         match error {
-            SetUpError::Done => Self::not_found(),
-            SetUpError::Email => Self::field("email", message),
-            SetUpError::Name => Self::field("name", message),
-            SetUpError::Password(_) => Self::field("password", message),
-            SetUpError::Busy(_) => Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2),
-            SetUpError::Store(error) => error.into(),
+            RegisterError::SetUpAlready => Self::not_found(),
+            RegisterError::Taken => Self::new(Kind::CONFLICT, message),
+            RegisterError::Email => Self::field("email", message),
+            RegisterError::Name => Self::field("name", message),
+            RegisterError::Password(_) => Self::field("password", message),
+            RegisterError::Busy(_) => Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2),
+            RegisterError::Store(error) => error.into(),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use across::knowledge::extractor::{ExtractError, Extractor};
 use across_extract::{Kind, MAX_CHARS, Page, Text, Unreadable, extract};
 use async_trait::async_trait;
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::AsyncReadExt as _,
@@ -31,6 +31,9 @@ const WALL_TIME: Duration = Duration::from_secs(120);
 const CPU_SECONDS: u64 = 60;
 /// Address space of a child, in bytes.
 const MEMORY: u64 = 1024 * 1024 * 1024;
+/// Makes the allocator reserve 32 MiB at a time, in KiB. By itself it reserves a gibibyte at the start, which alone would
+/// use [`MEMORY`] up. With this a PDF of 5,000 pages and 28 MB took 130 MB.
+const ALLOCATOR_STEP: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
 /// The stack that parsers may fill, in bytes; part of [`MEMORY`].
 const STACK: usize = 64 * 1024 * 1024;
 /// The most that is read of an answer, in bytes: every character escaped, and the pages.
@@ -70,6 +73,7 @@ impl ChildExtractor {
         Command::new(&self.program)
             .args(["extract", "--kind", kind.as_str()])
             .env_clear()
+            .env(ALLOCATOR_STEP.0, ALLOCATOR_STEP.1)
             .current_dir("/")
             .stdin(Stdio::from(document))
             .stdout(Stdio::piped())
@@ -174,7 +178,9 @@ fn limit() -> io::Result<()> {
         (Resource::Fsize, 0),
         (Resource::Core, 0),
     ] {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+        // A stricter limit of the operator's stays.
+        let most = Some(getrlimit(resource).maximum.map_or(most, |given| given.min(most)));
+        setrlimit(resource, Rlimit { current: most, maximum: most })?;
     }
     Ok(())
 }

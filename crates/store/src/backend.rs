@@ -239,3 +239,116 @@ impl OpenError {
         Self::Migration(Fault::from(error).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use across::fault::StoreError;
+    use futures::future::join_all;
+
+    use super::*;
+
+    async fn database(dir: &tempfile::TempDir) -> Db {
+        let url = format!("sqlite://{}", dir.path().join("test.db").display());
+        let db = Db::open(&url, &Options::default()).await.unwrap();
+        sql(
+            &db,
+            "CREATE TABLE things (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES things (id), size BLOB)",
+        )
+        .await
+        .unwrap();
+        db
+    }
+
+    async fn sql(db: &Db, statement: &str) -> Result<(), StoreError> {
+        let statement = statement.to_owned();
+        let write = db.write(move |tx| {
+            Box::pin(async move {
+                tx.execute_unprepared(&statement).await?;
+                Ok(())
+            })
+        });
+        Ok(write.await?)
+    }
+
+    async fn count(db: &Db) -> i64 {
+        let statement = Statement::from_string(Backend::Sqlite, "SELECT COUNT(*) FROM things");
+        db.reader()
+            .query_one_raw(statement)
+            .await
+            .unwrap()
+            .unwrap()
+            .try_get_by_index(0)
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing_that_was_confirmed() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = database(&dir).await;
+        sql(&db, "INSERT INTO things (id) VALUES (1)").await.unwrap();
+        sql(&db, "PRAGMA max_page_count = 50").await.unwrap();
+        let huge = "INSERT INTO things (size) VALUES (zeroblob(10000000))";
+        let small = "INSERT INTO things (size) VALUES (zeroblob(10))";
+        let results = join_all((0..20).map(|i| sql(&db, if i == 7 { huge } else { small }))).await;
+        assert!(matches!(results[7], Err(StoreError::Full)), "{:?}", results[7]);
+        let confirmed = results.iter().filter(|result| result.is_ok()).count() as i64;
+        assert!(
+            results
+                .iter()
+                .all(|result| matches!(result, Ok(()) | Err(StoreError::Full)))
+        );
+        assert_eq!(count(&db).await, 1 + confirmed);
+        // There is room again.
+        sql(&db, "PRAGMA max_page_count = 5000").await.unwrap();
+        sql(&db, huge).await.unwrap();
+        db.ping().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_told_to_everyone_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = database(&dir).await;
+        // The constraint is looked at only by the commit.
+        let bad = "PRAGMA defer_foreign_keys = ON; INSERT INTO things (parent) VALUES (99)";
+        let good = "INSERT INTO things (size) VALUES (zeroblob(10))";
+        let results = join_all((0..20).map(|i| sql(&db, if i == 7 { bad } else { good }))).await;
+        assert!(results[7].is_err());
+        let confirmed = results.iter().filter(|result| result.is_ok()).count() as i64;
+        assert!(confirmed < 19);
+        assert_eq!(count(&db).await, confirmed);
+        sql(&db, good).await.unwrap();
+        assert_eq!(count(&db).await, confirmed + 1);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_panics_fails_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = database(&dir).await;
+        let panics = db.write::<(), _>(|tx| {
+            Box::pin(async move {
+                tx.execute_unprepared("INSERT INTO things (id) VALUES (5)").await?;
+                panic!("on purpose")
+            })
+        });
+        let (panicked, good) = tokio::join!(panics, sql(&db, "INSERT INTO things (id) VALUES (6)"));
+        assert!(matches!(
+            panicked.map_err(StoreError::from),
+            Err(StoreError::Unavailable(_))
+        ));
+        good.unwrap();
+        assert_eq!(count(&db).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_goes_past_the_writer_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = database(&dir).await;
+        assert!(
+            db.reader()
+                .execute_unprepared("INSERT INTO things (id) VALUES (5)")
+                .await
+                .is_err()
+        );
+        assert_eq!(count(&db).await, 0);
+    }
+}

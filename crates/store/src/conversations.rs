@@ -29,7 +29,7 @@ use crate::{
     convert::{contains, fold, storable},
     entity::{assistant, conversation, message},
     error::Fault,
-    messages::{Tree, citations_column, cut, generating, load, message_of, place_of, role, tokens_column},
+    messages::{Place, Tree, citations_column, cut, generating, load, message_of, place_of, role, tokens_column},
     paging::rows_and_total,
     rows::hold,
 };
@@ -247,22 +247,14 @@ async fn end(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> Result<
     if let Some(model) = ending.model {
         change = change.col_expr(message::Column::Model, Expr::value(storable(model)));
     }
-    if change.filter(streaming(id)).exec(tx).await?.rows_affected == 0 {
+    let Some(row) = change.filter(streaming(id)).exec_with_returning(tx).await?.pop() else {
         return Ok(false);
-    }
-    let row = message::Entity::find_by_id(id.uuid())
-        .select_only()
-        .column(message::Column::ConversationId)
-        .into_tuple::<Uuid>()
-        .one(tx)
+    };
+    conversation::Entity::update_many()
+        .col_expr(conversation::Column::UpdatedAt, Expr::value(ending.at))
+        .filter(conversation::Column::Id.eq(row.conversation_id))
+        .exec(tx)
         .await?;
-    if let Some(parent) = row {
-        conversation::Entity::update_many()
-            .col_expr(conversation::Column::UpdatedAt, Expr::value(ending.at))
-            .filter(conversation::Column::Id.eq(parent))
-            .exec(tx)
-            .await?;
-    }
     Ok(true)
 }
 
@@ -529,13 +521,13 @@ impl ConversationStore for SqlStore {
         let content = storable(content.to_owned());
         let write = self.db.write(move |tx| {
             Box::pin(async move {
-                message::Entity::update_many()
+                let saved = message::Entity::update_many()
                     .col_expr(message::Column::Content, Expr::value(content))
                     .col_expr(message::Column::LeaseUntil, Expr::value(lease_until))
                     .filter(streaming(id))
-                    .exec(tx)
+                    .exec_with_returning(tx)
                     .await?;
-                must_stop(tx, id).await
+                Ok(saved.first().is_none_or(|row| row.stop_requested))
             })
         });
         Ok(write.await?)

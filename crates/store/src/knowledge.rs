@@ -33,6 +33,8 @@ use crate::{
 const TABLE: &str = "knowledge_files";
 /// Chunks of one INSERT; databases limit the values of a statement.
 const ROWS_PER_INSERT: usize = 500;
+/// Chunks that one transaction purges.
+const ROWS_PER_PURGE: u64 = 1_000;
 
 fn file_of(row: file::Model) -> Result<KnowledgeFile, Fault> {
     let id = row.id;
@@ -62,12 +64,17 @@ async fn live_file(db: &impl ConnectionTrait, id: FileId) -> Result<Option<file:
         .await?)
 }
 
+/// The file, unless deleted, held until the end of the transaction.
+async fn hold_file(tx: &DatabaseTransaction, id: FileId) -> Result<Option<file::Model>, Fault> {
+    let live = file::Column::Id.eq(id.uuid()).and(file::Column::DeletedAt.is_null());
+    hold::<file::Entity>(tx, file::Column::Progress, live).await
+}
+
 /// The file that a job works on, held until the end of the transaction, if its lease holds. A file that was deleted
 /// meanwhile has lost its job.
 async fn leased_file(tx: &DatabaseTransaction, lease: Lease, id: FileId) -> Result<file::Model, Fault> {
     queue::check(tx, lease).await?;
-    hold::<file::Entity>(tx, file::Column::Progress, file::Column::Id.eq(id.uuid())).await?;
-    live_file(tx, id).await?.ok_or_else(|| StoreError::LeaseLost.into())
+    hold_file(tx, id).await?.ok_or_else(|| StoreError::LeaseLost.into())
 }
 
 /// As [`leased_file`], for what may only be done to a generation that is not searched yet.
@@ -96,7 +103,10 @@ async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Accepted, Faul
         .eq(new.assistant.uuid())
         .and(assistant::Column::IsDeleted.eq(false));
     // Held, so that two uploads of the same content to one assistant come one after the other.
-    if !hold::<assistant::Entity>(tx, assistant::Column::Version, owner).await? {
+    if hold::<assistant::Entity>(tx, assistant::Column::Version, owner)
+        .await?
+        .is_none()
+    {
         return Ok(Accepted::NoAssistant);
     }
     let live = file::Entity::find().filter(file::Column::DeletedAt.is_null());
@@ -343,6 +353,35 @@ async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Rep
     drop_jobs(tx, id.uuid(), INGEST).await?;
     queue::enqueue(tx, &Job::Ingest { file: id, generation }, at).await?;
     Ok(Reprocess::Queued(Box::new(file_of(row)?)))
+}
+
+/// Removes a portion of what is left of a deleted file; whether there is more.
+async fn purge_some(tx: &DatabaseTransaction, lease: Lease, id: FileId) -> Result<bool, Fault> {
+    queue::check(tx, lease).await?;
+    let deleted = file::Column::Id
+        .eq(id.uuid())
+        .and(file::Column::DeletedAt.is_not_null());
+    if file::Entity::find().filter(deleted.clone()).count(tx).await? == 0 {
+        return Ok(false);
+    }
+    let some: Vec<i64> = chunk::Entity::find()
+        .select_only()
+        .column(chunk::Column::Number)
+        .filter(chunk::Column::FileId.eq(id.uuid()))
+        .limit(ROWS_PER_PURGE)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if some.is_empty() {
+        // The text goes with the row.
+        file::Entity::delete_many().filter(deleted).exec(tx).await?;
+        return Ok(false);
+    }
+    chunk::Entity::delete_many()
+        .filter(chunk::Column::Number.is_in(some))
+        .exec(tx)
+        .await?;
+    Ok(true)
 }
 
 async fn drop_jobs(tx: &DatabaseTransaction, id: Uuid, kind: &str) -> Result<(), Fault> {

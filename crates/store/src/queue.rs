@@ -61,7 +61,10 @@ fn held_by(lease: Lease) -> Expr {
 
 /// Makes sure that the lease holds until the end of this transaction.
 pub(crate) async fn check(tx: &DatabaseTransaction, lease: Lease) -> Result<(), Fault> {
-    if hold::<job::Entity>(tx, job::Column::Attempt, held_by(lease)).await? {
+    if hold::<job::Entity>(tx, job::Column::Attempt, held_by(lease))
+        .await?
+        .is_some()
+    {
         Ok(())
     } else {
         Err(StoreError::LeaseLost.into())

@@ -1,6 +1,7 @@
 // Turns the bytes of an answer's stream into its events; pure, and forgiving towards events it does not know.
 import { createParser } from "eventsource-parser";
-import type { Citation, FinishReason, Message, Retrieval, TokensUsed } from "./types";
+import type { Message } from "./chat-types";
+import type { Citation, FinishReason, Retrieval, TokensUsed } from "./types";
 
 /** What the server tells about an answer, in the order it happens. */
 export type StreamEvent =

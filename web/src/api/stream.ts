@@ -1,7 +1,9 @@
 // Opens the stream of an answer, by sending a message or by joining one that is being written, and reads its events.
+
+import type { Message } from "./chat-types";
 import { request } from "./client";
 import { createEventReader, isTerminal, type StreamEvent } from "./sse";
-import type { Citation, Message } from "./types";
+import type { Citation } from "./types";
 
 export interface StreamListener {
   readonly onEvent: (event: StreamEvent) => void;
@@ -55,8 +57,12 @@ async function read(response: Response, listener: StreamListener, signal: AbortS
     return true;
   }
   let ended = false;
+  let signedOut = false;
   const feed = createEventReader((event) => {
-    if (ended) return;
+    if (ended || signedOut) return;
+    // It ends our reading, not the answer: reading goes on after signing in again.
+    signedOut = event.type === "error" && event.error === "AuthenticationError";
+    if (signedOut) return;
     ended = isTerminal(event);
     listener.onEvent(event);
   });
@@ -65,7 +71,7 @@ async function read(response: Response, listener: StreamListener, signal: AbortS
   const stop = () => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", stop, { once: true });
   try {
-    while (!ended) {
+    while (!ended && !signedOut) {
       const { done, value } = await reader.read();
       signal.throwIfAborted();
       if (done) break;
@@ -99,8 +105,7 @@ export function replay(question: Message | null, answer: Message): StreamEvent[]
   if (answer.retrieval) events.push({ type: "citations", retrieval: answer.retrieval, citations });
   events.push({ type: "chunk", content: answer.content });
   if (answer.status === "error" || answer.status === "interrupted") {
-    const message = answer.error ?? "";
-    const error = answer.status === "error" ? "ProviderError" : "ProviderStreamInterruptedError";
+    const { error, message } = answer.error ?? { error: "ProviderStreamInterruptedError", message: "" };
     events.push({ type: "error", error, message, retryable: true, message_id: answer.id, status: answer.status });
   } else if (answer.status !== "streaming") {
     const reason = answer.status === "stopped" ? "stopped" : (answer.finish_reason ?? "stop");

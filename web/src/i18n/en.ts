@@ -19,7 +19,7 @@ export const en = {
   "action.startChat": "Start chat",
   "action.tryAgain": "Try again",
   "action.tryNow": "Try now",
-  "action.keepEditing": "Keep editing",
+  "action.stay": "Stay on this page",
 
   "done.saved": "Saved.",
   "done.copied": "Copied.",

@@ -20,7 +20,7 @@ export const he: Translation<typeof en> = {
   "action.startChat": "פתיחת שיחה",
   "action.tryAgain": "ניסיון נוסף",
   "action.tryNow": "ניסיון עכשיו",
-  "action.keepEditing": "המשך עריכה",
+  "action.stay": "להישאר בדף",
 
   "done.saved": "נשמר.",
   "done.copied": "הועתק.",

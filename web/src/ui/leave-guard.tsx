@@ -33,7 +33,7 @@ export function LeaveGuard({ when, title, body, onLeave }: LeaveGuardProps) {
       }}
       title={title}
       description={body}
-      cancelLabel={t("action.keepEditing")}
+      cancelLabel={t("action.stay")}
       confirmLabel={t("form.leave")}
       onConfirm={() => {
         onLeave?.();

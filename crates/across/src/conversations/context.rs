@@ -65,7 +65,10 @@ pub fn build(
     question: &str,
 ) -> Result<ChatRequest, TooLong> {
     let window = u64::from(model.context_length.unwrap_or(UNKNOWN_WINDOW));
-    let longest = model.max_output_tokens.unwrap_or(u32::MAX).min(assistant.draft.max_tokens);
+    let longest = model
+        .max_output_tokens
+        .unwrap_or(u32::MAX)
+        .min(assistant.draft.max_tokens);
     let max_output = longest.min(u32::try_from(window / 2).unwrap_or(u32::MAX)).max(1);
     while !materials.is_empty() && estimate_tokens(&render_materials(&materials)) > window / 2 {
         materials.pop();
@@ -73,21 +76,34 @@ pub fn build(
     let system = render(assistant, &materials);
     let tokens = estimate_tokens(question) + PER_MESSAGE;
     let taken = estimate_tokens(&system) + PER_MESSAGE + u64::from(max_output);
-    let mut room = window.checked_sub(taken).filter(|room| *room >= tokens).ok_or(TooLong {
-        tokens,
-        room: window.saturating_sub(taken),
-    })? - tokens;
+    let mut room = window
+        .checked_sub(taken)
+        .filter(|room| *room >= tokens)
+        .ok_or(TooLong {
+            tokens,
+            room: window.saturating_sub(taken),
+        })?
+        - tokens;
 
-    let mut turns = vec![Turn { speaker: Speaker::User, text: question.to_owned() }];
+    let mut turns = vec![Turn {
+        speaker: Speaker::User,
+        text: question.to_owned(),
+    }];
     for message in history.iter().rev().filter(|message| is_worth_showing(message)) {
         let cost = estimate_tokens(&message.content) + PER_MESSAGE;
         let Some(left) = room.checked_sub(cost) else { break };
         room = left;
-        turns.push(Turn { speaker: message.speaker, text: message.content.clone() });
+        turns.push(Turn {
+            speaker: message.speaker,
+            text: message.content.clone(),
+        });
     }
     turns.reverse();
     // Some vendors insist that a person speaks first.
-    let first = turns.iter().position(|turn| turn.speaker == Speaker::User).unwrap_or_default();
+    let first = turns
+        .iter()
+        .position(|turn| turn.speaker == Speaker::User)
+        .unwrap_or_default();
     turns.drain(..first);
     Ok(ChatRequest {
         model: model.id.clone(),
@@ -121,7 +137,10 @@ fn render_materials(materials: &[Material]) -> String {
     let mut out = String::from(HOW_TO_CITE);
     for material in materials {
         let page = material.page.map(|page| format!(", page {page}")).unwrap_or_default();
-        out.push_str(&format!("\n\n[{}] {}{page}\n{}", material.index, material.filename, material.text));
+        out.push_str(&format!(
+            "\n\n[{}] {}{page}\n{}",
+            material.index, material.filename, material.text
+        ));
     }
     out
 }
@@ -211,7 +230,12 @@ mod tests {
     }
 
     fn material(text: &str) -> Material {
-        Material { index: 1, filename: "brief.pdf".into(), page: Some(4), text: text.into() }
+        Material {
+            index: 1,
+            filename: "brief.pdf".into(),
+            page: Some(4),
+            text: text.into(),
+        }
     }
 
     #[test]
@@ -228,7 +252,12 @@ mod tests {
     #[test]
     fn the_oldest_goes_first_and_the_question_never() {
         let history: Vec<_> = (0..40)
-            .map(|n| message(if n % 2 == 0 { Speaker::User } else { Speaker::Assistant }, &format!("number {n} {}", "word ".repeat(30))))
+            .map(|n| {
+                message(
+                    if n % 2 == 0 { Speaker::User } else { Speaker::Assistant },
+                    &format!("number {n} {}", "word ".repeat(30)),
+                )
+            })
             .collect();
         let request = build(&assistant(""), &model(1000), Vec::new(), &history, "and now?").unwrap();
         assert_eq!(request.turns.last().unwrap().text, "and now?");

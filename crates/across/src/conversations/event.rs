@@ -70,8 +70,14 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All of them.
-    const ALL: [Self; 6] =
-        [Self::Provider, Self::ProviderTimeout, Self::Interrupted, Self::SignedOut, Self::Unavailable, Self::Internal];
+    const ALL: [Self; 6] = [
+        Self::Provider,
+        Self::ProviderTimeout,
+        Self::Interrupted,
+        Self::SignedOut,
+        Self::Unavailable,
+        Self::Internal,
+    ];
 
     /// The contract's name, which is also what is recorded with the message.
     #[must_use]
@@ -89,7 +95,10 @@ impl FailureKind {
     /// The kind of that name; an unknown name is an interruption.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::Interrupted)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .unwrap_or(Self::Interrupted)
     }
 }
 

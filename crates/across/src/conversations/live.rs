@@ -41,9 +41,18 @@ impl LiveReplies {
     #[must_use]
     pub fn begin(&self, message: MessageId) -> Writer {
         let (add, added) = watch::channel(());
-        let live = Arc::new(Live { grown: Mutex::default(), added, stop: CancellationToken::new() });
+        let live = Arc::new(Live {
+            grown: Mutex::default(),
+            added,
+            stop: CancellationToken::new(),
+        });
         lock(&self.0).insert(message, Arc::clone(&live));
-        Writer { message, live, add, all: Arc::clone(&self.0) }
+        Writer {
+            message,
+            live,
+            add,
+            all: Arc::clone(&self.0),
+        }
     }
 
     /// A reader of an answer, from its beginning; `None` if this process is not writing it.
@@ -136,7 +145,13 @@ impl Reader {
     fn new(live: Arc<Live>) -> Self {
         let mut added = live.added.clone();
         added.mark_unchanged();
-        Self { live, added, marks_seen: 0, text_seen: 0, ended: false }
+        Self {
+            live,
+            added,
+            marks_seen: 0,
+            text_seen: 0,
+            ended: false,
+        }
     }
 
     /// The next event; words that gathered meanwhile come as one chunk. `None` after the last event, or if the writer is
@@ -165,7 +180,11 @@ impl Reader {
         let mark = grown.marks.get(self.marks_seen);
         let text_until = mark.map_or(grown.text.len(), |(at, _)| *at);
         if text_until > self.text_seen {
-            let words = grown.text.get(self.text_seen..text_until).unwrap_or_default().to_owned();
+            let words = grown
+                .text
+                .get(self.text_seen..text_until)
+                .unwrap_or_default()
+                .to_owned();
             self.text_seen = text_until;
             return Some(Event::Chunk(words));
         }
@@ -181,7 +200,11 @@ mod tests {
     use crate::conversations::message::TokensUsed;
 
     fn done(message: MessageId) -> Event {
-        Event::Done { message, finish_reason: "stop".into(), tokens: TokensUsed::default() }
+        Event::Done {
+            message,
+            finish_reason: "stop".into(),
+            tokens: TokensUsed::default(),
+        }
     }
 
     async fn read(mut reader: Reader) -> (String, usize) {

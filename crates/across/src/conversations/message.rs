@@ -28,7 +28,13 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Complete, Self::Streaming, Self::Stopped, Self::Interrupted, Self::Error];
+    pub const ALL: [Self; 5] = [
+        Self::Complete,
+        Self::Streaming,
+        Self::Stopped,
+        Self::Interrupted,
+        Self::Error,
+    ];
 
     /// The name in columns and on the wire.
     #[must_use]

@@ -109,14 +109,20 @@ pub async fn begin(
         return Err(ReplyError::Unavailable);
     }
     let store = &platform.store;
-    let found = store.find_conversation(actor.user, conversation).await?.ok_or(ReplyError::Missing)?;
+    let found = store
+        .find_conversation(actor.user, conversation)
+        .await?
+        .ok_or(ReplyError::Missing)?;
     if found.assistant_deleted {
         return Err(ReplyError::AssistantDeleted);
     }
     if let Some(busy) = found.generating {
         return Err(ReplyError::Busy(busy));
     }
-    let assistant = store.find_assistant(found.assistant).await?.ok_or(ReplyError::AssistantDeleted)?;
+    let assistant = store
+        .find_assistant(found.assistant)
+        .await?
+        .ok_or(ReplyError::AssistantDeleted)?;
     let wanted = model.or_else(|| assistant.draft.model.clone());
     let (provider, model) = platform
         .providers
@@ -158,7 +164,11 @@ pub async fn begin(
     let reader = writer.reader();
     let task = write(Arc::clone(platform), provider, request, answer.id, writer);
     platform.tasks.spawn(task);
-    Ok(Turn { question, answer, reader })
+    Ok(Turn {
+        question,
+        answer,
+        reader,
+    })
 }
 
 /// The events before the first word, from what is recorded: for the live stream and for reading a finished answer again.
@@ -170,9 +180,10 @@ pub fn opening(question: &Message, answer: &Message) -> Vec<Event> {
         conversation: answer.conversation,
         model: answer.model.clone().unwrap_or_default(),
     }];
-    events.extend(
-        answer.retrieval.map(|outcome| Event::Citations { outcome, citations: answer.citations.clone() }),
-    );
+    events.extend(answer.retrieval.map(|outcome| Event::Citations {
+        outcome,
+        citations: answer.citations.clone(),
+    }));
     events
 }
 
@@ -182,7 +193,11 @@ pub fn closing(answer: &Message) -> Option<Event> {
     let tokens = answer.tokens.unwrap_or_default();
     let done = |reason: &str| {
         let finish_reason = answer.finish_reason.clone().unwrap_or_else(|| reason.to_owned());
-        Some(Event::Done { message: answer.id, finish_reason, tokens })
+        Some(Event::Done {
+            message: answer.id,
+            finish_reason,
+            tokens,
+        })
     };
     match answer.state {
         State::Streaming => None,
@@ -223,8 +238,15 @@ async fn retrieve(
             return Ok((Some(RetrievalOutcome::Unavailable), Vec::new()));
         }
     };
-    let kept: Vec<_> = found.into_iter().filter(|candidate| candidate.verdict == Verdict::Kept).collect();
-    let outcome = if kept.is_empty() { RetrievalOutcome::None } else { RetrievalOutcome::Ok };
+    let kept: Vec<_> = found
+        .into_iter()
+        .filter(|candidate| candidate.verdict == Verdict::Kept)
+        .collect();
+    let outcome = if kept.is_empty() {
+        RetrievalOutcome::None
+    } else {
+        RetrievalOutcome::Ok
+    };
     Ok((Some(outcome), kept))
 }
 
@@ -279,8 +301,8 @@ async fn write(
     writer: Writer,
 ) {
     let prompt: String = request.turns.iter().map(|turn| turn.text.as_str()).collect();
-    let prompt_tokens = context::estimate_tokens(&prompt)
-        + request.system.as_deref().map_or(0, context::estimate_tokens);
+    let prompt_tokens =
+        context::estimate_tokens(&prompt) + request.system.as_deref().map_or(0, context::estimate_tokens);
     let mut draft = Draft {
         provider: provider.kind().as_str(),
         model: request.model.clone(),
@@ -291,14 +313,21 @@ async fn write(
     let run = AssertUnwindSafe(run(&platform, provider.as_ref(), request, answer, &writer, &mut draft));
     let outcome = run.catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(message = %answer, "the task that wrote this answer panicked");
-        Outcome::Failed(FailureKind::Internal, "Something broke on our side. Your question is kept.", true)
+        Outcome::Failed(
+            FailureKind::Internal,
+            "Something broke on our side. Your question is kept.",
+            true,
+        )
     });
     let text = writer.text();
-    let (ending, last) = draft.end(outcome, text, answer, platform.clock.now());
+    let (ending, last) = draft.end(&outcome, text, answer, platform.clock.now());
     for attempt in 1..=RECORD_TRIES {
         match platform.store.finish(answer, ending.clone()).await {
             Ok(()) => {
-                let usage = ending.tokens.map(Event::Usage).filter(|_| matches!(last, Event::Done { .. }));
+                let usage = ending
+                    .tokens
+                    .map(Event::Usage)
+                    .filter(|_| matches!(last, Event::Done { .. }));
                 usage.into_iter().chain([last]).for_each(|event| writer.tell(event));
                 return;
             }
@@ -335,14 +364,22 @@ struct Draft {
 }
 
 impl Draft {
-    fn end(self, outcome: Outcome, content: String, message: MessageId, at: Time) -> (Ending, Event) {
+    fn end(self, outcome: &Outcome, content: String, message: MessageId, at: Time) -> (Ending, Event) {
         let estimated = self.usage.is_none();
         let tokens = self.usage.map_or_else(
-            || TokensUsed { prompt: self.prompt_tokens, completion: context::estimate_tokens(&content), estimated },
-            |usage| TokensUsed { prompt: usage.input_total, completion: usage.output_total, estimated },
+            || TokensUsed {
+                prompt: self.prompt_tokens,
+                completion: context::estimate_tokens(&content),
+                estimated,
+            },
+            |usage| TokensUsed {
+                prompt: usage.input_total,
+                completion: usage.output_total,
+                estimated,
+            },
         );
         let has_text = !content.is_empty();
-        let (state, error, finish_reason) = match &outcome {
+        let (state, error, finish_reason) = match outcome {
             Outcome::Finished(reason) => {
                 let reason = match reason {
                     FinishReason::Stop | FinishReason::Unknown(_) => "stop",
@@ -358,12 +395,18 @@ impl Draft {
             }
         };
         let last = match outcome {
-            Outcome::Failed(kind, sentence, retryable) => {
-                Event::Failed(Failure { kind, sentence: sentence.into(), retryable, message, has_text })
-            }
-            Outcome::Finished(_) | Outcome::Stopped => {
-                Event::Done { message, finish_reason: finish_reason.unwrap_or("stop").into(), tokens }
-            }
+            Outcome::Failed(kind, sentence, retryable) => Event::Failed(Failure {
+                kind: *kind,
+                sentence: (*sentence).into(),
+                retryable: *retryable,
+                message,
+                has_text,
+            }),
+            Outcome::Finished(_) | Outcome::Stopped => Event::Done {
+                message,
+                finish_reason: finish_reason.unwrap_or("stop").into(),
+                tokens,
+            },
         };
         let ending = Ending {
             content,
@@ -452,7 +495,11 @@ async fn run(
             Outcome::Failed(FailureKind::Provider, "The model answered with nothing.", true)
         }
         Some(reason) => Outcome::Finished(reason),
-        None => Outcome::Failed(FailureKind::Interrupted, "The connection broke. This part was saved.", true),
+        None => Outcome::Failed(
+            FailureKind::Interrupted,
+            "The connection broke. This part was saved.",
+            true,
+        ),
     }
 }
 
@@ -468,27 +515,47 @@ async fn checkpoint(
         return platform.store.stop_requested(answer).await;
     }
     let text = writer.text();
-    let stop = platform.store.checkpoint(answer, &text, platform.clock.now() + LEASE).await?;
+    let stop = platform
+        .store
+        .checkpoint(answer, &text, platform.clock.now() + LEASE)
+        .await?;
     draft.saved = text.len();
     Ok(stop)
 }
 
 fn shutting_down() -> Outcome {
-    Outcome::Failed(FailureKind::Unavailable, "AI-Across is restarting. This part was saved.", true)
+    Outcome::Failed(
+        FailureKind::Unavailable,
+        "AI-Across is restarting. This part was saved.",
+        true,
+    )
 }
 
 /// What the reader is told of a provider's failure. Its own words stay in the log: they may hold keys or prompts.
 fn failed(error: &ProviderError) -> Outcome {
     tracing::warn!(%error, "the provider failed");
     let (kind, sentence) = match error.category {
-        Category::AuthBad => (FailureKind::Provider, "The provider rejected its key. Ask an administrator."),
-        Category::NoCredit => (FailureKind::Provider, "The provider's account has no credit left. Ask an administrator."),
-        Category::RateLimited => (FailureKind::Provider, "The provider has too many requests now. Try again soon."),
+        Category::AuthBad => (
+            FailureKind::Provider,
+            "The provider rejected its key. Ask an administrator.",
+        ),
+        Category::NoCredit => (
+            FailureKind::Provider,
+            "The provider's account has no credit left. Ask an administrator.",
+        ),
+        Category::RateLimited => (
+            FailureKind::Provider,
+            "The provider has too many requests now. Try again soon.",
+        ),
         Category::Overloaded => (FailureKind::Provider, "The provider is overloaded. Try again soon."),
-        Category::ModelGone => (FailureKind::Provider, "This model is no longer available. Choose another."),
-        Category::TooLong | Category::TooLarge => {
-            (FailureKind::Provider, "This conversation is too long for the model. Start a new chat, or choose another model.")
-        }
+        Category::ModelGone => (
+            FailureKind::Provider,
+            "This model is no longer available. Choose another.",
+        ),
+        Category::TooLong | Category::TooLarge => (
+            FailureKind::Provider,
+            "This conversation is too long for the model. Start a new chat, or choose another model.",
+        ),
         Category::Blocked => (FailureKind::Provider, "The provider refused to answer this."),
         Category::Timeout => (FailureKind::ProviderTimeout, "The provider took too long."),
         Category::Cut => (FailureKind::Interrupted, "The connection broke. This part was saved."),

@@ -60,7 +60,10 @@ pub fn check_policy(password: &str, email: &str, name: &str) -> Result<(), Weak>
         Err(Weak::Long)
     } else if COMMON.lines().any(|common| common == folded) || is_one_character(&folded) {
         Err(Weak::Common)
-    } else if [email, name, "ai-across"].iter().any(|taken| folded == taken.trim().to_lowercase()) {
+    } else if [email, name, "ai-across"]
+        .iter()
+        .any(|taken| folded == taken.trim().to_lowercase())
+    {
         Err(Weak::Personal)
     } else {
         Ok(())
@@ -91,7 +94,11 @@ impl PasswordHasher {
     /// A hasher with the installation's pepper, running at most `parallel` hashes at a time.
     #[must_use]
     pub fn new(pepper: Vec<u8>, parallel: usize) -> Self {
-        Self { pepper, running: Semaphore::new(parallel.max(1)), waiting: Semaphore::new(parallel.max(1) + QUEUE) }
+        Self {
+            pepper,
+            running: Semaphore::new(parallel.max(1)),
+            waiting: Semaphore::new(parallel.max(1) + QUEUE),
+        }
     }
 
     /// The form in which `password` is stored.
@@ -101,7 +108,8 @@ impl PasswordHasher {
     pub async fn hash(&self, password: &Secret) -> Result<PasswordHash, HasherBusy> {
         let prepared = self.prepare(password);
         let hash = self.run(move || bcrypt::hash(prepared, COST)).await?;
-        hash.map(|hash| PasswordHash(format!("{PREFIX}{hash}"))).map_err(|_| HasherBusy)
+        hash.map(|hash| PasswordHash(format!("{PREFIX}{hash}")))
+            .map_err(|_| HasherBusy)
     }
 
     /// Whether `password` is the one behind `stored`. Without a stored hash the same work is done for nothing, so that
@@ -112,7 +120,9 @@ impl PasswordHasher {
     pub async fn verify(&self, password: &Secret, stored: Option<&PasswordHash>) -> Result<bool, HasherBusy> {
         let known = stored.is_some();
         let stored = stored.map_or(NOBODY, |hash| hash.0.as_str());
-        let Some(stored) = stored.strip_prefix(PREFIX).map(str::to_owned) else { return Ok(false) };
+        let Some(stored) = stored.strip_prefix(PREFIX).map(str::to_owned) else {
+            return Ok(false);
+        };
         let prepared = self.prepare(password);
         let matches = self.run(move || bcrypt::verify(prepared, &stored)).await?;
         Ok(matches.unwrap_or(false) && known)
@@ -135,7 +145,11 @@ mod tests {
     use super::*;
 
     fn check(password: &str, expected: Result<(), Weak>) {
-        assert_eq!(check_policy(password, "anna@example.com", "Anna Constantinopoulou"), expected, "{password:?}");
+        assert_eq!(
+            check_policy(password, "anna@example.com", "Anna Constantinopoulou"),
+            expected,
+            "{password:?}"
+        );
     }
 
     #[test]
@@ -163,10 +177,25 @@ mod tests {
         let hasher = PasswordHasher::new(vec![1; 32], 2);
         let long = "0123456789".repeat(9);
         let hash = hasher.hash(&Secret::new(format!("{long}a"))).await.unwrap();
-        assert!(hasher.verify(&Secret::new(format!("{long}a")), Some(&hash)).await.unwrap());
-        assert!(!hasher.verify(&Secret::new(format!("{long}b")), Some(&hash)).await.unwrap());
+        assert!(
+            hasher
+                .verify(&Secret::new(format!("{long}a")), Some(&hash))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !hasher
+                .verify(&Secret::new(format!("{long}b")), Some(&hash))
+                .await
+                .unwrap()
+        );
         let other = PasswordHasher::new(vec![2; 32], 2);
-        assert!(!other.verify(&Secret::new(format!("{long}a")), Some(&hash)).await.unwrap());
+        assert!(
+            !other
+                .verify(&Secret::new(format!("{long}a")), Some(&hash))
+                .await
+                .unwrap()
+        );
         assert!(!hasher.verify(&Secret::new("anything"), None).await.unwrap());
     }
 }

@@ -153,7 +153,10 @@ impl TokenSigner {
     #[must_use]
     pub fn new(key: &MasterKey) -> Self {
         let secret = key.derive("ai-across access token v1");
-        Self { encoding: EncodingKey::from_secret(&secret), decoding: DecodingKey::from_secret(&secret) }
+        Self {
+            encoding: EncodingKey::from_secret(&secret),
+            decoding: DecodingKey::from_secret(&secret),
+        }
     }
 
     /// An access token for a session, and when it expires. `None` never happens with an HMAC key.
@@ -219,7 +222,10 @@ mod tests {
         let clock = ManualClock::new(Time::from_timestamp(1_800_000_000, 0).unwrap());
         let (user, session) = (UserId::new(), SessionId::new());
         let (token, expires) = signer(1).issue(user, session, clock.now()).unwrap();
-        assert_eq!(signer(1).verify(token.expose(), clock.now()), Ok((user, session, expires)));
+        assert_eq!(
+            signer(1).verify(token.expose(), clock.now()),
+            Ok((user, session, expires))
+        );
         assert_eq!(signer(2).verify(token.expose(), clock.now()), Err(BadToken::Invalid));
         clock.advance(ACCESS_LIFETIME + TimeDelta::seconds(6));
         assert_eq!(signer(1).verify(token.expose(), clock.now()), Err(BadToken::Expired));
@@ -232,7 +238,9 @@ mod tests {
         let parts: Vec<_> = token.expose().split('.').collect();
         let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         let refresh = URL_SAFE_NO_PAD.encode(
-            String::from_utf8(URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap().replace("access", "refresh"),
+            String::from_utf8(URL_SAFE_NO_PAD.decode(parts[1]).unwrap())
+                .unwrap()
+                .replace("access", "refresh"),
         );
         for forged in [
             format!("{none}.{}.", parts[1]),

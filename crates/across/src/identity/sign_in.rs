@@ -65,7 +65,10 @@ pub async fn sign_in(
         Some(email) => platform.store.find_user_by_email(&email).await?,
         None => None,
     };
-    let matches = platform.passwords.verify(password, account.as_ref().map(|(_, hash)| hash)).await?;
+    let matches = platform
+        .passwords
+        .verify(password, account.as_ref().map(|(_, hash)| hash))
+        .await?;
     match account {
         Some((user, _)) if matches && user.is_active => Ok(enter(platform, user, origin).await?),
         _ => Err(SignInError::Refused),
@@ -89,7 +92,10 @@ pub async fn enter(platform: &Platform, user: User, origin: Origin) -> Result<Si
     };
     let id = session.id;
     platform.store.begin_session(session, None).await?;
-    let user = User { last_login_at: Some(now), ..user };
+    let user = User {
+        last_login_at: Some(now),
+        ..user
+    };
     hand_out(platform, user, id, refresh, now + REFRESH_LIFETIME, now)
 }
 
@@ -102,8 +108,15 @@ fn hand_out(
     now: Time,
 ) -> Result<SignedIn, StoreError> {
     let issued = platform.tokens.issue(user.id, session, now);
-    let (access, access_expires_at) = issued.ok_or_else(|| StoreError::Unavailable("tokens cannot be signed".into()))?;
-    Ok(SignedIn { user, access, access_expires_at, refresh, refresh_expires_at })
+    let (access, access_expires_at) =
+        issued.ok_or_else(|| StoreError::Unavailable("tokens cannot be signed".into()))?;
+    Ok(SignedIn {
+        user,
+        access,
+        access_expires_at,
+        refresh,
+        refresh_expires_at,
+    })
 }
 
 /// Exchanges a refresh token for the next pair of tokens.
@@ -114,9 +127,14 @@ pub async fn refresh(platform: &Platform, presented: &RefreshToken) -> Result<Si
     let now = platform.clock.now();
     let next = RefreshToken::random();
     match platform.store.rotate(presented.hash(), next.hash(), now).await? {
-        Rotation::Rotated { session, user, ends_at } => {
-            Ok(hand_out(platform, *user, session, next, (now + REFRESH_LIFETIME).min(ends_at), now)?)
-        }
+        Rotation::Rotated { session, user, ends_at } => Ok(hand_out(
+            platform,
+            *user,
+            session,
+            next,
+            (now + REFRESH_LIFETIME).min(ends_at),
+            now,
+        )?),
         Rotation::Unknown => Err(SignInError::Refused),
         Rotation::Reused(session) => {
             tracing::warn!(%session, "a used refresh token came back; its session was ended");
@@ -149,11 +167,23 @@ pub async fn identify(platform: &Platform, token: &str) -> Result<(Actor, User, 
         BadToken::Expired => Stranger::Expired,
         BadToken::Invalid => Stranger::Invalid,
     })?;
-    let user = platform.store.session_user(session, now).await?.ok_or(Stranger::Invalid)?;
+    let user = platform
+        .store
+        .session_user(session, now)
+        .await?
+        .ok_or(Stranger::Invalid)?;
     if user.id != user_id {
         return Err(Stranger::Invalid);
     }
-    Ok((Actor { user: user.id, session, role: user.role }, user, expires_at))
+    Ok((
+        Actor {
+            user: user.id,
+            session,
+            role: user.role,
+        },
+        user,
+        expires_at,
+    ))
 }
 
 /// Ends the session of a person, or all of them.
@@ -168,15 +198,18 @@ pub async fn sign_out(platform: &Platform, actor: Actor, everywhere: bool) -> Re
     }
 }
 
-/// Why the platform was not set up.
+/// Why an account was not made.
 #[derive(Debug, thiserror::Error)]
-pub enum SetUpError {
-    /// It has accounts already.
+pub enum RegisterError {
+    /// The platform has accounts already, so nobody sets it up.
     #[error("This platform is set up already.")]
-    Done,
+    SetUpAlready,
     /// The address cannot be one.
     #[error("This is not an email address.")]
     Email,
+    /// The address is somebody's already.
+    #[error("There is an account with this email address already.")]
+    Taken,
     /// The name is empty or too long.
     #[error("A name has 1 to 100 characters.")]
     Name,
@@ -194,24 +227,56 @@ pub enum SetUpError {
 /// Makes the first account, an administrator. Exactly one of any number of parallel calls succeeds.
 ///
 /// # Errors
-/// [`SetUpError`]; [`SetUpError::Done`] if any account exists.
-pub async fn set_up(platform: &Platform, email: &str, name: &str, password: &Secret) -> Result<User, SetUpError> {
+/// [`RegisterError`]; [`RegisterError::SetUpAlready`] if any account exists.
+pub async fn set_up(platform: &Platform, email: &str, name: &str, password: &Secret) -> Result<User, RegisterError> {
     if platform.store.any_user().await? {
-        return Err(SetUpError::Done);
+        return Err(RegisterError::SetUpAlready);
     }
-    let email = Email::parse(email).ok_or(SetUpError::Email)?;
+    let user = checked(platform, email, name, Role::Admin, password).await?;
+    platform
+        .store
+        .create_first_user(user)
+        .await?
+        .ok_or(RegisterError::SetUpAlready)
+}
+
+/// Makes an account.
+///
+/// # Errors
+/// [`RegisterError`]; [`RegisterError::Taken`] if the address has one.
+pub async fn register(
+    platform: &Platform,
+    email: &str,
+    name: &str,
+    role: Role,
+    password: &Secret,
+) -> Result<User, RegisterError> {
+    let user = checked(platform, email, name, role, password).await?;
+    platform.store.create_user(user).await.map_err(|error| match error {
+        StoreError::Conflict(_) => RegisterError::Taken,
+        other => other.into(),
+    })
+}
+
+async fn checked(
+    platform: &Platform,
+    email: &str,
+    name: &str,
+    role: Role,
+    password: &Secret,
+) -> Result<NewUser, RegisterError> {
+    let email = Email::parse(email).ok_or(RegisterError::Email)?;
     let name = name.trim();
     if name.chars().any(char::is_control) || !(1..=100).contains(&name.chars().count()) {
-        return Err(SetUpError::Name);
+        return Err(RegisterError::Name);
     }
     password::check_policy(password.expose(), email.as_str(), name)?;
-    let user = NewUser {
+    Ok(NewUser {
         id: UserId::new(),
         email,
         name: name.to_owned(),
-        role: Role::Admin,
+        role,
         password: platform.passwords.hash(password).await?,
         created_at: platform.clock.now(),
-    };
-    platform.store.create_first_user(user).await?.ok_or(SetUpError::Done)
+    })
 }

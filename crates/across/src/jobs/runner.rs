@@ -54,7 +54,9 @@ pub async fn drain(platform: &Arc<Platform>) -> Result<(), StoreError> {
 /// Sleeps until a job was queued here, the next one is due, or it is time to look again.
 async fn rest(platform: &Platform) {
     let due = platform.store.next_due().await.ok().flatten();
-    let until_due = due.map_or(LOOK_AT_LEAST_EVERY, |due| (due - platform.clock.now()).to_std().unwrap_or_default());
+    let until_due = due.map_or(LOOK_AT_LEAST_EVERY, |due| {
+        (due - platform.clock.now()).to_std().unwrap_or_default()
+    });
     tokio::select! {
         () = platform.job_queued.notified() => {}
         () = tokio::time::sleep(until_due.clamp(Duration::from_millis(20), LOOK_AT_LEAST_EVERY)) => {}
@@ -65,10 +67,12 @@ async fn rest(platform: &Platform) {
 async fn attempt(platform: &Arc<Platform>, claimed: Claimed) {
     let Claimed { lease, job, attempt } = &claimed;
     let (lease, attempt) = (*lease, *attempt);
-    tracing::info!(job = %lease.job, ?job, attempt, "job begins");
+    tracing::info!(job = %lease.job, work = ?job, attempt, "job begins");
     // A job that killed the process on every earlier attempt is not tried for ever.
     let outcome = if attempt > MAX_ATTEMPTS {
-        Err(WorkError::GiveUp("This document could not be processed: it failed five times.".into()))
+        Err(WorkError::GiveUp(
+            "This document could not be processed: it failed five times.".into(),
+        ))
     } else {
         let work = AssertUnwindSafe(work::perform(platform, lease, job)).catch_unwind();
         tokio::select! {
@@ -92,7 +96,10 @@ async fn settle(platform: &Platform, claimed: &Claimed, outcome: Result<(), Work
         Err(WorkError::Retry(reason)) if *attempt < MAX_ATTEMPTS => {
             tracing::warn!(job = %lease.job, attempt, reason, "job failed; it will be tried again");
             let delay = chrono::TimeDelta::from_std(job::back_off(*attempt)).unwrap_or_default();
-            return Ok(platform.store.retry_job(*lease, platform.clock.now() + delay, &reason).await?);
+            return Ok(platform
+                .store
+                .retry_job(*lease, platform.clock.now() + delay, &reason)
+                .await?);
         }
         Err(WorkError::Retry(sentence) | WorkError::GiveUp(sentence)) => {
             tracing::warn!(job = %lease.job, attempt, sentence, "job given up");

@@ -54,7 +54,11 @@ pub fn pieces<'a>(text: &'a str, pages: &[Page], max_tokens: usize, overlap: usi
     let overlap = overlap.min(max_tokens / 2);
     let boundaries = boundaries(text, pages);
     let mut found = Vec::new();
-    let mut chars = CharCounter { text, byte: 0, chars: 0 };
+    let mut chars = CharCounter {
+        text,
+        byte: 0,
+        chars: 0,
+    };
     // Indices into `boundaries`; boundary 0 is the text's beginning.
     let mut from = 0;
     while let Some(start) = boundaries.get(from).filter(|start| start.byte < text.len()) {
@@ -91,15 +95,21 @@ pub fn pieces<'a>(text: &'a str, pages: &[Page], max_tokens: usize, overlap: usi
 /// The latest boundary of the best kind within the window's second half.
 fn best_cut(boundaries: &[Boundary], from: usize, last: usize, half: usize) -> usize {
     let window = (from + 1..=last).filter(|index| boundaries.get(*index).is_some_and(|b| b.tokens >= half));
-    window.max_by_key(|index| boundaries.get(*index).map(|b| (b.cut, *index))).unwrap_or(last)
+    window
+        .max_by_key(|index| boundaries.get(*index).map(|b| (b.cut, *index)))
+        .unwrap_or(last)
 }
 
 /// Where the next piece begins: about `overlap` tokens before the end, at the beginning of a sentence if one begins there,
 /// else of a word. Never before this piece's own second token, so that cutting always moves on. A page that ended the
 /// piece is not repeated: what stands on the next page is cited there.
 fn overlap_start(boundaries: &[Boundary], from: usize, to: usize, overlap: usize) -> usize {
-    let Some(end) = boundaries.get(to).filter(|end| end.cut != Cut::Page) else { return to };
-    let earliest = boundaries.partition_point(|b| b.tokens + overlap < end.tokens).max(from + 1);
+    let Some(end) = boundaries.get(to).filter(|end| end.cut != Cut::Page) else {
+        return to;
+    };
+    let earliest = boundaries
+        .partition_point(|b| b.tokens + overlap < end.tokens)
+        .max(from + 1);
     let kind = |wanted: Cut| (earliest..to).find(|index| boundaries.get(*index).is_some_and(|b| b.cut >= wanted));
     kind(Cut::Sentence).or_else(|| kind(Cut::Word)).unwrap_or(to)
 }
@@ -108,8 +118,16 @@ fn overlap_start(boundaries: &[Boundary], from: usize, to: usize, overlap: usize
 fn boundaries(text: &str, pages: &[Page]) -> Vec<Boundary> {
     let tokenizer = bpe_openai::cl100k_base();
     let mut page_ends = pages.iter().map(|page| page.end).peekable();
-    let mut chars = CharCounter { text, byte: 0, chars: 0 };
-    let mut found = vec![Boundary { byte: 0, tokens: 0, cut: Cut::Page }];
+    let mut chars = CharCounter {
+        text,
+        byte: 0,
+        chars: 0,
+    };
+    let mut found = vec![Boundary {
+        byte: 0,
+        tokens: 0,
+        cut: Cut::Page,
+    }];
     let mut byte = 0;
     for (before, token) in tokenizer.encode(text).into_iter().enumerate() {
         byte += tokenizer.bpe.token_len(token);
@@ -121,7 +139,11 @@ fn boundaries(text: &str, pages: &[Page]) -> Vec<Boundary> {
             while page_ends.next_if(|end| chars.chars >= *end).is_some() {}
             cut = Cut::Page;
         }
-        found.push(Boundary { byte, tokens: before + 1, cut });
+        found.push(Boundary {
+            byte,
+            tokens: before + 1,
+            cut,
+        });
     }
     found
 }
@@ -138,7 +160,10 @@ fn kind_of_cut(text: &str, byte: usize) -> Cut {
     } else if gap_before.is_empty() && gap_after.is_empty() {
         Cut::Character
     } else if said.ends_with(['.', '!', '?', '…', '。', '؟', '׃'])
-        || said.ends_with([')', '"', '”', '»', '’']) && said.trim_end_matches([')', '"', '”', '»', '’']).ends_with(['.', '!', '?'])
+        || said.ends_with([')', '"', '”', '»', '’'])
+            && said
+                .trim_end_matches([')', '"', '”', '»', '’'])
+                .ends_with(['.', '!', '?'])
     {
         Cut::Sentence
     } else if lines == 1 {
@@ -169,7 +194,10 @@ impl CharCounter<'_> {
         if byte < self.byte {
             (self.byte, self.chars) = (0, 0);
         }
-        self.chars += self.text.get(self.byte..byte).map_or(0, |passed| passed.chars().count());
+        self.chars += self
+            .text
+            .get(self.byte..byte)
+            .map_or(0, |passed| passed.chars().count());
         self.byte = byte;
         self.chars
     }
@@ -201,7 +229,7 @@ mod tests {
     #[test]
     fn cuts_fall_between_paragraphs_and_sentences() {
         let paragraph = "The quick brown fox jumps over the lazy dog. It does so every single day of the week.";
-        let text = vec![paragraph; 12].join("\n\n");
+        let text = [paragraph; 12].join("\n\n");
         let found = pieces(&text, &[], 64, 8);
         assert!(found.len() > 4);
         assert!(found.iter().all(|piece| piece.text.ends_with('.')), "{found:#?}");
@@ -213,12 +241,30 @@ mod tests {
         let two = "Delta epsilon zeta. ".repeat(20);
         let text = format!("{one}\n\n{two}");
         let ends = (one.chars().count(), text.chars().count());
-        let pages =
-            [Page { number: 1, start: 0, end: ends.0 }, Page { number: 2, start: ends.0 + 2, end: ends.1 }];
+        let pages = [
+            Page {
+                number: 1,
+                start: 0,
+                end: ends.0,
+            },
+            Page {
+                number: 2,
+                start: ends.0 + 2,
+                end: ends.1,
+            },
+        ];
         let found = pieces(&text, &pages, 140, 20);
         assert_eq!(found.first().unwrap().page, Some(1));
-        assert!(found.iter().any(|piece| piece.page == Some(2) && piece.text.starts_with("Delta")));
-        assert!(found.iter().all(|piece| !(piece.text.contains("Alpha") && piece.text.contains("Delta"))));
+        assert!(
+            found
+                .iter()
+                .any(|piece| piece.page == Some(2) && piece.text.starts_with("Delta"))
+        );
+        assert!(
+            found
+                .iter()
+                .all(|piece| !(piece.text.contains("Alpha") && piece.text.contains("Delta")))
+        );
     }
 
     #[test]

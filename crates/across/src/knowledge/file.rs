@@ -37,7 +37,13 @@ pub enum Status {
 
 impl Status {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Uploading, Self::Processing, Self::Indexing, Self::Ready, Self::Error];
+    pub const ALL: [Self; 5] = [
+        Self::Uploading,
+        Self::Processing,
+        Self::Indexing,
+        Self::Ready,
+        Self::Error,
+    ];
 
     /// The name in columns and on the wire.
     #[must_use]
@@ -221,12 +227,23 @@ pub trait KnowledgeStore: Send + Sync {
     async fn file_text(&self, id: FileId) -> Result<Option<ExtractedText>, StoreError>;
 
     /// Moves a file along: status and progress.
-    async fn set_progress(&self, lease: Lease, id: FileId, status: Status, progress: u8, at: Time)
-    -> Result<(), StoreError>;
+    async fn set_progress(
+        &self,
+        lease: Lease,
+        id: FileId,
+        status: Status,
+        progress: u8,
+        at: Time,
+    ) -> Result<(), StoreError>;
 
     /// Keeps the extracted text of a generation; again replaces.
-    async fn save_text(&self, lease: Lease, id: FileId, generation: i64, text: &ExtractedText)
-    -> Result<(), StoreError>;
+    async fn save_text(
+        &self,
+        lease: Lease,
+        id: FileId,
+        generation: i64,
+        text: &ExtractedText,
+    ) -> Result<(), StoreError>;
 
     /// How many chunks of that generation and space are written already, counted from index 0 without a gap: a repeated
     /// job goes on there.

@@ -76,14 +76,20 @@ impl From<EmbedderError> for WorkError {
 /// [`WorkError`]; what was written stays and is used by the next attempt.
 pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generation: i64) -> Result<(), WorkError> {
     let store = &platform.store;
-    let Some((file, _)) = store.find_file(id).await? else { return Ok(()) };
+    let Some((file, _)) = store.find_file(id).await? else {
+        return Ok(());
+    };
     if file.generation >= generation {
         return Ok(());
     }
-    store.set_progress(lease, id, Status::Processing, 0, platform.clock.now()).await?;
+    store
+        .set_progress(lease, id, Status::Processing, 0, platform.clock.now())
+        .await?;
     let text = extract(platform, file.kind, id).await?;
     store.save_text(lease, id, generation, &text).await?;
-    store.set_progress(lease, id, Status::Indexing, EXTRACTED, platform.clock.now()).await?;
+    store
+        .set_progress(lease, id, Status::Indexing, EXTRACTED, platform.clock.now())
+        .await?;
 
     let (embedder, model) = platform.providers.embedder(store.as_ref()).await?;
     let space = model.space();
@@ -93,19 +99,31 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
     if done == 0 {
         store.discard_chunks(lease, id, generation).await?;
     }
-    let batch = if model.id == LOCAL_MODEL { LOCAL_BATCH } else { EMBED_BATCH };
-    while let Some(next) = pieces.get(done..(done + batch).min(total)).filter(|next| !next.is_empty()) {
+    let batch = if model.id == LOCAL_MODEL {
+        LOCAL_BATCH
+    } else {
+        EMBED_BATCH
+    };
+    while let Some(next) = pieces
+        .get(done..(done + batch).min(total))
+        .filter(|next| !next.is_empty())
+    {
         let inputs = next.iter().map(|piece| piece.text.clone()).collect();
         let vectors = embedder.embed(model.clone(), inputs, EmbedPurpose::Document).await?;
-        let chunks = (done..).zip(next).zip(vectors).map(|((index, piece), vectors)| NewChunk {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            vectors,
-            ..piece.clone()
-        });
+        let chunks = (done..)
+            .zip(next)
+            .zip(vectors)
+            .map(|((index, piece), vectors)| NewChunk {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                vectors,
+                ..piece.clone()
+            });
         let chunks: Vec<NewChunk> = chunks.collect();
         done += chunks.len();
         store.add_chunks(lease, id, generation, &space, chunks).await?;
-        store.set_progress(lease, id, Status::Indexing, progress(done, total), platform.clock.now()).await?;
+        store
+            .set_progress(lease, id, Status::Indexing, progress(done, total), platform.clock.now())
+            .await?;
     }
     Ok(store.publish(lease, id, generation, platform.clock.now()).await?)
 }
@@ -119,12 +137,17 @@ async fn extract(platform: &Platform, kind: across_extract::Kind, id: FileId) ->
     let path = match platform.blobs.local_path(id).await {
         Ok(path) => path,
         Err(BlobError::Missing) => {
-            return Err(WorkError::GiveUp("The file's bytes are gone. Remove it and upload it again.".into()));
+            return Err(WorkError::GiveUp(
+                "The file's bytes are gone. Remove it and upload it again.".into(),
+            ));
         }
         Err(error) => return Err(WorkError::Retry(error.to_string())),
     };
     match platform.extractor.extract(kind, &path).await {
-        Ok(text) => Ok(ExtractedText { text: text.text, pages: text.pages }),
+        Ok(text) => Ok(ExtractedText {
+            text: text.text,
+            pages: text.pages,
+        }),
         Err(error @ ExtractError::Unavailable(_)) => Err(WorkError::Retry(error.to_string())),
         Err(error) => Err(WorkError::GiveUp(error.to_string())),
     }
@@ -148,11 +171,17 @@ async fn cut(platform: &Platform, text: ExtractedText) -> Result<Vec<NewChunk>, 
             })
             .collect::<Vec<_>>()
     };
-    let pieces = tokio::task::spawn_blocking(cut).await.map_err(|error| WorkError::Retry(error.to_string()))?;
+    let pieces = tokio::task::spawn_blocking(cut)
+        .await
+        .map_err(|error| WorkError::Retry(error.to_string()))?;
     if pieces.is_empty() {
-        Err(WorkError::GiveUp("No text found. Upload a version with selectable text.".into()))
+        Err(WorkError::GiveUp(
+            "No text found. Upload a version with selectable text.".into(),
+        ))
     } else if pieces.len() > MAX_CHUNKS {
-        Err(WorkError::GiveUp("This document is too long. Upload it in parts.".into()))
+        Err(WorkError::GiveUp(
+            "This document is too long. Upload it in parts.".into(),
+        ))
     } else {
         Ok(pieces)
     }
@@ -163,6 +192,10 @@ async fn cut(platform: &Platform, text: ExtractedText) -> Result<Vec<NewChunk>, 
 /// # Errors
 /// [`WorkError`]; repeated until it succeeds.
 pub async fn purge(platform: &Platform, lease: Lease, id: FileId) -> Result<(), WorkError> {
-    platform.blobs.remove(id).await.map_err(|error| WorkError::Retry(error.to_string()))?;
+    platform
+        .blobs
+        .remove(id)
+        .await
+        .map_err(|error| WorkError::Retry(error.to_string()))?;
     Ok(platform.store.purge_file(lease, id).await?)
 }

@@ -83,7 +83,15 @@ impl Upload {
         }
         let filename = display_name(filename).ok_or(UploadError::NoName)?;
         let blob = platform.blobs.create().await?;
-        Ok(Self { platform: Arc::clone(platform), by, assistant, filename, blob, hash: Sha256::new(), size: 0 })
+        Ok(Self {
+            platform: Arc::clone(platform),
+            by,
+            assistant,
+            filename,
+            blob,
+            hash: Sha256::new(),
+            size: 0,
+        })
     }
 
     /// Receives the next bytes.
@@ -110,7 +118,10 @@ impl Upload {
         self.blob.flush().await?;
         let (path, name) = (self.blob.path().to_owned(), self.filename.clone());
         let detect = move || across_extract::detect(&name, &mut std::fs::File::open(path)?);
-        let kind = tokio::task::spawn_blocking(detect).await.map_err(std::io::Error::other).flatten();
+        let kind = tokio::task::spawn_blocking(detect)
+            .await
+            .map_err(std::io::Error::other)
+            .flatten();
         let kind = kind.map_err(BlobError::Io)??;
         let file = NewFile {
             id: FileId::new(),
@@ -146,7 +157,10 @@ impl Upload {
 /// extension kept. `None` if nothing is left.
 fn display_name(name: &str) -> Option<String> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = base.nfc().filter(|c| !c.is_control() && !overrides_direction(*c)).collect();
+    let clean: String = base
+        .nfc()
+        .filter(|c| !c.is_control() && !overrides_direction(*c))
+        .collect();
     let clean = clean.trim();
     if clean.is_empty() || clean.chars().all(|c| c == '.') {
         return None;
@@ -154,7 +168,10 @@ fn display_name(name: &str) -> Option<String> {
     if clean.len() <= MAX_NAME_BYTES {
         return Some(clean.to_owned());
     }
-    let (stem, extension) = clean.rsplit_once('.').filter(|(_, ext)| ext.len() <= 16).unwrap_or((clean, ""));
+    let (stem, extension) = clean
+        .rsplit_once('.')
+        .filter(|(_, ext)| ext.len() <= 16)
+        .unwrap_or((clean, ""));
     let room = MAX_NAME_BYTES - extension.len() - 1;
     let mut cut = room.min(stem.len());
     while !stem.is_char_boundary(cut) {

@@ -62,7 +62,14 @@ pub struct ProviderError {
 impl ProviderError {
     /// A failure without an HTTP answer behind it.
     pub fn local(provider: ProviderKind, category: Category, message: impl Into<String>) -> Self {
-        Self { provider, category, status: None, code: None, message: message.into(), retry_after: None }
+        Self {
+            provider,
+            category,
+            status: None,
+            code: None,
+            message: message.into(),
+            retry_after: None,
+        }
     }
 
     /// Whether trying again may help.
@@ -89,10 +96,21 @@ pub fn classify(status: Option<u16>, code: &str, message: &str) -> Category {
     let says = |words: &[&str]| words.iter().any(|word| code.contains(word) || message.contains(word));
     let code_is = |words: &[&str]| words.iter().any(|word| code.contains(word));
 
-    if says(&["insufficient_quota", "credit_balance", "credit balance", "spend limit", "payment_required"]) {
+    if says(&[
+        "insufficient_quota",
+        "credit_balance",
+        "credit balance",
+        "spend limit",
+        "payment_required",
+    ]) {
         return Category::NoCredit;
     }
-    if says(&["context_length_exceeded", "exceed_context_size", "token_limit_exceeded", "prompt is too long"]) {
+    if says(&[
+        "context_length_exceeded",
+        "exceed_context_size",
+        "token_limit_exceeded",
+        "prompt is too long",
+    ]) {
         return Category::TooLong;
     }
     if code_is(&["content_policy", "invalid_prompt", "moderation"]) {
@@ -126,7 +144,11 @@ mod tests {
     use super::*;
 
     fn check(status: u16, code: &str, message: &str, expected: Category) {
-        assert_eq!(classify(Some(status), code, message), expected, "{status} {code} {message}");
+        assert_eq!(
+            classify(Some(status), code, message),
+            expected,
+            "{status} {code} {message}"
+        );
     }
 
     #[test]

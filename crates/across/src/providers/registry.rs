@@ -57,7 +57,10 @@ impl Embedder {
         let dimensions = model.dimensions;
         let answer = self.provider.embed(EmbedRequest { model, inputs, purpose }).await?;
         let sound = answer.vectors.len() == expected
-            && answer.vectors.iter().all(|pieces| !pieces.is_empty() && pieces.iter().all(|v| v.len() == dimensions));
+            && answer
+                .vectors
+                .iter()
+                .all(|pieces| !pieces.is_empty() && pieces.iter().all(|v| v.len() == dimensions));
         if sound {
             Ok(answer.vectors)
         } else {
@@ -89,7 +92,12 @@ impl Providers {
     /// from then on that model is used, whatever comes first later.
     #[must_use]
     pub fn new(chat: Vec<Arc<dyn Provider>>, embedders: Vec<EmbeddingChoice>, clock: Arc<dyn Clock>) -> Self {
-        Self { chat, embedders, clock, catalog: Mutex::new(None) }
+        Self {
+            chat,
+            embedders,
+            clock,
+            catalog: Mutex::new(None),
+        }
     }
 
     /// The embedder in use. Vectors of different models cannot be compared, so the choice is made once and kept.
@@ -104,7 +112,12 @@ impl Providers {
         let choice = kept.keep_once(CHOICE, &first.model.space()).await?;
         let found = self.embedders.iter().find(|choice_| choice_.model.space() == choice);
         let found = found.ok_or(EmbedderError::Gone(choice))?;
-        Ok((Embedder { provider: Arc::clone(&found.provider) }, found.model.clone()))
+        Ok((
+            Embedder {
+                provider: Arc::clone(&found.provider),
+            },
+            found.model.clone(),
+        ))
     }
 
     /// The models that can be chatted with, at most five minutes old. Parallel callers share one answer; a provider that
@@ -112,11 +125,18 @@ impl Providers {
     pub async fn catalog(&self) -> Catalog {
         let now = self.clock.now();
         let mut kept = self.catalog.lock().await;
-        if let Some(catalog) = kept.as_ref().filter(|catalog| (now - catalog.fetched_at).abs() < CATALOG_AGE) {
+        if let Some(catalog) = kept
+            .as_ref()
+            .filter(|catalog| (now - catalog.fetched_at).abs() < CATALOG_AGE)
+        {
             return catalog.clone();
         }
         let answers = futures::future::join_all(self.chat.iter().map(|provider| provider.models())).await;
-        let mut fresh = Catalog { models: Vec::new(), stale: false, fetched_at: now };
+        let mut fresh = Catalog {
+            models: Vec::new(),
+            stale: false,
+            fetched_at: now,
+        };
         for (provider, answer) in self.chat.iter().zip(answers) {
             match answer {
                 Ok(models) => fresh.models.extend(models),
@@ -124,7 +144,9 @@ impl Providers {
                     tracing::warn!(%error, "could not list models");
                     fresh.stale = true;
                     let known = kept.iter().flat_map(|catalog| &catalog.models);
-                    fresh.models.extend(known.filter(|model| model.provider == provider.kind()).cloned());
+                    fresh
+                        .models
+                        .extend(known.filter(|model| model.provider == provider.kind()).cloned());
                 }
             }
         }

@@ -23,13 +23,21 @@ pub fn fuse<T: Copy + Eq + Hash>(by_vector: &[T], by_keyword: &[T], weights: Wei
     let mut places = HashMap::new();
     for (rank, item) in (1u32..).zip(by_vector) {
         places.insert(*item, fused.len());
-        fused.push(Fused { item: *item, vector_rank: Some(rank), keyword_rank: None });
+        fused.push(Fused {
+            item: *item,
+            vector_rank: Some(rank),
+            keyword_rank: None,
+        });
     }
     for (rank, item) in (1u32..).zip(by_keyword) {
         if let Some(entry) = places.get(item).and_then(|place| fused.get_mut(*place)) {
             entry.keyword_rank = Some(rank);
         } else {
-            fused.push(Fused { item: *item, vector_rank: None, keyword_rank: Some(rank) });
+            fused.push(Fused {
+                item: *item,
+                vector_rank: None,
+                keyword_rank: Some(rank),
+            });
         }
     }
     fused.sort_by(|a, b| weights.score(b).total_cmp(&weights.score(a)));

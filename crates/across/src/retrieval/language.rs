@@ -50,7 +50,10 @@ impl Words {
         }
         let mut terms = if terms.is_empty() { all } else { terms };
         terms.truncate(MAX_TERMS);
-        Self { terms, is_english: language == "en" }
+        Self {
+            terms,
+            is_english: language == "en",
+        }
     }
 }
 
@@ -58,7 +61,11 @@ impl Words {
 #[must_use]
 pub fn split(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// "What's" arrives here as "what" and "s", so single Latin letters are stop words too.
@@ -71,11 +78,17 @@ fn is_stop_word(word: &str, stop: &[&str]) -> bool {
 fn language_of(question: &str, words: &[String]) -> &'static str {
     let hits = |code: &str| {
         let stop = stop_words::lookup(code).unwrap_or_default();
-        words.iter().filter(|word| word.len() > 1 && stop.contains(&word.as_str())).count()
+        words
+            .iter()
+            .filter(|word| word.len() > 1 && stop.contains(&word.as_str()))
+            .count()
     };
     let english = hits("en");
-    let (best, code) =
-        KNOWN.iter().map(|(_, code)| (hits(code), *code)).max_by_key(|(hits, _)| *hits).unwrap_or_default();
+    let (best, code) = KNOWN
+        .iter()
+        .map(|(_, code)| (hits(code), *code))
+        .max_by_key(|(hits, _)| *hits)
+        .unwrap_or_default();
     if best > english {
         return code;
     }
@@ -84,7 +97,10 @@ fn language_of(question: &str, words: &[String]) -> &'static str {
     }
     let detector = whatlang::Detector::with_allowlist(KNOWN.iter().map(|(lang, _)| *lang).collect());
     let lang = detector.detect_lang(question);
-    KNOWN.iter().find(|(known, _)| Some(*known) == lang).map_or("en", |(_, code)| code)
+    KNOWN
+        .iter()
+        .find(|(known, _)| Some(*known) == lang)
+        .map_or("en", |(_, code)| code)
 }
 
 #[cfg(test)]
@@ -93,14 +109,28 @@ mod tests {
 
     fn check(question: &str, is_english: bool, terms: &[&str]) {
         let words = Words::of(question);
-        assert_eq!((words.is_english, words.terms.iter().map(String::as_str).collect::<Vec<_>>()), (is_english, terms.to_vec()));
+        assert_eq!(
+            (
+                words.is_english,
+                words.terms.iter().map(String::as_str).collect::<Vec<_>>()
+            ),
+            (is_english, terms.to_vec())
+        );
     }
 
     #[test]
     fn stop_words_go_and_languages_are_told_apart() {
-        check("When does Chainlab's mainnet open?", true, &["chainlab", "mainnet", "open"]);
+        check(
+            "When does Chainlab's mainnet open?",
+            true,
+            &["chainlab", "mainnet", "open"],
+        );
         check("Chainlab mainnet", true, &["chainlab", "mainnet"]);
-        check("Wann wurde das Gesetz verabschiedet?", false, &["wann", "wurde", "gesetz", "verabschiedet"]);
+        check(
+            "Wann wurde das Gesetz verabschiedet?",
+            false,
+            &["wann", "wurde", "gesetz", "verabschiedet"],
+        );
         check("Кто открыл кислород?", false, &["открыл", "кислород"]);
         check("متى اكتشف الأكسجين؟", false, &["اكتشف", "الأكسجين"]);
     }

@@ -38,7 +38,10 @@ mod tests {
 
     #[test]
     fn the_threshold_is_the_built_in_models_measured_cosine() {
-        let line = Calibration::of(&EmbeddingModel { id: "local".into(), dimensions: 384 });
+        let line = Calibration::of(&EmbeddingModel {
+            id: "local".into(),
+            dimensions: 384,
+        });
         assert!((line.relevance(0.25) - 0.7).abs() < 1e-6);
         assert_eq!(line.relevance(1.0), 1.0);
         assert_eq!(line.relevance(-1.0), 0.0);

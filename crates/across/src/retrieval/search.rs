@@ -6,7 +6,11 @@ use crate::{
     fault::StoreError,
     id::{AssistantId, ChunkId},
     kept::KeptValues,
-    providers::{failure::ProviderError, provider::EmbedPurpose, registry::{EmbedderError, Providers}},
+    providers::{
+        failure::ProviderError,
+        provider::EmbedPurpose,
+        registry::{EmbedderError, Providers},
+    },
     retrieval::{
         fusion::{self, Weights},
         language::{self, Words},
@@ -38,7 +42,12 @@ pub struct RetrievalConfig {
 impl Default for RetrievalConfig {
     /// The specification's values.
     fn default() -> Self {
-        Self { top_k: 5, threshold: 0.7, chunk_tokens: 512, chunk_overlap: 50 }
+        Self {
+            top_k: 5,
+            threshold: 0.7,
+            chunk_tokens: 512,
+            chunk_overlap: 50,
+        }
     }
 }
 
@@ -104,9 +113,20 @@ pub async fn search(
     let words = Words::of(question);
     let by_vector = async {
         let (embedder, model) = providers.embedder(index).await?;
-        let vectors = embedder.embed(model.clone(), vec![question.to_owned()], EmbedPurpose::Query).await?;
-        let vector = vectors.into_iter().next().and_then(|pieces| pieces.into_iter().next()).unwrap_or_default();
-        let query = VectorQuery { assistant, space: model.space(), vector, limit: DEPTH };
+        let vectors = embedder
+            .embed(model.clone(), vec![question.to_owned()], EmbedPurpose::Query)
+            .await?;
+        let vector = vectors
+            .into_iter()
+            .next()
+            .and_then(|pieces| pieces.into_iter().next())
+            .unwrap_or_default();
+        let query = VectorQuery {
+            assistant,
+            space: model.space(),
+            vector,
+            limit: DEPTH,
+        };
         Ok::<_, SearchError>((index.nearest(&query).await?, model))
     };
     let by_keyword = async { Ok(index.with_words(assistant, &words.terms, DEPTH).await?) };
@@ -115,18 +135,27 @@ pub async fn search(
     let vector_ids: Vec<ChunkId> = matches.iter().map(|found| found.chunk).collect();
     let cosines: HashMap<ChunkId, f32> = matches.iter().map(|found| (found.chunk, found.cosine)).collect();
     // A chunk that keywords found and the vectors did not is at best as near as the last that they did.
-    let farthest = matches.last().filter(|_| matches.len() == DEPTH).map_or(0.0, |last| last.cosine.min(0.0));
+    let farthest = matches
+        .last()
+        .filter(|_| matches.len() == DEPTH)
+        .map_or(0.0, |last| last.cosine.min(0.0));
 
     let weights = weights(&words, &model.id);
     let fused = fusion::fuse(&vector_ids, &keyword_ids, weights);
     let ids: Vec<ChunkId> = fused.iter().map(|entry| entry.item).collect();
-    let mut passages: HashMap<ChunkId, Passage> =
-        index.passages(assistant, &ids).await?.into_iter().map(|passage| (passage.chunk, passage)).collect();
+    let mut passages: HashMap<ChunkId, Passage> = index
+        .passages(assistant, &ids)
+        .await?
+        .into_iter()
+        .map(|passage| (passage.chunk, passage))
+        .collect();
 
     let calibration = Calibration::of(&model);
     let terms: HashSet<&str> = words.terms.iter().map(String::as_str).collect();
     let mut kept = 0;
-    let usable = fused.into_iter().filter_map(|entry| passages.remove(&entry.item).map(|passage| (entry, passage)));
+    let usable = fused
+        .into_iter()
+        .filter_map(|entry| passages.remove(&entry.item).map(|passage| (entry, passage)));
     Ok((1u32..)
         .zip(usable)
         .map(|(fused_rank, (entry, passage))| {
@@ -143,7 +172,15 @@ pub async fn search(
                 Verdict::Kept
             };
             let (vector_rank, keyword_rank) = (entry.vector_rank, entry.keyword_rank);
-            Candidate { passage, vector_rank, keyword_rank, fused_rank, cosine, score, verdict }
+            Candidate {
+                passage,
+                vector_rank,
+                keyword_rank,
+                fused_rank,
+                cosine,
+                score,
+                verdict,
+            }
         })
         .collect())
 }
@@ -152,9 +189,15 @@ pub async fn search(
 /// so there the words decide and the vectors break ties.
 fn weights(words: &Words, model: &str) -> Weights {
     if words.is_english || !model.starts_with(crate::providers::registry::LOCAL_MODEL) {
-        Weights { vector: 2.0, keyword: 1.0 }
+        Weights {
+            vector: 2.0,
+            keyword: 1.0,
+        }
     } else {
-        Weights { vector: 1.0, keyword: 4.0 }
+        Weights {
+            vector: 1.0,
+            keyword: 4.0,
+        }
     }
 }
 
@@ -172,7 +215,13 @@ fn share_of_words(terms: &HashSet<&str>, text: &str) -> f32 {
 /// The first letters of a word: all of a short one, without the last third of a long one.
 fn stem(word: &str) -> String {
     let length = word.chars().count();
-    word.chars().take(if length <= 4 { length } else { (length * 2).div_ceil(3).max(4) }).collect()
+    word.chars()
+        .take(if length <= 4 {
+            length
+        } else {
+            (length * 2).div_ceil(3).max(4)
+        })
+        .collect()
 }
 
 #[cfg(test)]

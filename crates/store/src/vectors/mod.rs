@@ -221,6 +221,9 @@ async fn load(snapshot: &DatabaseTransaction, key: &Key, dim: usize) -> Result<I
                     index.push(row.number, &vectors);
                 }
             }
+            if (rows.len() as u64) < LOAD {
+                break;
+            }
         }
     }
     Ok(index)

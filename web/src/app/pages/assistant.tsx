@@ -7,6 +7,7 @@ import { assistantQuery } from "@/features/assistants/api";
 import { AssistantOverview } from "@/features/assistants/assistant-overview";
 import { RestoreAssistant } from "@/features/assistants/delete-assistant";
 import { FilePanel } from "@/features/knowledge/file-panel";
+import { UploadGuard } from "@/features/knowledge/upload-guard";
 import { useT } from "@/i18n";
 import { formatNumber } from "@/lib/format";
 import { useTitle } from "@/lib/use-title";
@@ -103,6 +104,7 @@ export function Component() {
           <FilePanel assistantId={assistant.id} frozen={assistant.is_deleted} />
         </TabsContent>
       </Tabs>
+      <UploadGuard />
     </Page>
   );
 }

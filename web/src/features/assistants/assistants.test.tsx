@@ -248,7 +248,7 @@ describe("form of an assistant", () => {
     await person.type(await screen.findByLabelText("Name"), "Half");
     await person.click(screen.getByRole("button", { name: "Cancel" }));
     const dialog = await screen.findByRole("alertdialog", { name: "Leave without saving?" });
-    await person.click(within(dialog).getByRole("button", { name: "Keep editing" }));
+    await person.click(within(dialog).getByRole("button", { name: "Stay on this page" }));
     expect(address()).toBe("/assistants/new");
     expect(screen.getByLabelText("Name")).toHaveValue("Half");
     await person.click(screen.getByRole("button", { name: "Cancel" }));

@@ -7,17 +7,9 @@ import {
   useMutation,
   useQueryClient,
 } from "@tanstack/react-query";
+import type { Conversation, ConversationList, Message, MessageList } from "@/api/chat-types";
 import { api } from "@/api/client";
-import type {
-  AssistantList,
-  Conversation,
-  ConversationList,
-  ExtractedText,
-  Message,
-  MessageList,
-  ModelList,
-  SettingsBody,
-} from "@/api/types";
+import type { AssistantList, ExtractedText, ModelList } from "@/api/types";
 
 const PAGE = 50;
 
@@ -80,14 +72,6 @@ export const modelsQuery = queryOptions({
   staleTime: 5 * 60_000,
 });
 
-/** The longest message the server takes, in characters. */
-export const messageLimitQuery = queryOptions({
-  queryKey: ["settings"],
-  queryFn: ({ signal }) => api.get<SettingsBody>("/settings", { signal }),
-  staleTime: 5 * 60_000,
-  select: ({ settings }) => settings.message_max_chars ?? 100_000,
-});
-
 /** The extracted text of a file, to show a passage with its neighbours. */
 export const fileTextQuery = (fileId: string) =>
   queryOptions({
@@ -99,11 +83,11 @@ export const fileTextQuery = (fileId: string) =>
 export const readMessage = (conversationId: string, messageId: string, signal?: AbortSignal) =>
   api.get<Message>(`/conversations/${conversationId}/messages/${messageId}`, { signal });
 
-export const createConversation = (assistantId: string, idempotencyKey: string) =>
+export const createConversation = (assistantId: string, idempotencyKey: string, signal: AbortSignal) =>
   api.post<Conversation>(
     "/conversations",
     { assistant_id: assistantId },
-    { headers: { "Idempotency-Key": idempotencyKey } },
+    { headers: { "Idempotency-Key": idempotencyKey }, signal },
   );
 
 export const stopAnswer = (conversationId: string, messageId: string | null) =>

@@ -2,7 +2,7 @@
 import { PencilLine } from "lucide-react";
 import { useState } from "react";
 import { Link } from "react-router";
-import type { Conversation } from "@/api/types";
+import type { Conversation } from "@/api/chat-types";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { SidebarButton } from "@/ui/page";
@@ -17,7 +17,7 @@ interface ChatHeaderProps {
 export function ChatHeader({ conversation, onDeleted }: ChatHeaderProps) {
   const t = useT();
   const [renaming, setRenaming] = useState(false);
-  const title = conversation.title ?? t("chat.untitled");
+  const title = conversation.title || t("chat.untitled");
   return (
     <header className="flex h-12 shrink-0 items-center gap-1 border-b border-border px-3 sm:h-[52px] sm:px-5">
       <SidebarButton className="-ms-1" />

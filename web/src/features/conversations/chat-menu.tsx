@@ -1,8 +1,8 @@
 // What one can do with a whole chat: rename and delete it.
 import { Ellipsis, PencilLine, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
+import type { Conversation } from "@/api/chat-types";
 import { errorSentence } from "@/api/error";
-import type { Conversation } from "@/api/types";
 import { t as translate, useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";
@@ -22,6 +22,7 @@ interface ChatMenuProps {
 export function ChatMenu({ conversation, label, className, onRename, onDeleted }: ChatMenuProps) {
   const t = useT();
   const [asking, setAsking] = useState(false);
+  const opener = useRef<HTMLButtonElement>(null);
   const removal = useDelete();
   // The row this menu stands in goes with the chat, so the outcome is not tied to it.
   const remove = () =>
@@ -40,7 +41,7 @@ export function ChatMenu({ conversation, label, className, onRename, onDeleted }
     <>
       <Menu>
         <MenuTrigger>
-          <Button variant="ghost" size="icon-sm" className={className} aria-label={label}>
+          <Button ref={opener} variant="ghost" size="icon-sm" className={className} aria-label={label}>
             <Ellipsis aria-hidden />
           </Button>
         </MenuTrigger>
@@ -59,8 +60,12 @@ export function ChatMenu({ conversation, label, className, onRename, onDeleted }
       </Menu>
       <ConfirmDialog
         open={asking}
-        onOpenChange={setAsking}
-        title={t("chat.deleteTitle", { title: conversation.title ?? t("chat.untitled") })}
+        onOpenChange={(open) => {
+          setAsking(open);
+          // The menu item that asked is gone: the keyboard goes back to the menu's button.
+          if (!open) setTimeout(() => opener.current?.focus());
+        }}
+        title={t("chat.deleteTitle", { title: conversation.title || t("chat.untitled") })}
         description={t("chat.deleteBody")}
         confirmLabel={t("chat.deleteConfirm")}
         pending={removal.isPending}

@@ -2,7 +2,7 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
-import type { Conversation, Message } from "@/api/types";
+import type { Conversation, Message } from "@/api/chat-types";
 import { aConversation, aMessage, aModel, anAssistant, aUser } from "@/testing/factories";
 import { open } from "@/testing/render";
 import { refuse, server, url } from "@/testing/server";
@@ -87,6 +87,19 @@ describe("a new chat", () => {
     await person.type(await field(), "Draft a pitch.{Enter}");
     expect(await screen.findByRole("alert")).toHaveTextContent("Busy.");
     expect(await field()).toHaveValue("Draft a pitch.");
+  });
+
+  it("sends the dashboard's question at once, and only once", async () => {
+    const conversation = aConversation({ assistant_id: assistant.id });
+    serve(conversation);
+    server.use(http.post(url("/conversations"), () => HttpResponse.json(conversation, { status: 201 })));
+    const { stream, requests } = answering(conversation.id);
+    const { router, address } = open("/assistants", aUser());
+    await router.navigate(`/chat/new?assistant=${assistant.id}`, { state: { ask: "From the dashboard" } });
+    await waitFor(() => expect(address()).toBe(`/chat/${conversation.id}`));
+    stream.say(start(conversation.id), chunk("Here."), done());
+    expect(await screen.findByText("Here.")).toBeInTheDocument();
+    expect(requests.map(({ body }) => body)).toEqual([{ content: "From the dashboard", stream: true }]);
   });
 
   it("says whom to ask when there is no assistant", async () => {

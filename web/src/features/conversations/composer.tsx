@@ -1,17 +1,18 @@
 // Where a message is written, sent and its answer stopped; the text survives everything (ui rules R12, R14–R16, R19).
-import { useQuery } from "@tanstack/react-query";
 import { ArrowUp, Square } from "lucide-react";
 import { useEffect, useId, useRef, useState } from "react";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { Button } from "@/ui/button";
-import { messageLimitQuery } from "./api";
 import { keyMeaning, TOUCH_ONLY } from "./composer-keys";
 import { chosenModel, ModelPicker } from "./model-picker";
 import { RefusalNotice, useSecondsLeft } from "./refusal-notice";
 import type { Phase, Refusal } from "./streams";
 import { useDraft } from "./use-draft";
 import { useMedia } from "./use-media";
+
+/** The longest message the server takes, in characters. */
+const MAX_LENGTH = 100_000;
 
 interface ComposerProps {
   readonly userId: string;
@@ -22,27 +23,22 @@ interface ComposerProps {
   readonly phase: Phase | null;
   readonly refusal: Refusal | undefined;
   readonly autoFocus?: boolean;
-  /** False while there is nobody to send to. */
-  readonly ready?: boolean;
-  /** A text to begin with when nothing was drafted here. */
-  readonly start?: string | undefined;
   readonly onSend: (text: string, model: string | undefined) => void;
   readonly onStop: () => void;
 }
 
 export function Composer(props: ComposerProps) {
-  const { userId, place, label, phase, refusal, autoFocus = false, ready = true, start, onSend, onStop } = props;
+  const { userId, place, label, phase, refusal, autoFocus = false, onSend, onStop } = props;
   const t = useT();
   const { text, setText, clear } = useDraft(userId, place);
   const field = useRef<HTMLTextAreaElement>(null);
   const hintId = useId();
   const [askedToWait, setAskedToWait] = useState(false);
   const touchOnly = useMedia(TOUCH_ONLY);
-  const { data: limit = 100_000 } = useQuery(messageLimitQuery);
   const secondsLeft = useSecondsLeft(refusal);
   const writing = phase !== null;
-  const length = text.length > limit / 2 ? [...text].length : text.length;
-  const sendable = ready && text.trim() !== "" && length <= limit && secondsLeft === 0;
+  const length = text.length > MAX_LENGTH / 2 ? [...text].length : text.length;
+  const sendable = text.trim() !== "" && length <= MAX_LENGTH && secondsLeft === 0;
 
   useEffect(() => {
     if (!writing) setAskedToWait(false);
@@ -60,11 +56,10 @@ export function Composer(props: ComposerProps) {
   useEffect(() => {
     const area = field.current;
     if (area === null) return;
-    if (start !== undefined && area.value === "") setText(start);
     if (autoFocus && !touchOnly) area.focus({ preventScroll: true });
     // The caret stands at the end of a restored draft.
     area.setSelectionRange(area.value.length, area.value.length);
-  }, [autoFocus, touchOnly, start, setText]);
+  }, [autoFocus, touchOnly]);
 
   const send = () => {
     if (!sendable || writing) return;
@@ -83,7 +78,7 @@ export function Composer(props: ComposerProps) {
     if (meaning === "wait") setAskedToWait(true);
   };
 
-  const tooLong = length > limit;
+  const tooLong = length > MAX_LENGTH;
   return (
     <div data-slot="composer">
       {refusal !== undefined && <RefusalNotice refusal={refusal} />}
@@ -132,7 +127,7 @@ export function Composer(props: ComposerProps) {
         )}
       >
         {tooLong
-          ? t("chat.tooLong", { n: length, max: limit })
+          ? t("chat.tooLong", { n: length, max: MAX_LENGTH })
           : askedToWait && writing
             ? t("chat.waitHint")
             : t("chat.checkHint")}

@@ -3,8 +3,8 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useMatch, useNavigate } from "react-router";
+import type { Conversation } from "@/api/chat-types";
 import { errorSentence } from "@/api/error";
-import type { Conversation } from "@/api/types";
 import { type T, useI18n, useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { Button } from "@/ui/button";
@@ -141,7 +141,7 @@ function Item({ conversation, renaming, onRename }: ItemProps) {
   const { id, is_generating, is_unseen } = conversation;
   const isOpen = useMatch(`/chat/${id}`) !== null;
   const writing = useStreams((state) => state.turns[id] !== undefined) || is_generating;
-  const title = conversation.title ?? t("chat.untitled");
+  const title = conversation.title || t("chat.untitled");
   if (renaming) {
     return (
       <div className="flex py-px">

@@ -2,8 +2,8 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
+import type { Conversation, Message } from "@/api/chat-types";
 import { ApiError, errorSentence } from "@/api/error";
-import type { Conversation, Message } from "@/api/types";
 import { t as translate, useT } from "@/i18n";
 import { useTitle } from "@/lib/use-title";
 import { Button } from "@/ui/button";
@@ -32,7 +32,7 @@ export function ConversationView({ id, userId }: ConversationViewProps) {
   const conversation = useQuery(conversationQuery(id));
   const messages = useInfiniteQuery(messagesQuery(id));
   const writing = useStreams((state) => state.turns[id] !== undefined);
-  const title = conversation.data?.title ?? t("chat.untitled");
+  const title = conversation.data?.title || t("chat.untitled");
   useTitle(writing ? `● ${title}` : title);
 
   const error = conversation.error ?? (messages.data === undefined ? messages.error : null);

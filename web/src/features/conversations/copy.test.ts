@@ -14,9 +14,9 @@ it("R24 I6 rich text keeps structure, links and directions, and loses classes, m
   const mark = document.createElement("bdi");
   mark.dataset.copySkip = "";
   mark.append(document.createElement("button"));
-  paragraph.append("שלום ", link, mark, document.createElement("button"));
+  paragraph.append("שלום ", link, "!\u202f", mark, document.createElement("button"));
   drawn.append(paragraph);
-  expect(cleanHtml(drawn)).toBe('<p dir="rtl">שלום <a href="https://example.com/">site</a></p>');
+  expect(cleanHtml(drawn)).toBe('<p dir="rtl">שלום <a href="https://example.com/">site</a>!</p>');
 });
 
 it("R24 the Markdown loses the marks of our sources and nothing else", () => {

@@ -14,7 +14,11 @@ const KEPT_ATTRIBUTES = new Set(["dir", "lang", "href", "start", "scope"]);
 /** The drawn answer as clean HTML: marks, buttons and our classes left out, directions kept. */
 export function cleanHtml(element: Element): string {
   const copy = element.cloneNode(true) as Element;
-  for (const part of copy.querySelectorAll("button, svg, [data-copy-skip]")) part.remove();
+  for (const part of copy.querySelectorAll("button, svg, [data-copy-skip]")) {
+    const before = part.previousSibling;
+    if (before instanceof Text) before.data = before.data.replace(/\u202f$/, "");
+    part.remove();
+  }
   for (const part of copy.querySelectorAll("*")) {
     for (const { name } of [...part.attributes]) {
       if (!KEPT_ATTRIBUTES.has(name)) part.removeAttribute(name);

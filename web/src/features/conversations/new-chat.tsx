@@ -15,10 +15,10 @@ import { SidebarButton } from "@/ui/page";
 import { Empty, ErrorState, Loading, Skeleton } from "@/ui/states";
 import { assistantsQuery, createConversation, keys, seedConversation } from "./api";
 import { Composer } from "./composer";
-import { draftPlace, readDraft } from "./drafts";
+import { draftPlace } from "./drafts";
 import { FileDropGuard } from "./file-drop-guard";
 import { chooseModel } from "./model-picker";
-import { sendTurn } from "./run-turn";
+import { sendTurn, TAKEN_BACK } from "./run-turn";
 import type { Refusal } from "./streams";
 import { forgetDraft } from "./use-draft";
 
@@ -78,9 +78,9 @@ interface FirstMessageProps {
   readonly assistants: readonly Assistant[];
 }
 
-/** What the dashboard hands over: the question is this place's draft, to be sent at once. */
+/** What the dashboard hands over: a question to be sent at once. */
 interface Handover {
-  readonly send?: boolean;
+  readonly ask?: string;
 }
 
 function FirstMessage({ userId, assistants }: FirstMessageProps) {
@@ -91,7 +91,7 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
   const location = useLocation();
   const handover = location.state as Handover | null;
   const [refusal, setRefusal] = useState<Refusal | undefined>(undefined);
-  const [creating, setCreating] = useState(false);
+  const [creating, setCreating] = useState<AbortController | null>(null);
   const wanted = search.get("assistant");
   const assistant = assistants.find((one) => one.id === wanted) ?? assistants[0];
   const assistantId = assistant?.id ?? "";
@@ -99,10 +99,12 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
 
   const send = useCallback(
     async (content: string, model: string | undefined) => {
+      const controller = new AbortController();
       setRefusal(undefined);
-      setCreating(true);
+      setCreating(controller);
       try {
-        const conversation = await createConversation(assistantId, conversationKey({ assistantId, content }));
+        const key = conversationKey({ assistantId, content });
+        const conversation = await createConversation(assistantId, key, controller.signal);
         seedConversation(client, conversation);
         void client.invalidateQueries({ queryKey: keys.list });
         // The model chosen here is the choice of the chat it becomes.
@@ -111,23 +113,25 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
         sendTurn(client, { conversationId: conversation.id, content, model, onStored });
         void navigate(`/chat/${conversation.id}`, { replace: true });
       } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        setCreating(false);
-        setRefusal({ content, error, at: Date.now() });
+        const reason = controller.signal.aborted ? TAKEN_BACK : error;
+        if (!(reason instanceof ApiError)) throw error;
+        setCreating(null);
+        setRefusal({ content, error: reason, at: Date.now() });
       }
     },
     [assistantId, client, navigate, place, userId],
   );
 
+  const { pathname, search: query } = location;
+  const question = handover?.ask?.trim() ?? "";
   const asked = useRef(false);
   useEffect(() => {
-    const question = handover?.send === true ? readDraft(userId, place) : "";
-    if (question.trim() === "" || asked.current || assistantId === "") return;
+    if (question === "" || asked.current || assistantId === "") return;
     asked.current = true;
     // Said once: loading this page again must not send it again.
-    window.history.replaceState(null, "");
+    void navigate(`${pathname}${query}`, { replace: true, state: null });
     void send(question, undefined);
-  }, [handover, userId, place, assistantId, send]);
+  }, [question, assistantId, pathname, query, navigate, send]);
 
   if (assistant === undefined) return null;
   return (
@@ -137,11 +141,11 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
         userId={userId}
         place={place}
         label={t("chat.compose", { assistant: assistant.name })}
-        phase={creating ? "sending" : null}
+        phase={creating === null ? null : "sending"}
         refusal={refusal}
         autoFocus
         onSend={(content, model) => void send(content, model)}
-        onStop={() => {}}
+        onStop={() => creating?.abort()}
       />
       <fieldset className="mt-4 flex flex-wrap justify-center gap-2">
         <legend className="sr-only">{t("chat.pickAssistant")}</legend>

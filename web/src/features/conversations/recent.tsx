@@ -53,7 +53,7 @@ export function RecentConversations() {
             >
               <span className="flex min-w-0 flex-1 basis-48 items-center gap-2 font-semibold">
                 <span dir="auto" className="min-w-0 truncate">
-                  {title ?? t("chat.untitled")}
+                  {title || t("chat.untitled")}
                 </span>
                 {(is_generating || turns.includes(id)) && (
                   <span

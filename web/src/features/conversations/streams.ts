@@ -2,8 +2,8 @@
 // nothing.
 import { create } from "zustand";
 import { useShallow } from "zustand/react/shallow";
+import type { Message } from "@/api/chat-types";
 import type { ApiError } from "@/api/error";
-import type { Message } from "@/api/types";
 import type { Turn } from "./turn";
 
 /**
@@ -146,7 +146,7 @@ export function messagesOf(live: LiveTurn): Message[] {
       content: turn.content,
       model: turn.model,
       status: turn.status,
-      error: turn.error?.code || turn.error?.message || null,
+      error: turn.error === null ? null : { error: turn.error.code, message: turn.error.message },
       finish_reason: turn.finishReason,
       citations: [...turn.citations],
       retrieval: turn.retrieval,

@@ -1,6 +1,8 @@
 // One answer as it becomes visible: folds the stream's events into what is shown. Pure.
+
+import type { Message } from "@/api/chat-types";
 import type { StreamEvent } from "@/api/sse";
-import type { Citation, FinishReason, Message, Retrieval } from "@/api/types";
+import type { Citation, FinishReason, Retrieval } from "@/api/types";
 
 export interface FailoverNotice {
   readonly from: string;
@@ -52,7 +54,7 @@ export function turnOf(message: Message): Turn {
     citations: message.citations,
     retrieval: message.retrieval ?? null,
     finishReason: message.finish_reason,
-    error: message.error === null ? null : storedError(message.error),
+    error: message.error === null ? null : { code: message.error.error, message: message.error.message },
   };
 }
 
@@ -90,9 +92,4 @@ export function reduceTurn(turn: Turn, event: StreamEvent): Turn {
     default:
       return turn;
   }
-}
-
-/** A stored error is the name of its kind, or a sentence. */
-function storedError(text: string): { code: string; message: string } {
-  return /^[A-Z][A-Za-z]+Error$/.test(text) ? { code: text, message: "" } : { code: "", message: text };
 }

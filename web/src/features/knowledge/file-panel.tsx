@@ -8,7 +8,6 @@ import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { announce } from "@/ui/announcer";
 import { Button } from "@/ui/button";
-import { LeaveGuard } from "@/ui/leave-guard";
 import { InlineNotice } from "@/ui/notice";
 import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
 import { defaultLimits, filesQuery, keys, uploadLimitsQuery } from "./api";
@@ -16,7 +15,7 @@ import { refusal } from "./check";
 import { DropZone } from "./drop-zone";
 import { FileRow, rowGrid, UploadRow } from "./file-row";
 import { stateWord } from "./file-status";
-import { addUploads, dropAllUploads, isUploading, useUploads } from "./upload";
+import { addUploads, useUploads } from "./upload";
 
 /** Says each change of state once; percents are for the eye. */
 function useStateAnnouncements(files: readonly KnowledgeFile[]): void {
@@ -129,12 +128,6 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
           {t("assistants.more")}
         </Button>
       )}
-      <LeaveGuard
-        when={isUploading}
-        title={t("files.leaveTitle")}
-        body={t("files.leaveBody")}
-        onLeave={dropAllUploads}
-      />
     </div>
   );
 }

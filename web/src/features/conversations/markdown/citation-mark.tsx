@@ -27,7 +27,7 @@ export function CitationMark({ index }: { readonly index: number }) {
           type="button"
           aria-label={sourceName(citation, t)}
           onClick={() => open(index)}
-          className="relative mx-0.5 inline-flex h-[1.125rem] min-w-4 items-center justify-center rounded-mark bg-mark px-1.25 align-[2px] font-sans text-xs/none font-semibold text-mark-foreground after:absolute after:-inset-1 hoverable:hover:bg-mark-foreground hoverable:hover:text-mark"
+          className="relative me-0.5 inline-flex h-[1.125rem] min-w-4 items-center justify-center rounded-mark bg-mark px-1.25 align-[2px] font-sans text-xs/none font-semibold text-mark-foreground after:absolute after:-inset-1 hoverable:hover:bg-mark-foreground hoverable:hover:text-mark"
         >
           {index}
         </button>

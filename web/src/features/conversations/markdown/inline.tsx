@@ -50,6 +50,9 @@ function inlineToken(token: Token, scope: InlineScope): ReactNode {
   }
 }
 
+/** Thin and unbreakable: what a reader selects by hand still has a space there. */
+const NARROW_SPACE = "\u202f";
+
 const NO_MARKS: InlineScope = { citations: new Set() };
 
 function plain(text: string, scope: InlineScope): ReactNode {
@@ -59,7 +62,7 @@ function plain(text: string, scope: InlineScope): ReactNode {
   // A mark stands close to its word, and never alone at the start of a line.
   const draw = (part: TextPart, place: number) => {
     if (typeof part === "number") return createElement(CitationMark, { index: part });
-    return typeof parts[place + 1] === "number" ? part.trimEnd() : part;
+    return typeof parts[place + 1] === "number" ? part.replace(/\s+$/, NARROW_SPACE) : part;
   };
   return createElement(Fragment, null, ...parts.map(draw));
 }

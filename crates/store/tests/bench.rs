@@ -1,0 +1,289 @@
+//! A fresh database for each test, and the things that most tests need in it.
+
+use std::sync::Arc;
+
+use across::{
+    actor::Role,
+    assistants::{AssistantStore as _, Draft},
+    clock::Time,
+    conversations::conversation::{ConversationStore as _, Created, NewTurn},
+    id::{AssistantId, ConversationId, FileId, MessageId, UserId},
+    identity::{
+        password::PasswordHash,
+        user::{Email, NewUser, User, UserStore as _},
+    },
+    jobs::{
+        job::{Job, LEASE},
+        queue::{Claimed, Queue as _},
+    },
+    knowledge::file::{Accepted, ExtractedText, Kind, KnowledgeStore as _, NewChunk, NewFile},
+};
+use across_store::{Options, SqlStore};
+use chrono::TimeDelta;
+use sea_orm::{ConnectionTrait as _, Database};
+
+/// The space of the tests' vectors.
+pub(crate) const SPACE: &str = "test:4";
+
+/// Makes a module for each database that runs the named contracts on it.
+#[macro_export]
+macro_rules! contracts {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&$crate::bench::Bench::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(bench) = $crate::bench::Bench::postgres().await {
+                    super::$name(&bench).await;
+                    bench.tidy().await;
+                }
+            })+
+        }
+    };
+}
+
+/// A moment, so many seconds after the tests' beginning of time.
+pub(crate) fn at(seconds: i64) -> Time {
+    Time::from_timestamp(1_800_000_000, 123_456_000).unwrap() + TimeDelta::seconds(seconds)
+}
+
+/// A migrated database of its own.
+pub(crate) struct Bench {
+    pub(crate) store: Arc<SqlStore>,
+    pub(crate) url: String,
+    pub(crate) dir: tempfile::TempDir,
+    schema: Option<String>,
+}
+
+fn options() -> Options {
+    Options {
+        pool_size: 0,
+        pool_overflow: 12,
+        ..Options::default()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where a server is"
+)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Bench {
+    pub(crate) async fn sqlite() -> Self {
+        let bench = Self::sqlite_bare().await;
+        bench.store.migrate().await.unwrap();
+        bench
+    }
+
+    pub(crate) async fn sqlite_bare() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("data/across.db").display());
+        let store = Arc::new(SqlStore::open(&url, options()).await.unwrap());
+        Self {
+            store,
+            url,
+            dir,
+            schema: None,
+        }
+    }
+
+    pub(crate) async fn postgres() -> Option<Self> {
+        let bench = Self::postgres_bare().await?;
+        bench.store.migrate().await.unwrap();
+        Some(bench)
+    }
+
+    pub(crate) async fn postgres_bare() -> Option<Self> {
+        let Some(server) = environment("TEST_DATABASE_URL") else {
+            assert_ne!(
+                environment("CI").as_deref(),
+                Some("true"),
+                "CI must set TEST_DATABASE_URL"
+            );
+            return None;
+        };
+        let schema = format!("test_{}", FileId::new().uuid().simple());
+        let admin = Database::connect(&server).await.unwrap();
+        admin
+            .execute_unprepared(&format!("CREATE SCHEMA {schema}"))
+            .await
+            .unwrap();
+        admin.close().await.unwrap();
+        let separator = if server.contains('?') { '&' } else { '?' };
+        let url = format!("{server}{separator}options=-c%20search_path%3D{schema}");
+        let store = Arc::new(SqlStore::open(&url, options()).await.unwrap());
+        Some(Self {
+            store,
+            url,
+            dir: tempfile::tempdir().unwrap(),
+            schema: Some(schema),
+        })
+    }
+
+    /// Removes what a server would otherwise keep.
+    pub(crate) async fn tidy(self) {
+        if let Some(schema) = &self.schema {
+            self.run(&format!("DROP SCHEMA {schema} CASCADE")).await;
+        }
+    }
+
+    /// The same database as another process sees it.
+    pub(crate) async fn another(&self) -> SqlStore {
+        SqlStore::open(&self.url, options()).await.unwrap()
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn run(&self, sql: &str) -> u64 {
+        let db = Database::connect(&self.url).await.unwrap();
+        let result = db.execute_unprepared(sql).await.unwrap();
+        db.close().await.unwrap();
+        result.rows_affected()
+    }
+
+    pub(crate) async fn user(&self, email: &str) -> User {
+        self.store.create_user(new_user(email)).await.unwrap()
+    }
+
+    pub(crate) async fn assistant(&self, name: &str) -> AssistantId {
+        let id = AssistantId::new();
+        self.store.create_assistant(id, draft(name), at(0)).await.unwrap();
+        id
+    }
+
+    pub(crate) async fn claim(&self, seconds: i64) -> Claimed {
+        self.store
+            .claim(at(seconds), LEASE)
+            .await
+            .unwrap()
+            .expect("a job is due")
+    }
+
+    /// A file as it stands right after its upload, with the job that is to read it.
+    pub(crate) async fn accepted(&self, assistant: AssistantId, uploader: UserId, content: &str) -> (FileId, Claimed) {
+        let file = new_file(assistant, uploader, content);
+        let id = file.id;
+        assert!(matches!(self.store.accept_file(file).await.unwrap(), Accepted::Yes(_)));
+        let claimed = self.claim(0).await;
+        assert_eq!(
+            claimed.job,
+            Job::Ingest {
+                file: id,
+                generation: 1
+            }
+        );
+        (id, claimed)
+    }
+
+    /// A file that can be found, with these chunks.
+    pub(crate) async fn ready(&self, assistant: AssistantId, uploader: UserId, chunks: Vec<NewChunk>) -> FileId {
+        let (id, claimed) = self.accepted(assistant, uploader, &FileId::new().to_string()).await;
+        self.fill(id, &claimed, 1, chunks).await;
+        id
+    }
+
+    /// Writes and publishes a generation, and finishes its job.
+    pub(crate) async fn fill(&self, id: FileId, claimed: &Claimed, generation: i64, chunks: Vec<NewChunk>) {
+        let text = ExtractedText {
+            text: chunks.iter().map(|chunk| chunk.text.as_str()).collect(),
+            pages: Vec::new(),
+        };
+        self.store
+            .save_text(claimed.lease, id, generation, &text)
+            .await
+            .unwrap();
+        self.store
+            .add_chunks(claimed.lease, id, generation, SPACE, chunks)
+            .await
+            .unwrap();
+        self.store.publish(claimed.lease, id, generation, at(1)).await.unwrap();
+        self.store.finish_job(claimed.lease).await.unwrap();
+    }
+
+    pub(crate) async fn conversation(&self, owner: UserId, assistant: AssistantId) -> ConversationId {
+        let id = ConversationId::new();
+        let created = self
+            .store
+            .create_conversation(id, owner, assistant, "", at(0))
+            .await
+            .unwrap();
+        assert!(matches!(created, Created::Yes(_)));
+        id
+    }
+}
+
+pub(crate) fn new_user(email: &str) -> NewUser {
+    NewUser {
+        id: UserId::new(),
+        email: Email::parse(email).unwrap(),
+        name: "Anna".into(),
+        role: Role::User,
+        password: PasswordHash("v1:x".into()),
+        created_at: at(0),
+    }
+}
+
+pub(crate) fn draft(name: &str) -> Draft {
+    Draft {
+        name: name.into(),
+        description: Some("Writes press releases".into()),
+        instructions: "Be brief.".into(),
+        model: None,
+        temperature: 0.7,
+        max_tokens: 2_048,
+        avatar_url: None,
+    }
+}
+
+pub(crate) fn new_file(assistant: AssistantId, uploader: UserId, content: &str) -> NewFile {
+    NewFile {
+        id: FileId::new(),
+        assistant,
+        filename: format!("{content}.txt"),
+        kind: Kind::Txt,
+        size: content.len() as u64,
+        sha256: content.into(),
+        uploaded_by: uploader,
+        created_at: at(0),
+    }
+}
+
+pub(crate) fn chunk(index: u32, text: &str, vectors: Vec<Vec<f32>>) -> NewChunk {
+    NewChunk {
+        index,
+        page: Some(index + 1),
+        start: index * 100,
+        end: index * 100 + 50,
+        text: text.into(),
+        token_count: 5,
+        vectors,
+    }
+}
+
+/// A chunk whose vector does not matter.
+pub(crate) fn words(index: u32, text: &str) -> NewChunk {
+    chunk(index, text, vec![vec![1.0, 0.0, 0.0, 0.0]])
+}
+
+pub(crate) fn turn(owner: UserId, conversation: ConversationId, content: &str, seconds: i64) -> NewTurn {
+    NewTurn {
+        conversation,
+        owner,
+        question: MessageId::new(),
+        content: content.into(),
+        answer: MessageId::new(),
+        model: "gpt".into(),
+        citations: Vec::new(),
+        retrieval: None,
+        title: "A title".into(),
+        lease_until: at(seconds + 60),
+        at: at(seconds),
+    }
+}

@@ -1,0 +1,83 @@
+//! Accounts and values that are decided once.
+
+use across::{
+    actor::Role,
+    fault::StoreError,
+    identity::user::{Email, UserStore as _},
+    kept::KeptValues as _,
+    platform::Store as _,
+};
+use futures::future::join_all;
+
+use crate::bench::{Bench, at, new_user};
+
+crate::contracts!(
+    accounts_come_back_whole,
+    one_address_is_one_account,
+    one_first_account,
+    a_kept_value_stays,
+    the_store_answers,
+);
+
+async fn accounts_come_back_whole(bench: &Bench) {
+    assert!(!bench.store.any_user().await.unwrap());
+    let mut new = new_user("Anna@Example.COM");
+    new.role = Role::Manager;
+    new.name = "Анна \0 Ö".into();
+    let made = bench.store.create_user(new.clone()).await.unwrap();
+    assert!(bench.store.any_user().await.unwrap());
+    let email = Email::parse("anna@example.com").unwrap();
+    let (found, hash) = bench.store.find_user_by_email(&email).await.unwrap().unwrap();
+    assert_eq!(found, made);
+    assert_eq!((found.id, found.role, hash), (new.id, Role::Manager, new.password));
+    assert_eq!(found.name, "Анна \u{fffd} Ö");
+    assert_eq!((found.created_at, found.last_login_at), (at(0), None));
+    assert!(found.is_active && !found.must_change_password);
+    let other = Email::parse("nobody@example.com").unwrap();
+    assert_eq!(bench.store.find_user_by_email(&other).await.unwrap(), None);
+}
+
+async fn one_address_is_one_account(bench: &Bench) {
+    bench.user("ÄNNA@example.com").await;
+    let again = bench.store.create_user(new_user("änna@EXAMPLE.com ")).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    bench.user("otto@example.com").await;
+}
+
+async fn one_first_account(bench: &Bench) {
+    let another = bench.another().await;
+    let tries = (0..20).map(|i| {
+        let store = if i % 2 == 0 { &*bench.store } else { &another };
+        store.create_first_user(new_user(&format!("admin{i}@example.com")))
+    });
+    let made: Vec<_> = join_all(tries)
+        .await
+        .into_iter()
+        .filter_map(|result| result.unwrap())
+        .collect();
+    assert_eq!(made.len(), 1);
+    assert!(bench.store.find_user_by_email(&made[0].email).await.unwrap().is_some());
+    assert_eq!(
+        bench
+            .store
+            .create_first_user(new_user("late@example.com"))
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+async fn a_kept_value_stays(bench: &Bench) {
+    assert_eq!(bench.store.kept("pepper").await.unwrap(), None);
+    let names: Vec<String> = (0..10).map(|i| format!("value {i}")).collect();
+    let kept = join_all(names.iter().map(|value| bench.store.keep_once("pepper", value))).await;
+    let first = kept[0].as_ref().unwrap();
+    assert!(kept.iter().all(|value| value.as_ref().unwrap() == first));
+    assert_eq!(bench.store.kept("pepper").await.unwrap().as_ref(), Some(first));
+    assert_eq!(bench.store.keep_once("other", "x").await.unwrap(), "x");
+}
+
+async fn the_store_answers(bench: &Bench) {
+    bench.store.healthy().await.unwrap();
+    assert_eq!(bench.store.is_exclusive(), bench.url.starts_with("sqlite"));
+}

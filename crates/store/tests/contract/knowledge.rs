@@ -1,0 +1,469 @@
+//! Knowledge files: accepted, worked on under a lease, published, processed again, deleted.
+
+use across::{
+    assistants::AssistantStore as _,
+    fault::StoreError,
+    id::{AssistantId, FileId},
+    jobs::{
+        job::{Job, LEASE},
+        queue::{Lease, Queue as _},
+    },
+    knowledge::file::{
+        Accepted, ExtractedText, Filter, KnowledgeStore as _, MAX_FILES_PER_ASSISTANT, Reprocess, Status, TextPage,
+    },
+    page::PageRequest,
+};
+use futures::future::join_all;
+
+use crate::bench::{Bench, SPACE, at, new_file, words};
+
+crate::contracts!(
+    a_file_and_its_job_come_together,
+    the_same_content_is_refused,
+    there_is_a_limit,
+    only_legal_steps,
+    a_lost_lease_writes_nothing,
+    a_repeated_job_goes_on,
+    a_generation_appears_at_once,
+    failure_keeps_the_old_generation,
+    deleting_is_final,
+    files_are_listed,
+    stranded_files_get_a_job,
+    uploads_of_the_same_race,
+);
+
+const ALL: PageRequest = PageRequest { limit: 100, offset: 0 };
+
+async fn status(bench: &Bench, id: FileId) -> (Status, u8) {
+    let (file, _) = bench.store.find_file(id).await.unwrap().unwrap();
+    (file.status, file.progress)
+}
+
+async fn texts(bench: &Bench, id: FileId) -> Vec<String> {
+    let page = bench.store.list_chunks(id, ALL).await.unwrap().unwrap();
+    assert_eq!(page.total, page.items.len() as u64);
+    page.items.into_iter().map(|chunk| chunk.text).collect()
+}
+
+fn is_lost<T: std::fmt::Debug>(result: Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::LeaseLost))
+}
+
+async fn a_file_and_its_job_come_together(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let (id, claimed) = bench.accepted(assistant, user, "content").await;
+    let (file, archived) = bench.store.find_file(id).await.unwrap().unwrap();
+    assert!(!archived);
+    assert_eq!(
+        (file.status, file.progress, file.generation, file.chunk_count),
+        (Status::Processing, 0, 0, 0)
+    );
+    assert_eq!(
+        (file.filename.as_str(), file.size, file.uploaded_by),
+        ("content.txt", 7, Some(user))
+    );
+    assert_eq!(
+        bench.store.find_assistant(assistant).await.unwrap().unwrap().file_count,
+        1
+    );
+    assert_eq!(bench.store.known_blobs().await.unwrap(), [id]);
+    assert_eq!(texts(bench, id).await, [""; 0]);
+    assert_eq!(bench.store.file_text(id).await.unwrap(), None);
+
+    let text = ExtractedText {
+        text: "Ä\0B".into(),
+        pages: vec![TextPage {
+            number: 1,
+            start: 0,
+            end: 3,
+        }],
+    };
+    bench.store.save_text(claimed.lease, id, 1, &text).await.unwrap();
+    bench.store.save_text(claimed.lease, id, 1, &text).await.unwrap();
+    bench
+        .store
+        .add_chunks(claimed.lease, id, 1, SPACE, vec![words(0, "one"), words(1, "two")])
+        .await
+        .unwrap();
+    bench.store.publish(claimed.lease, id, 1, at(9)).await.unwrap();
+    let (file, _) = bench.store.find_file(id).await.unwrap().unwrap();
+    assert_eq!(
+        (file.status, file.progress, file.generation, file.chunk_count),
+        (Status::Ready, 100, 1, 2)
+    );
+    assert_eq!(file.updated_at, at(9));
+    assert_eq!(texts(bench, id).await, ["one", "two"]);
+    let kept = bench.store.file_text(id).await.unwrap().unwrap();
+    assert_eq!((kept.text.as_str(), kept.pages), ("Ä\u{fffd}B", text.pages));
+
+    bench.store.archive_assistant(assistant, None, at(10)).await.unwrap();
+    assert!(bench.store.find_file(id).await.unwrap().unwrap().1);
+    let late = bench
+        .store
+        .accept_file(new_file(assistant, user, "late"))
+        .await
+        .unwrap();
+    assert_eq!(late, Accepted::NoAssistant);
+    let nowhere = bench
+        .store
+        .accept_file(new_file(AssistantId::new(), user, "late"))
+        .await
+        .unwrap();
+    assert_eq!(nowhere, Accepted::NoAssistant);
+}
+
+async fn the_same_content_is_refused(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let (assistant, other) = (bench.assistant("Press").await, bench.assistant("Other").await);
+    let (first, claimed) = bench.accepted(assistant, user, "same").await;
+    let again = || bench.store.accept_file(new_file(assistant, user, "same"));
+    assert_eq!(again().await.unwrap(), Accepted::Duplicate(first));
+    assert!(matches!(
+        bench.store.accept_file(new_file(other, user, "same")).await.unwrap(),
+        Accepted::Yes(_)
+    ));
+    bench.store.fail_file(claimed.lease, first, "bad", at(1)).await.unwrap();
+    let Accepted::Yes(second) = again().await.unwrap() else {
+        panic!("a file in error does not count")
+    };
+    assert_eq!(again().await.unwrap(), Accepted::Duplicate(second.id));
+    bench.store.delete_file(second.id, at(2)).await.unwrap();
+    assert!(matches!(again().await.unwrap(), Accepted::Yes(_)));
+}
+
+async fn there_is_a_limit(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let (assistant, other) = (bench.assistant("Press").await, bench.assistant("Other").await);
+    let files =
+        (0..MAX_FILES_PER_ASSISTANT).map(|i| bench.store.accept_file(new_file(assistant, user, &i.to_string())));
+    for result in join_all(files).await {
+        assert!(matches!(result.unwrap(), Accepted::Yes(_)));
+    }
+    let more = |to| bench.store.accept_file(new_file(to, user, "one too many"));
+    assert_eq!(more(assistant).await.unwrap(), Accepted::TooMany);
+    assert!(matches!(more(other).await.unwrap(), Accepted::Yes(_)));
+}
+
+async fn only_legal_steps(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let (id, claimed) = bench.accepted(assistant, user, "content").await;
+    let step = |to, progress| bench.store.set_progress(claimed.lease, id, to, progress, at(1));
+    step(Status::Indexing, 40).await.unwrap();
+    assert_eq!(status(bench, id).await, (Status::Indexing, 40));
+    // A repeated job begins again.
+    step(Status::Processing, 0).await.unwrap();
+    step(Status::Indexing, 255).await.unwrap();
+    assert_eq!(status(bench, id).await, (Status::Indexing, 100));
+    for illegal in [Status::Ready, Status::Error, Status::Uploading] {
+        assert!(
+            matches!(step(illegal, 1).await, Err(StoreError::Conflict(_))),
+            "{illegal:?}"
+        );
+    }
+    assert_eq!(bench.store.reprocess(id, at(1)).await.unwrap(), Reprocess::Moving);
+    assert_eq!(
+        bench.store.reprocess(FileId::new(), at(1)).await.unwrap(),
+        Reprocess::Missing
+    );
+    bench
+        .store
+        .fail_file(claimed.lease, id, "Unreadable.", at(2))
+        .await
+        .unwrap();
+    let (file, _) = bench.store.find_file(id).await.unwrap().unwrap();
+    assert_eq!(
+        (file.status, file.error_message.as_deref()),
+        (Status::Error, Some("Unreadable."))
+    );
+    assert!(matches!(
+        step(Status::Processing, 0).await,
+        Err(StoreError::Conflict(_))
+    ));
+    bench.store.finish_job(claimed.lease).await.unwrap();
+
+    let Reprocess::Queued(file) = bench.store.reprocess(id, at(3)).await.unwrap() else {
+        panic!("not queued")
+    };
+    assert_eq!((file.status, file.error_message), (Status::Processing, None));
+    let again = bench.claim(3).await;
+    assert_eq!(
+        again.job,
+        Job::Ingest {
+            file: id,
+            generation: 2
+        }
+    );
+}
+
+async fn a_lost_lease_writes_nothing(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let (id, claimed) = bench.accepted(assistant, user, "content").await;
+    let successor = bench.claim(100).await;
+    let old: Lease = claimed.lease;
+    let text = ExtractedText {
+        text: "stale".into(),
+        pages: Vec::new(),
+    };
+    let store = &bench.store;
+    assert!(is_lost(store.set_progress(old, id, Status::Indexing, 1, at(1)).await));
+    assert!(is_lost(store.save_text(old, id, 1, &text).await));
+    assert!(is_lost(
+        store.add_chunks(old, id, 1, SPACE, vec![words(0, "stale")]).await
+    ));
+    assert!(is_lost(store.discard_chunks(old, id, 1).await));
+    assert!(is_lost(store.publish(old, id, 1, at(1)).await));
+    assert!(is_lost(store.fail_file(old, id, "stale", at(1)).await));
+    assert!(is_lost(store.purge_file(old, id).await));
+    assert_eq!(status(bench, id).await, (Status::Processing, 0));
+    assert_eq!(store.chunks_written(id, 1, SPACE).await.unwrap(), 0);
+    store
+        .add_chunks(successor.lease, id, 1, SPACE, vec![words(0, "mine")])
+        .await
+        .unwrap();
+    assert_eq!(store.chunks_written(id, 1, SPACE).await.unwrap(), 1);
+}
+
+async fn a_repeated_job_goes_on(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let (id, claimed) = bench.accepted(assistant, user, "content").await;
+    let store = &bench.store;
+    let add = |chunks| store.add_chunks(claimed.lease, id, 1, SPACE, chunks);
+    add((0..3).map(|i| words(i, "a")).collect()).await.unwrap();
+    add(vec![words(4, "after a gap")]).await.unwrap();
+    assert_eq!(store.chunks_written(id, 1, SPACE).await.unwrap(), 3);
+    assert_eq!(store.chunks_written(id, 1, "other").await.unwrap(), 0);
+    assert_eq!(store.chunks_written(id, 2, SPACE).await.unwrap(), 0);
+    add(vec![words(2, "again"), words(3, "b")]).await.unwrap();
+    assert_eq!(store.chunks_written(id, 1, SPACE).await.unwrap(), 5);
+    store.publish(claimed.lease, id, 1, at(1)).await.unwrap();
+    assert_eq!(texts(bench, id).await, ["a", "a", "again", "b", "after a gap"]);
+    // What is published cannot be changed by whoever still holds the lease; publishing it again is fine.
+    assert!(matches!(add(vec![words(0, "x")]).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(
+        store.discard_chunks(claimed.lease, id, 1).await,
+        Err(StoreError::Conflict(_))
+    ));
+    store.publish(claimed.lease, id, 1, at(2)).await.unwrap();
+    assert_eq!(texts(bench, id).await.len(), 5);
+    let bad = vec![crate::bench::chunk(0, "x", vec![vec![f32::NAN]])];
+    assert!(matches!(
+        store.add_chunks(claimed.lease, id, 2, SPACE, bad).await,
+        Err(StoreError::Conflict(_))
+    ));
+}
+
+async fn a_generation_appears_at_once(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let file = bench
+        .ready(assistant, user, vec![words(0, "old one"), words(1, "old two")])
+        .await;
+    bench.store.reprocess(file, at(3)).await.unwrap();
+    let claimed = bench.claim(3).await;
+    let many: Vec<_> = (0..1_200).map(|i| words(i, "new")).collect();
+    bench
+        .store
+        .add_chunks(claimed.lease, file, 2, SPACE, many)
+        .await
+        .unwrap();
+    assert_eq!(texts(bench, file).await, ["old one", "old two"]);
+    assert_eq!(
+        bench.store.file_text(file).await.unwrap().unwrap().text,
+        "old oneold two"
+    );
+    bench.store.publish(claimed.lease, file, 2, at(4)).await.unwrap();
+    let page = bench
+        .store
+        .list_chunks(
+            file,
+            PageRequest {
+                limit: 2,
+                offset: 1_199,
+            },
+        )
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((page.total, page.items.len(), page.items[0].index), (1_200, 1, 1_199));
+    assert_eq!(bench.run("DELETE FROM chunks WHERE generation = 1").await, 0);
+    assert_eq!(bench.store.find_file(file).await.unwrap().unwrap().0.chunk_count, 1_200);
+}
+
+async fn failure_keeps_the_old_generation(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let file = bench.ready(assistant, user, vec![words(0, "old")]).await;
+    bench.store.reprocess(file, at(3)).await.unwrap();
+    let claimed = bench.claim(3).await;
+    bench
+        .store
+        .add_chunks(claimed.lease, file, 2, SPACE, vec![words(0, "half")])
+        .await
+        .unwrap();
+    bench.store.fail_file(claimed.lease, file, "No.", at(4)).await.unwrap();
+    bench.store.finish_job(claimed.lease).await.unwrap();
+    assert_eq!(texts(bench, file).await, ["old"]);
+    assert_eq!(status(bench, file).await.0, Status::Error);
+    assert_eq!(bench.store.chunks_written(file, 2, SPACE).await.unwrap(), 0);
+    // The next attempt is a generation of its own.
+    bench.store.reprocess(file, at(5)).await.unwrap();
+    assert_eq!(bench.claim(5).await.job, Job::Ingest { file, generation: 3 });
+}
+
+async fn deleting_is_final(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let (id, claimed) = bench.accepted(assistant, user, "content").await;
+    bench
+        .store
+        .add_chunks(claimed.lease, id, 1, SPACE, vec![words(0, "x")])
+        .await
+        .unwrap();
+    assert!(bench.store.delete_file(id, at(1)).await.unwrap());
+    assert!(!bench.store.delete_file(id, at(2)).await.unwrap());
+    assert!(!bench.store.delete_file(FileId::new(), at(2)).await.unwrap());
+
+    let store = &bench.store;
+    assert!(is_lost(store.publish(claimed.lease, id, 1, at(2)).await));
+    assert!(is_lost(store.finish_job(claimed.lease).await));
+    assert_eq!(store.find_file(id).await.unwrap(), None);
+    assert_eq!(store.list_chunks(id, ALL).await.unwrap(), None);
+    assert_eq!(store.file_text(id).await.unwrap(), None);
+    assert_eq!(store.reprocess(id, at(2)).await.unwrap(), Reprocess::Missing);
+    assert_eq!(store.list_files(&Filter::default(), ALL).await.unwrap().total, 0);
+    assert_eq!(store.find_assistant(assistant).await.unwrap().unwrap().file_count, 0);
+    assert!(store.known_blobs().await.unwrap().is_empty());
+
+    let purge = bench.claim(2).await;
+    assert_eq!(purge.job, Job::PurgeFile { file: id });
+    store.purge_file(purge.lease, id).await.unwrap();
+    store.purge_file(purge.lease, id).await.unwrap();
+    store.finish_job(purge.lease).await.unwrap();
+    assert_eq!(store.claim(at(10_000), LEASE).await.unwrap(), None);
+    assert_eq!(bench.run("DELETE FROM knowledge_files").await, 0);
+    assert_eq!(bench.run("DELETE FROM chunks").await, 0);
+}
+
+async fn files_are_listed(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let (assistant, other) = (bench.assistant("Press").await, bench.assistant("Other").await);
+    for (i, (to, name)) in [(assistant, "Ärzte 100%"), (assistant, "b_c"), (other, "ärzte two")]
+        .into_iter()
+        .enumerate()
+    {
+        let mut file = new_file(to, user, name);
+        file.created_at = at(i as i64);
+        bench.store.accept_file(file).await.unwrap();
+    }
+    bench.store.archive_assistant(other, None, at(9)).await.unwrap();
+    let names = |filter: Filter| async move {
+        let page = bench.store.list_files(&filter, ALL).await.unwrap();
+        assert_eq!(page.total, page.items.len() as u64);
+        page.items.into_iter().map(|file| file.filename).collect::<Vec<_>>()
+    };
+    let base = || Filter {
+        include_archived: true,
+        ..Filter::default()
+    };
+    assert_eq!(names(base()).await, ["ärzte two.txt", "b_c.txt", "Ärzte 100%.txt"]);
+    assert_eq!(names(Filter::default()).await, ["b_c.txt", "Ärzte 100%.txt"]);
+    assert_eq!(
+        names(Filter {
+            assistant: Some(other),
+            ..base()
+        })
+        .await,
+        ["ärzte two.txt"]
+    );
+    assert_eq!(
+        names(Filter {
+            search: Some("ÄRZTE".into()),
+            ..base()
+        })
+        .await
+        .len(),
+        2
+    );
+    assert_eq!(
+        names(Filter {
+            search: Some("0%".into()),
+            ..base()
+        })
+        .await,
+        ["Ärzte 100%.txt"]
+    );
+    assert_eq!(
+        names(Filter {
+            search: Some("_".into()),
+            ..base()
+        })
+        .await,
+        ["b_c.txt"]
+    );
+    assert_eq!(
+        names(Filter {
+            status: Some(Status::Processing),
+            ..base()
+        })
+        .await
+        .len(),
+        3
+    );
+    assert_eq!(
+        names(Filter {
+            status: Some(Status::Ready),
+            ..base()
+        })
+        .await,
+        [""; 0]
+    );
+}
+
+async fn stranded_files_get_a_job(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let ready = bench.ready(assistant, user, vec![words(0, "x")]).await;
+    let (moving, _) = bench.accepted(assistant, user, "moving").await;
+    let (deleted, _) = bench.accepted(assistant, user, "deleted").await;
+    bench.store.delete_file(deleted, at(1)).await.unwrap();
+    assert_eq!(bench.store.adopt_stranded(at(2)).await.unwrap(), 0);
+    bench.run("DELETE FROM jobs").await;
+    assert_eq!(bench.store.adopt_stranded(at(2)).await.unwrap(), 2);
+    assert_eq!(bench.store.adopt_stranded(at(2)).await.unwrap(), 0);
+    let jobs = [bench.claim(2).await.job, bench.claim(2).await.job];
+    assert!(jobs.contains(&Job::Ingest {
+        file: moving,
+        generation: 1
+    }));
+    assert!(jobs.contains(&Job::PurgeFile { file: deleted }));
+    assert_eq!(status(bench, ready).await.0, Status::Ready);
+}
+
+async fn uploads_of_the_same_race(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let another = bench.another().await;
+    let uploads = (0..10).map(|i| {
+        let store = if i % 2 == 0 { &*bench.store } else { &another };
+        store.accept_file(new_file(assistant, user, "same"))
+    });
+    let results = join_all(uploads).await;
+    assert_eq!(
+        results
+            .iter()
+            .filter(|result| matches!(result, Ok(Accepted::Yes(_))))
+            .count(),
+        1
+    );
+    assert_eq!(
+        results
+            .iter()
+            .filter(|result| matches!(result, Ok(Accepted::Duplicate(_))))
+            .count(),
+        9
+    );
+}

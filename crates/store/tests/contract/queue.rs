@@ -1,0 +1,133 @@
+//! The queue: one worker for each job, leases, fences, retries.
+
+use std::{collections::HashSet, time::Duration};
+
+use across::{
+    fault::StoreError,
+    jobs::{
+        job::{Job, LEASE},
+        queue::{Lease, Queue as _},
+    },
+    knowledge::file::KnowledgeStore as _,
+};
+use futures::future::join_all;
+
+use crate::bench::{Bench, at, new_file};
+
+crate::contracts!(
+    a_job_is_claimed_once,
+    a_lease_runs_out,
+    an_old_fence_is_refused,
+    failures_come_back_later,
+    claimed_jobs_are_released,
+    the_next_due_is_known,
+    unreadable_jobs_hold_up_nobody,
+);
+
+/// Queues jobs the way the product does: with files.
+async fn queue(bench: &Bench, jobs: usize) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let files = (0..jobs).map(|i| {
+        bench
+            .store
+            .accept_file(new_file(assistant, user, &format!("content {i}")))
+    });
+    for result in join_all(files).await {
+        result.unwrap();
+    }
+}
+
+async fn a_job_is_claimed_once(bench: &Bench) {
+    queue(bench, 200).await;
+    let another = bench.another().await;
+    let workers = (0..8).map(|i| {
+        let store = if i % 2 == 0 { &*bench.store } else { &another };
+        async move {
+            let mut jobs = Vec::new();
+            while let Some(claimed) = store.claim(at(1), LEASE).await.unwrap() {
+                assert_eq!(claimed.attempt, 1);
+                jobs.push(claimed.lease.job);
+            }
+            jobs
+        }
+    });
+    let claimed: Vec<_> = join_all(workers).await.concat();
+    assert_eq!(claimed.len(), 200);
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 200);
+}
+
+async fn a_lease_runs_out(bench: &Bench) {
+    queue(bench, 1).await;
+    let first = bench.claim(0).await;
+    assert_eq!(bench.store.claim(at(59), LEASE).await.unwrap(), None);
+    assert!(bench.store.heartbeat(first.lease, at(100)).await.unwrap());
+    assert_eq!(bench.store.claim(at(99), LEASE).await.unwrap(), None);
+    let second = bench.claim(100).await;
+    assert_eq!((second.attempt, &second.job), (2, &first.job));
+    assert_eq!(second.lease.job, first.lease.job);
+    assert!(second.lease.fence > first.lease.fence);
+    assert!(!bench.store.heartbeat(first.lease, at(500)).await.unwrap());
+}
+
+async fn an_old_fence_is_refused(bench: &Bench) {
+    queue(bench, 1).await;
+    let old = bench.claim(0).await.lease;
+    let new = bench.claim(60).await.lease;
+    let lost = |result: Result<(), StoreError>| matches!(result, Err(StoreError::LeaseLost));
+    assert!(lost(bench.store.finish_job(old).await));
+    assert!(lost(bench.store.retry_job(old, at(0), "x").await));
+    bench.store.finish_job(new).await.unwrap();
+    assert!(lost(bench.store.finish_job(new).await));
+    assert_eq!(bench.store.claim(at(10_000), LEASE).await.unwrap(), None);
+}
+
+async fn failures_come_back_later(bench: &Bench) {
+    queue(bench, 1).await;
+    let first = bench.claim(0).await;
+    bench.store.retry_job(first.lease, at(8), "no\0 answer").await.unwrap();
+    // Whoever gave it back has no right to it any more, even before it is claimed again.
+    assert!(!bench.store.heartbeat(first.lease, at(500)).await.unwrap());
+    assert_eq!(bench.store.claim(at(7), LEASE).await.unwrap(), None);
+    assert_eq!(bench.claim(8).await.attempt, 2);
+}
+
+async fn claimed_jobs_are_released(bench: &Bench) {
+    queue(bench, 3).await;
+    let (one, two) = (bench.claim(0).await, bench.claim(0).await);
+    assert_eq!(bench.store.release_all(at(1)).await.unwrap(), 2);
+    assert!(!bench.store.heartbeat(one.lease, at(100)).await.unwrap());
+    let mut again = HashSet::new();
+    while let Some(claimed) = bench.store.claim(at(1), Duration::from_secs(5)).await.unwrap() {
+        again.insert((claimed.lease.job, claimed.attempt));
+    }
+    assert_eq!(again.len(), 3);
+    assert!(again.contains(&(one.lease.job, 2)) && again.contains(&(two.lease.job, 2)));
+    assert_eq!(bench.store.release_all(at(2)).await.unwrap(), 3);
+}
+
+async fn the_next_due_is_known(bench: &Bench) {
+    assert_eq!(bench.store.next_due().await.unwrap(), None);
+    queue(bench, 1).await;
+    assert_eq!(bench.store.next_due().await.unwrap(), Some(at(0)));
+    let lease: Lease = bench.claim(5).await.lease;
+    assert_eq!(bench.store.next_due().await.unwrap(), Some(at(65)));
+    bench.store.retry_job(lease, at(30), "x").await.unwrap();
+    assert_eq!(bench.store.next_due().await.unwrap(), Some(at(30)));
+}
+
+async fn unreadable_jobs_hold_up_nobody(bench: &Bench) {
+    queue(bench, 2).await;
+    let bad = bench.claim(0).await.lease.job;
+    bench.store.release_all(at(-10)).await.unwrap();
+    assert_eq!(
+        bench
+            .run("UPDATE jobs SET payload = '{\"kind\":\"unheard of\"}' WHERE attempt = 1")
+            .await,
+        1
+    );
+    let good = bench.claim(0).await;
+    assert_ne!(good.lease.job, bad);
+    assert!(matches!(good.job, Job::Ingest { .. }));
+    assert_eq!(bench.store.claim(at(0), LEASE).await.unwrap(), None);
+}
