@@ -145,10 +145,10 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Whether the directory is empty but for what a new file system has, or holds something that we keep.
+/// Whether the directory is empty but for what a new file system has and our own output, or holds something that we keep.
 fn is_ours(path: &Path) -> io::Result<bool> {
     let names: Vec<OsString> = fs::read_dir(path)?.map(|entry| entry.map(|it| it.file_name())).collect::<Result<_, _>>()?;
-    let all_new = names.iter().all(|name| name == "lost+found");
+    let all_new = names.iter().all(|name| name == "lost+found" || Path::new(name).extension().is_some_and(|it| it == "log"));
     Ok(all_new || OURS.iter().any(|ours| path.join(ours).is_file()))
 }
 

@@ -165,8 +165,8 @@ async fn everything_wrong_with_the_configuration_is_said_at_once() {
     ];
     let (code, _, error) = run(&["--data-dir", &data], &variables).await;
     assert_eq!(code, 2, "{error}");
-    for (name, _) in variables {
-        assert!(error.contains(&format!("{name}: ")) || error.contains("AI_ACROSS_ADMIN_EMAIL: is missing"), "{error}");
+    for name in ["AI_ACROSS_SECRET_KEY", "AI_ACROSS_LISTEN", "AI_ACROSS_LOGFORMAT", "AI_ACROSS_ADMIN_EMAIL"] {
+        assert!(error.contains(&format!("  {name}: ")), "{error}");
     }
     assert!(error.contains("AI_ACROSS_LOG_FORMAT?") && !error.contains("hunter2"), "{error}");
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);

@@ -104,8 +104,8 @@ async fn change(
     at: Time,
     apply: impl FnOnce(&mut assistant::ActiveModel) + Send,
 ) -> Result<Changed, Fault> {
-    hold::<assistant::Entity>(tx, assistant::Column::Version, assistant::Column::Id.eq(id.uuid())).await?;
-    let Some(row) = assistant::Entity::find_by_id(id.uuid()).one(tx).await? else {
+    let this = assistant::Column::Id.eq(id.uuid());
+    let Some(row) = hold::<assistant::Entity>(tx, assistant::Column::Version, this).await? else {
         return Ok(Changed::Missing);
     };
     if row.is_deleted != matches!(must, Must::BeArchived) {

@@ -151,10 +151,7 @@ async fn create(
 async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Result<Begun, Fault> {
     let mine = owned(turn.owner, turn.conversation);
     // Held, so that two turns of one conversation come one after the other.
-    if !hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine.clone()).await? {
-        return Ok(Begun::Missing);
-    }
-    let Some(row) = conversation::Entity::find().filter(mine).one(tx).await? else {
+    let Some(row) = hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine).await? else {
         return Ok(Begun::Missing);
     };
     if !is_live(tx, row.assistant_id).await? {

@@ -333,8 +333,7 @@ async fn fail(tx: &DatabaseTransaction, lease: Lease, id: FileId, message: Strin
 async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Reprocess, Fault> {
     // Jobs first, files second, as everywhere: two transactions then never wait for each other.
     hold::<job::Entity>(tx, job::Column::Attempt, job::Column::FileId.eq(id.uuid())).await?;
-    hold::<file::Entity>(tx, file::Column::Progress, file::Column::Id.eq(id.uuid())).await?;
-    let Some(row) = live_file(tx, id).await? else {
+    let Some(row) = hold_file(tx, id).await? else { 
         return Ok(Reprocess::Missing);
     };
     if moving().any(|status| status == row.status) {
@@ -694,18 +693,9 @@ impl KnowledgeStore for SqlStore {
     }
 
     async fn purge_file(&self, lease: Lease, id: FileId) -> Result<(), StoreError> {
-        let write = self.db.write(move |tx| {
-            Box::pin(async move {
-                queue::check(tx, lease).await?;
-                // Chunks and text go with the row.
-                let deleted = file::Column::Id
-                    .eq(id.uuid())
-                    .and(file::Column::DeletedAt.is_not_null());
-                file::Entity::delete_many().filter(deleted).exec(tx).await?;
-                Ok(())
-            })
-        });
-        Ok(write.await?)
+        // In portions, so that other changes need not wait for all of a large file.
+        while self.db.write(move |tx| Box::pin(purge_some(tx, lease, id))).await? {}
+        Ok(())
     }
 
     async fn known_blobs(&self) -> Result<Vec<FileId>, StoreError> {

@@ -237,7 +237,7 @@ mod tests {
         for part in ["lissten in", "did you mean listen?", "docs in", "secret_key in", "AI_ACROSS_LOGS", "OPENAI_API_KEY"] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert_eq!(problems.0.len(), 8, "{text}");
+        assert_eq!(problems.0.len(), 9, "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
 

@@ -61,31 +61,34 @@ pub fn load(
 ) -> Result<Loaded, Problems> {
     let mut layers = Layers::gather(arguments, environment);
     let config = Config::read(&mut layers);
-    if let Some(config) = &config {
-        check(config, &mut layers);
-    }
+    check(&mut layers);
     match config {
         Some(config) if layers.problems.is_empty() => Ok(Loaded { config, layers }),
         _ => Err(Problems(layers.problems)),
     }
 }
 
-/// The rules that concern more than one setting.
-fn check(config: &Config, layers: &mut Layers) {
-    match (&config.admin_email, &config.admin_password) {
+/// The rules that concern more than one setting. They look at the texts, so that they speak up beside other problems.
+fn check(layers: &mut Layers) {
+    let text = |key| layers.text(key).map(|(text, _)| text);
+    let mut problems = Vec::new();
+    match (text("admin_email"), text("admin_password")) {
         (Some(email), Some(password)) => {
-            let verdict = across::identity::password::check_policy(password.expose(), email.as_str(), ADMIN_NAME);
-            if let Err(weak) = verdict {
-                layers.problem("admin_password", weak.to_string());
-            }
+            let verdict = across::identity::password::check_policy(password, email, ADMIN_NAME);
+            problems.extend(verdict.err().map(|weak| ("admin_password", weak.to_string())));
         }
-        (Some(_), None) => layers.problem("admin_password", "is missing; admin_email needs it".into()),
-        (None, Some(_)) => layers.problem("admin_email", "is missing; admin_password needs it".into()),
+        (Some(_), None) => problems.push(("admin_password", "is missing; admin_email needs it".into())),
+        (None, Some(_)) => problems.push(("admin_email", "is missing; admin_password needs it".into())),
         (None, None) => {}
     }
-    if matches!(config.embedding_model, EmbeddingSetting::OpenAi(_)) && !config.has_openai() {
+    let of_openai = text("embedding_model").map(parse::embedding_model);
+    let has_openai = text("openai_api_key").or_else(|| text("openai_base_url")).is_some();
+    if matches!(of_openai, Some(Ok(EmbeddingSetting::OpenAi(_)))) && !has_openai {
         let remedy = "needs OPENAI_API_KEY or AI_ACROSS_OPENAI_BASE_URL; set one of them, or choose auto or local";
-        layers.problem("embedding_model", remedy.into());
+        problems.push(("embedding_model", remedy.into()));
+    }
+    for (key, remedy) in problems {
+        layers.problem(key, remedy);
     }
 }
 

@@ -83,6 +83,29 @@ export const fileTextQuery = (fileId: string) =>
 export const readMessage = (conversationId: string, messageId: string, signal?: AbortSignal) =>
   api.get<Message>(`/conversations/${conversationId}/messages/${messageId}`, { signal });
 
+/** The newest exchange that begins with `content` and is not among `seen`: a message whose sending was lost. */
+export async function findExchange(
+  conversationId: string,
+  content: string,
+  seen: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<{ question: Message; answer: Message } | null> {
+  const { messages } = await api.get<MessageList>(`/conversations/${conversationId}/messages`, {
+    query: { limit: 10, order: "desc" },
+    signal,
+  });
+  const wanted = content.normalize();
+  const isOurs = ({ id, role, content: text }: Message) => role === "user" && !seen.has(id) && text === wanted;
+  const question = messages.find(isOurs);
+  const answer = messages.find(({ parent_id }) => parent_id !== null && parent_id === question?.id);
+  return question === undefined || answer === undefined ? null : { question, answer };
+}
+
+/** What the cache holds of a conversation's messages. */
+export function loadedMessages(client: QueryClient, conversationId: string): Message[] {
+  return flattenMessages(client.getQueryData(messagesQuery(conversationId).queryKey));
+}
+
 export const createConversation = (assistantId: string, idempotencyKey: string, signal: AbortSignal) =>
   api.post<Conversation>(
     "/conversations",

@@ -37,10 +37,13 @@ function answering(conversationId: string) {
   return { stream, requests };
 }
 
-const turn = (id: string, answer: Partial<Message> = {}): Message[] => [
-  aMessage({ conversation_id: id, content: "Draft a pitch." }),
-  aMessage({ conversation_id: id, role: "assistant", content: "Chainlab opens.", finish_reason: "stop", ...answer }),
-];
+const turn = (id: string, answer: Partial<Message> = {}): Message[] => {
+  const chainlab = { role: "assistant", content: "Chainlab opens.", finish_reason: "stop" } as const;
+  return [
+    { ...aMessage({ conversation_id: id, content: "Draft a pitch." }), error: null },
+    { ...aMessage({ conversation_id: id }), error: null, ...chainlab, ...answer },
+  ];
+};
 
 describe("a new chat", () => {
   it("R19 starts with the first message, goes on at its own address and shows the answer as it comes", async () => {
@@ -301,6 +304,8 @@ describe("an answer being written", () => {
   });
 });
 
+const failure = (error: string, message = "") => ({ error, message });
+
 describe("how an answer ended", () => {
   it.each<[string, Partial<Message>]>([
     ["Stopped.", { status: "stopped", finish_reason: "stopped" }],
@@ -309,12 +314,15 @@ describe("how an answer ended", () => {
     ["The provider withheld the rest.", { finish_reason: "content_filter" }],
     ["No matching passage in the files. This answer comes from the model alone.", { retrieval: "none" }],
     ["File search did not work. This answer was written without your files.", { retrieval: "unavailable" }],
-    ["openai took too long.", { status: "error", error: "ProviderTimeoutError", provider: "openai" }],
+    ["openai took too long.", { status: "error", error: failure("ProviderTimeoutError"), provider: "openai" }],
     [
       "openai had a problem. Nothing was charged.",
-      { status: "error", error: "ProviderError", provider: "openai", content: "" },
+      { status: "error", error: failure("ProviderError"), provider: "openai", content: "" },
     ],
-    ["The answer could not be finished. Out of luck.", { status: "error", error: "Out of luck." }],
+    [
+      "The answer could not be finished. Out of luck.",
+      { status: "error", error: failure("InternalError", "Out of luck.") },
+    ],
   ])("says: %s", async (words, answer) => {
     const conversation = aConversation();
     serve(conversation, turn(conversation.id, answer));
@@ -418,6 +426,15 @@ describe("a whole chat", () => {
     await person.click(within(question).getByRole("button", { name: "Delete chat" }));
     await waitFor(() => expect(address()).toBe("/chat/new"));
     expect(deleted).toBe(1);
+  });
+
+  it("can be read, not gone on with, when its assistant was removed", async () => {
+    const conversation: Conversation = { ...aConversation(), assistant_deleted: true };
+    serve(conversation, turn(conversation.id));
+    open(`/chat/${conversation.id}`, aUser());
+    expect(await screen.findByText("Chainlab opens.")).toBeInTheDocument();
+    expect(screen.getByText(/This assistant was removed\./)).toBeInTheDocument();
+    expect(screen.queryByRole("textbox", { name: /^Message/ })).toBeNull();
   });
 
   it("says when it does not exist", async () => {

@@ -7,6 +7,7 @@ import { ApiError, errorSentence } from "@/api/error";
 import { t as translate, useT } from "@/i18n";
 import { useTitle } from "@/lib/use-title";
 import { Button } from "@/ui/button";
+import { InlineNotice } from "@/ui/notice";
 import { SidebarButton } from "@/ui/page";
 import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
 import { toast } from "@/ui/toast";
@@ -147,17 +148,30 @@ function Open({ conversation, userId, messages }: OpenProps) {
           />
         )}
         <div className="mx-auto w-full max-w-[796px] shrink-0 px-2.5 pb-[max(0.75rem,env(safe-area-inset-bottom))] sm:px-5">
-          <Composer
-            key={place}
-            userId={userId}
-            place={place}
-            label={t("chat.compose", { assistant: assistant_name })}
-            phase={live?.phase ?? null}
-            refusal={refusal}
-            autoFocus
-            onSend={send}
-            onStop={stop}
-          />
+          {conversation.assistant_deleted === true ? (
+            <InlineNotice
+              className="mb-2"
+              action={
+                <Button asChild size="sm">
+                  <Link to="/chat/new">{t("chat.gone.new")}</Link>
+                </Button>
+              }
+            >
+              {t("chat.refused.deleted")}
+            </InlineNotice>
+          ) : (
+            <Composer
+              key={place}
+              userId={userId}
+              place={place}
+              label={t("chat.compose", { assistant: assistant_name })}
+              phase={live?.phase ?? null}
+              refusal={refusal}
+              autoFocus
+              onSend={send}
+              onStop={stop}
+            />
+          )}
         </div>
       </div>
       {sources.messageId !== null && (

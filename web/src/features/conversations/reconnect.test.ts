@@ -20,6 +20,7 @@ function line(parts: Partial<AnswerLine> = {}) {
   let wake = () => {};
   const made = {
     send: vi.fn(async () => true),
+    arrived: vi.fn(async () => false),
     join: vi.fn(async () => true),
     read: vi.fn(async () => message("streaming")),
     messageId: vi.fn((): string | null => "m1"),
@@ -167,6 +168,34 @@ describe("R13 sending", () => {
     await vi.advanceTimersByTimeAsync(BACKOFF[0] + BACKOFF[1] + BACKOFF[2]);
     expect(send).toHaveBeenCalledTimes(4);
     expect(outcome.done).toBe(true);
+  });
+
+  it("asks whether a lost message has arrived before it sends it again", async () => {
+    let known: string | null = null;
+    const send = vi.fn<() => Promise<boolean>>().mockRejectedValue(networkError());
+    const { made } = line({
+      messageId: () => known,
+      send,
+      arrived: vi.fn(async () => {
+        known = "m1";
+        return true;
+      }),
+    });
+    const { outcome } = follow(made);
+    await vi.advanceTimersByTimeAsync(BACKOFF[0] + BACKOFF[1]);
+    expect(send).toHaveBeenCalledTimes(1);
+    expect(made.join).toHaveBeenCalledTimes(1);
+    expect(outcome.done).toBe(true);
+  });
+
+  it("does not send again while it cannot know", async () => {
+    const send = vi.fn<() => Promise<boolean>>().mockRejectedValue(networkError());
+    const arrived = vi.fn<() => Promise<boolean>>().mockRejectedValue(networkError());
+    const { made } = line({ messageId: () => null, send, arrived });
+    follow(made);
+    await vi.advanceTimersByTimeAsync(BACKOFF[0] + BACKOFF[1] + BACKOFF[2]);
+    expect(arrived).toHaveBeenCalledTimes(3);
+    expect(send).toHaveBeenCalledTimes(1);
   });
 
   it("gives up a repeated send only when it is refused for itself", async () => {

@@ -13,6 +13,11 @@ export type Phase = "live" | "reconnecting";
 export interface AnswerLine {
   /** Sends the message and reads on; null when the answer was only joined. `true` once the terminal event came. */
   readonly send: ((signal: AbortSignal, onActivity: () => void) => Promise<boolean>) | null;
+  /**
+   * Whether a message whose sending was lost has arrived after all; if so `messageId` knows its answer from now on.
+   * Sending again without asking could make it twice.
+   */
+  readonly arrived: (signal: AbortSignal) => Promise<boolean>;
   readonly join: (messageId: string, signal: AbortSignal, onActivity: () => void) => Promise<boolean>;
   readonly read: (messageId: string, signal: AbortSignal) => Promise<Message>;
   /** The message's id, once the server has told it. */
@@ -37,10 +42,11 @@ export async function followAnswer(line: AnswerLine, signal: AbortSignal): Promi
     tries += 1;
     const known = line.messageId();
     if (known === null) {
-      if (line.send !== null) ended = await attempt(line, line.send, signal, refusesRetry);
+      const arrived = await asked(() => line.arrived(signal), signal);
+      if (arrived === false && line.send !== null) ended = await attempt(line, line.send, signal, refusesRetry);
       continue;
     }
-    const message = await truth(line, known, signal);
+    const message = await asked(() => line.read(known, signal), signal);
     if (message === null) continue;
     if (message.status !== "streaming") {
       line.onTruth(message);
@@ -112,13 +118,14 @@ async function attempt(line: AnswerLine, listen: Listen, signal: AbortSignal, re
   }
 }
 
-async function truth(line: AnswerLine, messageId: string, signal: AbortSignal): Promise<Message | null> {
+/** The server's answer, or null while it cannot be had; what will not change by asking again is thrown. */
+async function asked<R>(question: () => Promise<R>, signal: AbortSignal): Promise<R | null> {
   try {
-    return await line.read(messageId, signal);
+    return await question();
   } catch (error) {
     signal.throwIfAborted();
-    const gone = error instanceof ApiError && (error.status === 404 || error.status === 403 || error.status === 401);
-    if (gone) throw error;
+    const final = error instanceof ApiError && (error.status === 404 || error.status === 403 || error.status === 401);
+    if (final) throw error;
     return null;
   }
 }

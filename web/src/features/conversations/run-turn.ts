@@ -6,7 +6,7 @@ import { useSession } from "@/api/session";
 import { isTerminal, type StreamEvent } from "@/api/sse";
 import { joinMessage, replay, sendMessage } from "@/api/stream";
 import { newId } from "@/lib/idempotency";
-import { keys, patchConversation, putMessages, readMessage, stopAnswer } from "./api";
+import { findExchange, keys, loadedMessages, patchConversation, putMessages, readMessage, stopAnswer } from "./api";
 import { createBatch } from "./batch";
 import { followAnswer } from "./reconnect";
 import {
@@ -108,6 +108,7 @@ async function run(client: QueryClient, live: LiveTurn, send: Send | null): Prom
   putTurn(live);
   patchConversation(client, conversationId, { is_generating: true });
   const change = (to: (now: LiveTurn) => LiveTurn) => changeTurn(conversationId, key, to);
+  const seen = new Set(loadedMessages(client, conversationId).map((message) => message.id));
   const batch = createBatch((events) => change((now) => events.reduce(applyEvent, now)));
   const onEvent = (event: StreamEvent) => {
     batch.add(event);
@@ -116,6 +117,8 @@ async function run(client: QueryClient, live: LiveTurn, send: Send | null): Prom
       const now = liveTurn(conversationId);
       if (now !== undefined) nameRows(now);
       send?.onStored();
+      // The first message gives a chat its title and puts it on top of the list.
+      for (const queryKey of [keys.list, keys.one(conversationId)]) void client.invalidateQueries({ queryKey });
     }
     if (event.type === "title") patchConversation(client, conversationId, { title: event.title });
     if (isTerminal(event)) batch.flush();
@@ -129,6 +132,12 @@ async function run(client: QueryClient, live: LiveTurn, send: Send | null): Prom
           send === null
             ? null
             : (signal, onActivity) => sendMessage({ ...send, idempotencyKey: key }, listener(onActivity), signal),
+        arrived: async (signal) => {
+          if (send === null) return true;
+          const exchange = await findExchange(conversationId, send.content, seen, signal);
+          if (exchange !== null) replay(exchange.question, exchange.answer).slice(0, 1).forEach(onEvent);
+          return exchange !== null;
+        },
         join: (messageId, signal, onActivity) => joinMessage(conversationId, messageId, listener(onActivity), signal),
         read: (messageId, signal) => readMessage(conversationId, messageId, signal),
         messageId: () => liveTurn(conversationId)?.turn.messageId ?? null,
