@@ -40,7 +40,9 @@ pub(crate) async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Access::Signed(needed) = access else { return next.run(request).await };
+    let Access::Signed(needed) = access else {
+        return next.run(request).await;
+    };
     let principal = match identify(&state, request.headers()).await {
         Ok(principal) => principal,
         Err(error) => return error.into_response(),
@@ -53,24 +55,38 @@ pub(crate) async fn check(
 }
 
 async fn identify(state: &AppState, headers: &axum::http::HeaderMap) -> Result<Principal, ApiError> {
-    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => "",
     };
     let (actor, user, expires_at) = sign_in::identify(&state.platform, token).await?;
-    Ok(Principal { actor, user, expires_at })
+    Ok(Principal {
+        actor,
+        user,
+        expires_at,
+    })
 }
 
 pub(crate) fn forbidden() -> ApiError {
-    ApiError::new(Kind::PERMISSION, "Your role does not allow this. Ask an administrator if you need it.")
+    ApiError::new(
+        Kind::PERMISSION,
+        "Your role does not allow this. Ask an administrator if you need it.",
+    )
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::internal("a route without sign-in asked who is there"))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| ApiError::internal("a route without sign-in asked who is there"))
     }
 }
 

@@ -126,9 +126,17 @@ pub fn run() -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve(options),
         Command::Migrate { check, options } => migrate(check, options),
-        Command::User(UserCommand::Add { email, name, role, options }) => add_user(&email, &name, role, options),
+        Command::User(UserCommand::Add {
+            email,
+            name,
+            role,
+            options,
+        }) => add_user(&email, &name, role, options),
         Command::Config { example: true, .. } => print(&config::example()),
-        Command::Config { example: false, options } => load(options).and_then(|it| print(&config::effective(&it))),
+        Command::Config {
+            example: false,
+            options,
+        } => load(options).and_then(|it| print(&config::effective(&it))),
         Command::Openapi => document(),
         Command::Completions { shell } => completions(shell),
         // The child answers in a form of its own and knows no configuration.
@@ -162,7 +170,10 @@ fn migrate(check: bool, options: Options) -> Result<(), Failure> {
             return print("The database is up to date.\n");
         }
         print(&pending.iter().map(|name| format!("{name}\n")).collect::<String>())?;
-        Err(Failure::Working(format!("{} migrations are pending; run: ai-across migrate", pending.len())))
+        Err(Failure::Working(format!(
+            "{} migrations are pending; run: ai-across migrate",
+            pending.len()
+        )))
     })
 }
 
@@ -198,9 +209,20 @@ fn completions(shell: Shell) -> Result<(), Failure> {
 }
 
 fn load(options: Options) -> Result<Loaded, Failure> {
-    let Options { config, listen, data_dir } = options;
-    config::load(&Arguments { config, listen, data_dir }, std::env::vars_os())
-        .map_err(|problems| Failure::Usage(problems.to_string()))
+    let Options {
+        config,
+        listen,
+        data_dir,
+    } = options;
+    config::load(
+        &Arguments {
+            config,
+            listen,
+            data_dir,
+        },
+        std::env::vars_os(),
+    )
+    .map_err(|problems| Failure::Usage(problems.to_string()))
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

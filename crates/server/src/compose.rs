@@ -41,8 +41,11 @@ const PEPPER: &str = "password_pepper";
 /// Where OpenAI answers.
 const OPENAI: &str = "https://api.openai.com/v1";
 /// OpenAI's embedding models, the one that `auto` takes first.
-const OPENAI_EMBEDDING_MODELS: [&str; 3] =
-    ["text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"];
+const OPENAI_EMBEDDING_MODELS: [&str; 3] = [
+    "text-embedding-3-small",
+    "text-embedding-3-large",
+    "text-embedding-ada-002",
+];
 /// Numbers in a vector of the built-in embedder.
 const LOCAL_DIMENSIONS: usize = 384;
 /// The pause between words of the offline provider: fast to read, and slow enough to be seen and stopped.
@@ -105,10 +108,13 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, Failure> {
     if let Database::Sqlite(path) = &database
         && !path.exists()
     {
-        return Err(Failure::Working(format!("there is no database at {} yet", path.display())));
+        return Err(Failure::Working(format!(
+            "there is no database at {} yet",
+            path.display()
+        )));
     }
     let store = connect(&database).await?;
-    store.pending().await.map_err(|error| refusal(error, &database))
+    store.pending().await.map_err(|error| refusal(&error, &database))
 }
 
 async fn open(config: &Config, held: &DataDir) -> Result<SqlStore, Failure> {
@@ -118,7 +124,7 @@ async fn open(config: &Config, held: &DataDir) -> Result<SqlStore, Failure> {
         Database::Sqlite(_) | Database::Server(_) => None,
     };
     let store = connect(&database).await?;
-    let pending = store.pending().await.map_err(|error| refusal(error, &database))?;
+    let pending = store.pending().await.map_err(|error| refusal(&error, &database))?;
     if let Some(first) = pending.first() {
         if let Some(path) = existing {
             // Nobody writes: this process holds the data and has not begun.
@@ -126,8 +132,11 @@ async fn open(config: &Config, held: &DataDir) -> Result<SqlStore, Failure> {
             let target = held.snapshot(path, &name)?;
             tracing::info!(snapshot = %target.display(), "copied the database before its migration");
         }
-        store.migrate().await.map_err(|error| refusal(error, &database))?;
-        tracing::info!(migrations = pending.len(), "the database is at this version's schema now");
+        store.migrate().await.map_err(|error| refusal(&error, &database))?;
+        tracing::info!(
+            migrations = pending.len(),
+            "the database is at this version's schema now"
+        );
     }
     Ok(store)
 }
@@ -141,12 +150,12 @@ async fn connect(database: &Database) -> Result<SqlStore, Failure> {
         Database::Sqlite(path) => SqlStore::open(&format!("sqlite://{}", path.display()), Options::default()).await,
         Database::Server(url) => SqlStore::open(url.expose(), Options::default()).await,
     };
-    store.map_err(|error| refusal(error, database))
+    store.map_err(|error| refusal(&error, database))
 }
 
 /// What a database that cannot be used means for the process.
-fn refusal(error: OpenError, database: &Database) -> Failure {
-    match (&error, database) {
+fn refusal(error: &OpenError, database: &Database) -> Failure {
+    match (error, database) {
         (OpenError::NewerSchema(_), _) => Failure::Refused(error.to_string()),
         (OpenError::BadUrl(_), _) => Failure::Usage(error.to_string()),
         (OpenError::Unreachable(StoreError::Unavailable(reason)), Database::Sqlite(path)) => Failure::Refused(format!(
@@ -155,13 +164,18 @@ fn refusal(error: OpenError, database: &Database) -> Failure {
              snapshots/ in its place.",
             path.display()
         )),
-        (OpenError::File(..) | OpenError::Unreachable(_) | OpenError::Migration(_), _) => Failure::Working(error.to_string()),
+        (OpenError::File(..) | OpenError::Unreachable(_) | OpenError::Migration(_), _) => {
+            Failure::Working(error.to_string())
+        }
     }
 }
 
 /// The master key, and the pepper that only it opens.
 async fn unlock(config: &Config, held: &DataDir, store: &SqlStore) -> Result<(MasterKey, Vec<u8>), Failure> {
-    let sealed = store.kept(PEPPER).await.map_err(|error| Failure::Working(error.to_string()))?;
+    let sealed = store
+        .kept(PEPPER)
+        .await
+        .map_err(|error| Failure::Working(error.to_string()))?;
     let text = match &config.secret_key {
         Some(key) => key.expose().to_owned(),
         None => match held.secret_key()? {
@@ -183,7 +197,10 @@ async fn unlock(config: &Config, held: &DataDir, store: &SqlStore) -> Result<(Ma
         Some(sealed) => sealed,
         None => {
             let fresh = vault.seal(PEPPER, &rand::random::<[u8; 32]>());
-            store.keep_once(PEPPER, &fresh).await.map_err(|error| Failure::Working(error.to_string()))?
+            store
+                .keep_once(PEPPER, &fresh)
+                .await
+                .map_err(|error| Failure::Working(error.to_string()))?
         }
     };
     let pepper = vault.open(PEPPER, &sealed).map_err(|_| {
@@ -203,7 +220,11 @@ fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Providers, Failur
         idle: config.provider_idle_timeout,
         total: config.provider_total_timeout,
     };
-    let openai = if config.has_openai() { Some(openai(config, timeouts)?) } else { None };
+    let openai = if config.has_openai() {
+        Some(openai(config, timeouts)?)
+    } else {
+        None
+    };
     let mut chat: Vec<Arc<dyn Provider>> = openai.iter().cloned().collect();
     chat.push(Arc::new(OfflineProvider::new(OFFLINE_PACE)));
 
@@ -230,7 +251,13 @@ fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Providers, Failur
 }
 
 fn embedder(id: &str, dimensions: usize, provider: Arc<dyn Provider>) -> EmbeddingChoice {
-    EmbeddingChoice { model: EmbeddingModel { id: id.to_owned(), dimensions }, provider }
+    EmbeddingChoice {
+        model: EmbeddingModel {
+            id: id.to_owned(),
+            dimensions,
+        },
+        provider,
+    }
 }
 
 fn openai(config: &Config, timeouts: Timeouts) -> Result<Arc<dyn Provider>, Failure> {
@@ -239,22 +266,29 @@ fn openai(config: &Config, timeouts: Timeouts) -> Result<Arc<dyn Provider>, Fail
         Some(url) => url.clone(),
         None => Url::parse(OPENAI).map_err(|error| Failure::Working(error.to_string()))?,
     };
-    Ok(Arc::new(OpenAi::new(client, base, config.openai_api_key.clone(), timeouts)))
+    Ok(Arc::new(OpenAi::new(
+        client,
+        base,
+        config.openai_api_key.clone(),
+        timeouts,
+    )))
 }
 
 async fn first_administrator(config: &Config, platform: &Platform) -> Result<(), Failure> {
-    let (Some(email), Some(password)) = (&config.admin_email, &config.admin_password) else { return Ok(()) };
+    let (Some(email), Some(password)) = (&config.admin_email, &config.admin_password) else {
+        return Ok(());
+    };
     match sign_in::set_up(platform, email.as_str(), ADMIN_NAME, password).await {
         Ok(user) => {
             tracing::info!(user = %user.id, "made the first administrator from the configuration");
             Ok(())
         }
         Err(RegisterError::SetUpAlready) => Ok(()),
-        Err(error @ (RegisterError::Email | RegisterError::Name | RegisterError::Password(_))) => {
-            Err(Failure::Usage(format!("the first administrator cannot be made: {error}")))
-        }
-        Err(error @ (RegisterError::Taken | RegisterError::Busy(_) | RegisterError::Store(_))) => {
-            Err(Failure::Working(format!("the first administrator cannot be made: {error}")))
-        }
+        Err(error @ (RegisterError::Email | RegisterError::Name | RegisterError::Password(_))) => Err(Failure::Usage(
+            format!("the first administrator cannot be made: {error}"),
+        )),
+        Err(error @ (RegisterError::Taken | RegisterError::Busy(_) | RegisterError::Store(_))) => Err(
+            Failure::Working(format!("the first administrator cannot be made: {error}")),
+        ),
     }
 }

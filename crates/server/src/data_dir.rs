@@ -38,7 +38,11 @@ impl DataDir {
                  another with --data-dir."
             ))
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
         if fs::metadata(path).map_err(failed)?.permissions().mode() & 0o077 != 0 {
             if !is_ours(path).map_err(failed)? {
                 return Err(Failure::Refused(format!(
@@ -50,10 +54,18 @@ impl DataDir {
             fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed)?;
         }
         let lock_path = path.join("lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock_path);
         let lock = lock.map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
             Err(TryLockError::WouldBlock) => Err(Failure::Refused(format!(
                 "another AI-Across uses this data directory (it holds {}). Stop it first, or choose another directory \
                  with --data-dir.",
@@ -101,7 +113,8 @@ impl DataDir {
             file.persist_noclobber(&path)?;
             File::open(&self.path)?.sync_all()
         };
-        write().map_err(|error: io::Error| Failure::Working(format!("{} cannot be written: {error}", path.display())))?;
+        write()
+            .map_err(|error: io::Error| Failure::Working(format!("{} cannot be written: {error}", path.display())))?;
         tracing::info!(path = %path.display(), "made the secret key; keep a copy of it with your backups");
         Ok(key)
     }
@@ -147,8 +160,12 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// Whether the directory is empty but for what a new file system has and our own output, or holds something that we keep.
 fn is_ours(path: &Path) -> io::Result<bool> {
-    let names: Vec<OsString> = fs::read_dir(path)?.map(|entry| entry.map(|it| it.file_name())).collect::<Result<_, _>>()?;
-    let all_new = names.iter().all(|name| name == "lost+found" || Path::new(name).extension().is_some_and(|it| it == "log"));
+    let names: Vec<OsString> = fs::read_dir(path)?
+        .map(|entry| entry.map(|it| it.file_name()))
+        .collect::<Result<_, _>>()?;
+    let all_new = names
+        .iter()
+        .all(|name| name == "lost+found" || Path::new(name).extension().is_some_and(|it| it == "log"));
     Ok(all_new || OURS.iter().any(|ours| path.join(ours).is_file()))
 }
 
@@ -167,7 +184,10 @@ mod tests {
         let held = DataDir::hold(&path).unwrap();
         assert_eq!((mode(&path), mode(&path.join("lock"))), (0o700, 0o600));
         let refused = DataDir::hold(&path).err().unwrap();
-        assert!(matches!(&refused, Failure::Refused(text) if text.contains("lock")), "{refused}");
+        assert!(
+            matches!(&refused, Failure::Refused(text) if text.contains("lock")),
+            "{refused}"
+        );
         drop(held);
         assert!(DataDir::hold(&path).is_ok());
     }

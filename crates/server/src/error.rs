@@ -2,7 +2,10 @@
 
 use across::{
     assistants::Problem,
-    conversations::{event::{Failure, FailureKind}, reply::ReplyError},
+    conversations::{
+        event::{Failure, FailureKind},
+        reply::ReplyError,
+    },
     fault::{BlobError, StoreError},
     identity::sign_in::{RegisterError, SignInError, Stranger},
     knowledge::upload::UploadError,
@@ -87,7 +90,13 @@ pub(crate) struct Cause(pub(crate) String);
 
 impl ApiError {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), details: Vec::new(), retry_after: None, cause: None }
+        Self {
+            kind,
+            message: message.into(),
+            details: Vec::new(),
+            retry_after: None,
+            cause: None,
+        }
     }
 
     pub(crate) fn not_found() -> Self {
@@ -102,13 +111,24 @@ impl ApiError {
 
     /// A `ValidationError` about several fields.
     pub(crate) fn problems(problems: &[Problem]) -> Self {
-        let message = problems.first().map_or_else(String::new, |problem| problem.message.clone());
-        let details = problems.iter().map(|problem| json!({ "field": problem.field, "message": problem.message }));
-        Self { details: details.collect(), ..Self::new(Kind::VALIDATION, message) }
+        let message = problems
+            .first()
+            .map_or_else(String::new, |problem| problem.message.clone());
+        let details = problems
+            .iter()
+            .map(|problem| json!({ "field": problem.field, "message": problem.message }));
+        Self {
+            details: details.collect(),
+            ..Self::new(Kind::VALIDATION, message)
+        }
     }
 
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
-        Self::new(Kind::INTERNAL, "Something broke on our side. The request id finds it in the log.").because(cause)
+        Self::new(
+            Kind::INTERNAL,
+            "Something broke on our side. The request id finds it in the log.",
+        )
+        .because(cause)
     }
 
     pub(crate) fn detail(mut self, detail: Value) -> Self {
@@ -138,10 +158,14 @@ impl IntoResponse for ApiError {
         };
         let mut response = (self.kind.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind == Kind::AUTHENTICATION {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
@@ -171,7 +195,9 @@ impl From<BlobError> for ApiError {
         match error {
             BlobError::Full => Self::new(Kind::STORAGE_FULL, "The disk is full. Ask an administrator."),
             BlobError::Missing => Self::not_found(),
-            BlobError::Io(_) => Self::new(Kind::UNAVAILABLE, "File storage does not answer now. Try again soon.").retry_after(2),
+            BlobError::Io(_) => {
+                Self::new(Kind::UNAVAILABLE, "File storage does not answer now. Try again soon.").retry_after(2)
+            }
         }
         .because(cause)
     }
@@ -181,7 +207,9 @@ impl From<SignInError> for ApiError {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Refused => Self::new(Kind::AUTHENTICATION, error.to_string()),
-            SignInError::Busy(_) => Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2),
+            SignInError::Busy(_) => {
+                Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2)
+            }
             SignInError::Store(error) => error.into(),
         }
     }
@@ -205,7 +233,9 @@ impl From<RegisterError> for ApiError {
             RegisterError::Email => Self::field("email", message),
             RegisterError::Name => Self::field("name", message),
             RegisterError::Password(_) => Self::field("password", message),
-            RegisterError::Busy(_) => Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2),
+            RegisterError::Busy(_) => {
+                Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2)
+            }
             RegisterError::Store(error) => error.into(),
         }
     }
@@ -234,19 +264,23 @@ impl From<ReplyError> for ApiError {
         let cause = error.to_string();
         match error {
             ReplyError::Missing => Self::not_found(),
-            ReplyError::Busy(message) => {
-                Self::new(Kind::CONFLICT, "An answer is being written in this chat, maybe in another tab.")
-                    .detail(json!({ "message_id": message.to_string() }))
-            }
-            ReplyError::AssistantDeleted => {
-                Self::new(Kind::CONFLICT, "This assistant was removed. You can read this chat; start a new one to go on.")
-            }
+            ReplyError::Busy(message) => Self::new(
+                Kind::CONFLICT,
+                "An answer is being written in this chat, maybe in another tab.",
+            )
+            .detail(json!({ "message_id": message.to_string() })),
+            ReplyError::AssistantDeleted => Self::new(
+                Kind::CONFLICT,
+                "This assistant was removed. You can read this chat; start a new one to go on.",
+            ),
             ReplyError::Full => Self::new(Kind::CONFLICT, "This chat is full. Start a new one to go on."),
             ReplyError::UnknownModel(_) => Self::field("model", "No provider serves this model. Choose another."),
             ReplyError::TooLong(too_long) => Self::field("content", too_long.to_string()),
-            ReplyError::NoModel => {
-                Self::new(Kind::UNAVAILABLE, "No model is available right now. Ask an administrator.").because(cause)
-            }
+            ReplyError::NoModel => Self::new(
+                Kind::UNAVAILABLE,
+                "No model is available right now. Ask an administrator.",
+            )
+            .because(cause),
             ReplyError::Unavailable => {
                 Self::new(Kind::UNAVAILABLE, "No further answer can begin now. Try again soon.").retry_after(5)
             }
@@ -260,7 +294,9 @@ impl From<SearchError> for ApiError {
         let cause = error.to_string();
         match error {
             SearchError::Embedder(_) | SearchError::Embedding(_) => {
-                Self::new(Kind::UNAVAILABLE, "The question could not be embedded. Try again soon.").retry_after(5).because(cause)
+                Self::new(Kind::UNAVAILABLE, "The question could not be embedded. Try again soon.")
+                    .retry_after(5)
+                    .because(cause)
             }
             SearchError::Store(error) => error.into(),
         }

@@ -2,6 +2,7 @@
 //! stack, or never ends, takes down a child that holds no secret and can open no file and no connection.
 
 use std::{
+    error::Error,
     io::{self, BufWriter, Read as _, Write as _},
     os::unix::process::ExitStatusExt as _,
     panic,
@@ -43,8 +44,13 @@ const MAX_ANSWER: u64 = 6 * MAX_CHARS as u64 + 1024 * 1024;
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Answer {
-    Text { text: String, pages: Vec<(u32, usize, usize)> },
-    Unreadable { code: String },
+    Text {
+        text: String,
+        pages: Vec<(u32, usize, usize)>,
+    },
+    Unreadable {
+        code: String,
+    },
 }
 
 /// Runs the parsers in child processes of this program.
@@ -66,7 +72,11 @@ impl ChildExtractor {
     /// Children that run `program`, ended after `wall_time`.
     #[must_use]
     pub fn new(program: PathBuf, wall_time: Duration) -> Self {
-        Self { program, wall_time, turn: Semaphore::new(CHILDREN) }
+        Self {
+            program,
+            wall_time,
+            turn: Semaphore::new(CHILDREN),
+        }
     }
 
     fn start(&self, kind: Kind, document: std::fs::File) -> io::Result<Child> {
@@ -96,17 +106,17 @@ impl Extractor for ChildExtractor {
         };
         let (answer, status) = answered.map_err(unavailable)?;
         match status {
-            Some(status) if status.success() => {
-                tokio::task::spawn_blocking(move || understand(&answer)).await.map_err(unavailable)?
-            }
+            Some(status) if status.success() => tokio::task::spawn_blocking(move || understand(&answer))
+                .await
+                .map_err(unavailable)?,
             Some(status) => Err(verdict(status)),
             None => Err(Unreadable::TooComplex.into()),
         }
     }
 }
 
-fn unavailable(error: impl ToString) -> ExtractError {
-    ExtractError::Unavailable(error.to_string())
+fn unavailable(error: impl Into<Box<dyn Error>>) -> ExtractError {
+    ExtractError::Unavailable(error.into().to_string())
 }
 
 /// All that the child writes, and how it ended; no end if it wrote too much, in which case it is killed when dropped.
@@ -128,7 +138,7 @@ fn verdict(status: ExitStatus) -> ExtractError {
         // Its limits, a full stack, no memory left: the document did that.
         Some(signal) if !asked_to_end.contains(&signal) => Unreadable::TooComplex.into(),
         // Somebody is ending our processes, or the child could not begin.
-        _ => unavailable(status),
+        _ => unavailable(status.to_string()),
     }
 }
 
@@ -139,8 +149,13 @@ fn understand(answer: &[u8]) -> Result<Text, ExtractError> {
         }
         Answer::Text { text, pages } => {
             let chars = text.chars().count();
-            let pages: Vec<_> = pages.into_iter().map(|(number, start, end)| Page { number, start, end }).collect();
-            let ordered = pages.windows(2).all(|pair| matches!(pair, [a, b] if a.end <= b.start && a.number < b.number));
+            let pages: Vec<_> = pages
+                .into_iter()
+                .map(|(number, start, end)| Page { number, start, end })
+                .collect();
+            let ordered = pages
+                .windows(2)
+                .all(|pair| matches!(pair, [a, b] if a.end <= b.start && a.number < b.number));
             if chars <= MAX_CHARS && ordered && pages.iter().all(|page| page.start <= page.end && page.end <= chars) {
                 Ok(Text { text, pages })
             } else {
@@ -157,7 +172,9 @@ pub fn child(kind: Kind) -> ExitCode {
     panic::set_hook(Box::new(|_| {}));
     let done = limit().and_then(|()| {
         let reader = thread::Builder::new().stack_size(STACK).spawn(move || answer(kind))?;
-        reader.join().unwrap_or_else(|_| Err(io::Error::other("the reader panicked")))
+        reader
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the reader panicked")))
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -180,7 +197,13 @@ fn limit() -> io::Result<()> {
     ] {
         // A stricter limit of the operator's stays.
         let most = Some(getrlimit(resource).maximum.map_or(most, |given| given.min(most)));
-        setrlimit(resource, Rlimit { current: most, maximum: most })?;
+        setrlimit(
+            resource,
+            Rlimit {
+                current: most,
+                maximum: most,
+            },
+        )?;
     }
     Ok(())
 }
@@ -190,10 +213,15 @@ fn answer(kind: Kind) -> io::Result<()> {
     io::stdin().lock().read_to_end(&mut document)?;
     let answer = match extract(kind, &document) {
         Ok(Text { text, pages }) => {
-            let pages = pages.into_iter().map(|page| (page.number, page.start, page.end)).collect();
+            let pages = pages
+                .into_iter()
+                .map(|page| (page.number, page.start, page.end))
+                .collect();
             Answer::Text { text, pages }
         }
-        Err(reason) => Answer::Unreadable { code: reason.code().to_owned() },
+        Err(reason) => Answer::Unreadable {
+            code: reason.code().to_owned(),
+        },
     };
     drop(document);
     let mut out = BufWriter::new(io::stdout().lock());

@@ -31,10 +31,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request<HttpBody>, _state: &S) -> Result<Self, ApiError> {
-        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+        let media_type = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let essence = media_type
+            .and_then(|value| value.split(';').next())
+            .unwrap_or_default()
+            .trim();
         if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(ApiError::new(Kind::MEDIA_TYPE, "Send JSON with Content-Type: application/json."));
+            return Err(ApiError::new(
+                Kind::MEDIA_TYPE,
+                "Send JSON with Content-Type: application/json.",
+            ));
         }
         let limited = http_body_util::Limited::new(request.into_body(), MAX_BODY);
         let bytes = match limited.collect().await {
@@ -42,7 +51,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 return Err(ApiError::new(Kind::TOO_LARGE, "A request's body has at most 1 MiB."));
             }
-            Err(_) => return Err(ApiError::new(Kind::MALFORMED, "The request's body did not arrive whole.")),
+            Err(_) => {
+                return Err(ApiError::new(
+                    Kind::MALFORMED,
+                    "The request's body did not arrive whole.",
+                ));
+            }
         };
         parse(&bytes).map(Self)
     }
@@ -56,7 +70,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         } else if let Some(rule) = text.strip_prefix(INVALID) {
             ApiError::new(Kind::VALIDATION, rule.split(" at line").next().unwrap_or_default())
         } else {
-            ApiError::new(Kind::MALFORMED, format!("This is not the JSON that is expected here: {}.", shorten(&text)))
+            ApiError::new(
+                Kind::MALFORMED,
+                format!("This is not the JSON that is expected here: {}.", shorten(&text)),
+            )
         }
     })?;
     serde_path_to_error::deserialize(value).map_err(|error| {
@@ -172,7 +189,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
-        serde_urlencoded::from_str(query).map(Self).map_err(|error| ApiError::field("query", shorten(&error.to_string())))
+        serde_urlencoded::from_str(query)
+            .map(Self)
+            .map_err(|error| ApiError::field("query", shorten(&error.to_string())))
     }
 }
 
@@ -183,7 +202,9 @@ impl<S: Send + Sync, A: FromStr> FromRequestParts<S> for Ids<(A,)> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let AxumPath(a) = AxumPath::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::not_found())?;
+        let AxumPath(a) = AxumPath::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::not_found())?;
         Ok(Self((id(&a)?,)))
     }
 }
@@ -232,11 +253,19 @@ pub(crate) fn checked_line(
 }
 
 /// `limit` and `offset` of a list, checked.
-pub(crate) fn page(limit: Option<i64>, offset: Option<i64>, default: u64, max: u64) -> Result<across::page::PageRequest, ApiError> {
+pub(crate) fn page(
+    limit: Option<i64>,
+    offset: Option<i64>,
+    default: u64,
+    max: u64,
+) -> Result<across::page::PageRequest, ApiError> {
     let number = |field, value: Option<i64>, default: u64, range: std::ops::RangeInclusive<u64>| {
         let value = value.map_or(Some(default), |value| u64::try_from(value).ok());
         value.filter(|value| range.contains(value)).ok_or_else(|| {
-            ApiError::field(field, format!("This is a whole number from {} to {}.", range.start(), range.end()))
+            ApiError::field(
+                field,
+                format!("This is a whole number from {} to {}.", range.start(), range.end()),
+            )
         })
     };
     Ok(across::page::PageRequest {
@@ -260,7 +289,8 @@ mod tests {
     }
 
     fn check(body: impl AsRef<[u8]>, expected: StatusCode) {
-        let status = parse::<Sample>(body.as_ref()).map_or_else(|error| error.into_response().status(), |_| StatusCode::OK);
+        let status =
+            parse::<Sample>(body.as_ref()).map_or_else(|error| error.into_response().status(), |_| StatusCode::OK);
         let shown: String = String::from_utf8_lossy(body.as_ref()).chars().take(60).collect();
         assert_eq!(status, expected, "{shown}");
     }
@@ -269,18 +299,38 @@ mod tests {
     fn hostile_json_is_refused_cheaply() {
         check(r#"{"name":"a"}"#, StatusCode::OK);
         check(r#"{"name":"a","count":3}"#, StatusCode::OK);
-        for malformed in ["", " ", "{", r#"{"name":"a"}x"#, r#"{"name":"a","name":"b"}"#, "\u{feff}{\"name\":\"a\"}"] {
+        for malformed in [
+            "",
+            " ",
+            "{",
+            r#"{"name":"a"}x"#,
+            r#"{"name":"a","name":"b"}"#,
+            "\u{feff}{\"name\":\"a\"}",
+        ] {
             check(malformed, StatusCode::BAD_REQUEST);
         }
         check([0xff, 0xfe, b'{', 0], StatusCode::BAD_REQUEST);
-        check(format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)), StatusCode::BAD_REQUEST);
+        check(
+            format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)),
+            StatusCode::BAD_REQUEST,
+        );
         check(r#"{"name":"a","count":1e999}"#, StatusCode::BAD_REQUEST);
         let crowded: Vec<_> = (0..201).map(|n| format!("\"k{n}\":1")).collect();
         check(format!("{{{}}}", crowded.join(",")), StatusCode::UNPROCESSABLE_ENTITY);
         for invalid in [
-            "null", "[]", "\"\"", "{}", r#"{"name":1}"#, r#"{"name":null}"#, r#"{"name":"a","role":"admin"}"#,
-            r#"{"name":"a","count":1.5}"#, r#"{"name":"a","count":"1"}"#, r#"{"name":"a","count":true}"#,
-            r#"{"name":"a","count":-1}"#, r#"{"name":"\u0000"}"#, r#"{"name":"\ud800"}"#,
+            "null",
+            "[]",
+            "\"\"",
+            "{}",
+            r#"{"name":1}"#,
+            r#"{"name":null}"#,
+            r#"{"name":"a","role":"admin"}"#,
+            r#"{"name":"a","count":1.5}"#,
+            r#"{"name":"a","count":"1"}"#,
+            r#"{"name":"a","count":true}"#,
+            r#"{"name":"a","count":-1}"#,
+            r#"{"name":"\u0000"}"#,
+            r#"{"name":"\ud800"}"#,
         ] {
             check(invalid, StatusCode::UNPROCESSABLE_ENTITY);
         }

@@ -14,7 +14,9 @@ use crate::{
 /// # Errors
 /// [`Failure::Usage`] if the filter is wrong; [`Failure::Working`] if the process logs already.
 pub fn start(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::builder().parse(&config.log).map_err(|error| Failure::Usage(error.to_string()))?;
+    let filter = EnvFilter::builder()
+        .parse(&config.log)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
     let terminal = io::stderr().is_terminal();
     let text = match config.log_format {
         LogFormat::Auto => terminal,
@@ -22,7 +24,10 @@ pub fn start(config: &Config) -> Result<(), Failure> {
         LogFormat::Text => true,
     };
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started =
-        if text { lines.with_ansi(terminal).try_init() } else { lines.json().flatten_event(true).try_init() };
+    let started = if text {
+        lines.with_ansi(terminal).try_init()
+    } else {
+        lines.json().flatten_event(true).try_init()
+    };
     started.map_err(|error| Failure::Working(format!("logging cannot be started: {error}")))
 }

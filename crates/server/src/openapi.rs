@@ -26,7 +26,10 @@ pub(crate) fn base() -> OpenApi {
          access token as a bearer token. Every refusal has the shape of ErrorBody."
             .into(),
     );
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .build();
     let mut components = utoipa::openapi::Components::new();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     document.components = Some(components);
@@ -46,11 +49,17 @@ pub(crate) fn routes(document: &OpenApi) -> Router<AppState> {
     Router::new()
         .route("/openapi.json", get(async move || Json(document)))
         .route("/docs", get(async || Redirect::permanent("/docs/")))
-        .route("/docs/", get({
-            let config = Arc::clone(&config);
-            async move || asset("index.html", config)
-        }))
-        .route("/docs/{*file}", get(async move |Path(file): Path<String>| asset(&file, config)))
+        .route(
+            "/docs/",
+            get({
+                let config = Arc::clone(&config);
+                async move || asset("index.html", config)
+            }),
+        )
+        .route(
+            "/docs/{*file}",
+            get(async move |Path(file): Path<String>| asset(&file, config)),
+        )
 }
 
 fn asset(name: &str, config: Arc<utoipa_swagger_ui::Config<'static>>) -> Response {

@@ -16,7 +16,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 pub async fn recover(platform: &Platform) -> Result<(), StoreError> {
     let alone = platform.store.is_exclusive();
     let now = platform.clock.now();
-    let released = if alone { platform.store.release_all(now).await? } else { 0 };
+    let released = if alone {
+        platform.store.release_all(now).await?
+    } else {
+        0
+    };
     let interrupted = platform.store.interrupt_abandoned(now, alone).await?;
     let adopted = platform.store.adopt_stranded(now).await?;
     if released + interrupted + adopted > 0 {

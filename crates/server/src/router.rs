@@ -39,43 +39,51 @@ impl Api {
 
 /// All of `/api/v1`, with its description.
 fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
-    Api { state, routes: OpenApiRouter::new() }
-        .add(ANYONE, routes!(health::health))
-        .add(ANYONE, routes!(health::ready))
-        .add(ANYONE, routes!(auth::setup_status, auth::set_up))
-        .add(ANYONE, routes!(auth::login))
-        .add(ANYONE, routes!(auth::refresh))
-        .add(USER, routes!(auth::verify))
-        .add(USER, routes!(auth::logout))
-        .add(USER, routes!(auth::me))
-        .add(USER, routes!(assistants::list))
-        .add(MANAGER, routes!(assistants::create))
-        .add(USER, routes!(assistants::get))
-        .add(MANAGER, routes!(assistants::update, assistants::archive))
-        .add(MANAGER, routes!(assistants::restore))
-        .add(MANAGER, routes!(assistants::retrieval_test))
-        .add(USER, routes!(files::list))
-        .add(MANAGER, routes!(files::upload))
-        .add(USER, routes!(files::get))
-        .add(MANAGER, routes!(files::delete))
-        .add(USER, routes!(files::status))
-        .add(USER, routes!(files::content))
-        .add(USER, routes!(files::chunks))
-        .add(USER, routes!(files::text))
-        .add(MANAGER, routes!(files::reprocess))
-        .add(USER, routes!(conversations::list, conversations::create))
-        .add(USER, routes!(conversations::get, conversations::rename, conversations::delete))
-        .add(USER, routes!(conversations::stop))
-        .add(USER, routes!(messages::list, messages::send))
-        .add(USER, routes!(messages::get))
-        .add(USER, routes!(messages::stream))
-        .add(USER, routes!(models::list))
-        .routes
+    Api {
+        state,
+        routes: OpenApiRouter::new(),
+    }
+    .add(ANYONE, routes!(health::health))
+    .add(ANYONE, routes!(health::ready))
+    .add(ANYONE, routes!(auth::setup_status, auth::set_up))
+    .add(ANYONE, routes!(auth::login))
+    .add(ANYONE, routes!(auth::refresh))
+    .add(USER, routes!(auth::verify))
+    .add(USER, routes!(auth::logout))
+    .add(USER, routes!(auth::me))
+    .add(USER, routes!(assistants::list))
+    .add(MANAGER, routes!(assistants::create))
+    .add(USER, routes!(assistants::get))
+    .add(MANAGER, routes!(assistants::update, assistants::archive))
+    .add(MANAGER, routes!(assistants::restore))
+    .add(MANAGER, routes!(assistants::retrieval_test))
+    .add(USER, routes!(files::list))
+    .add(MANAGER, routes!(files::upload))
+    .add(USER, routes!(files::get))
+    .add(MANAGER, routes!(files::delete))
+    .add(USER, routes!(files::status))
+    .add(USER, routes!(files::content))
+    .add(USER, routes!(files::chunks))
+    .add(USER, routes!(files::text))
+    .add(MANAGER, routes!(files::reprocess))
+    .add(USER, routes!(conversations::list, conversations::create))
+    .add(
+        USER,
+        routes!(conversations::get, conversations::rename, conversations::delete),
+    )
+    .add(USER, routes!(conversations::stop))
+    .add(USER, routes!(messages::list, messages::send))
+    .add(USER, routes!(messages::get))
+    .add(USER, routes!(messages::stream))
+    .add(USER, routes!(models::list))
+    .routes
 }
 
 /// Everything this server answers.
 pub fn router(state: AppState) -> Router {
-    let (api, document) = OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", api(Some(state.clone()))).split_for_parts();
+    let (api, document) = OpenApiRouter::with_openapi(openapi::base())
+        .nest("/api/v1", api(Some(state.clone())))
+        .split_for_parts();
     let mut router = api;
     if state.http.docs {
         router = router.merge(openapi::routes(&document));
@@ -93,7 +101,9 @@ pub fn router(state: AppState) -> Router {
 
 /// The description of the API, without a server behind it.
 pub(crate) fn described() -> utoipa::openapi::OpenApi {
-    OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", api(None)).into_openapi()
+    OpenApiRouter::with_openapi(openapi::base())
+        .nest("/api/v1", api(None))
+        .into_openapi()
 }
 
 fn method_not_allowed() -> axum::response::Response {

@@ -57,16 +57,25 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let mut ending = Ending::watch()?;
     let composition = compose(&config).await?;
     let platform = Arc::clone(&composition.platform);
-    let failed = |error: across::fault::StoreError| Failure::Working(format!("the last run cannot be taken up: {error}"));
+    let failed =
+        |error: across::fault::StoreError| Failure::Working(format!("the last run cannot be taken up: {error}"));
     recovery::recover(&platform).await.map_err(failed)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-        Failure::Working(format!("{} cannot be listened on: {error}. Choose another address with --listen.", config.listen))
+        Failure::Working(format!(
+            "{} cannot be listened on: {error}. Choose another address with --listen.",
+            config.listen
+        ))
     })?;
-    let address = listener.local_addr().map_err(|error| Failure::Working(error.to_string()))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::Working(error.to_string()))?;
     let state = AppState {
         platform: Arc::clone(&platform),
         setup: Arc::new(SetupToken::random()),
-        http: Arc::new(HttpConfig { public_url: config.public_url, docs: config.docs }),
+        http: Arc::new(HttpConfig {
+            public_url: config.public_url,
+            docs: config.docs,
+        }),
         ready: Arc::new(Readiness::default()),
     };
     let app = router(state.clone());
@@ -116,7 +125,10 @@ async fn announce(state: &AppState, address: SocketAddr) -> Result<(), Failure> 
     if any_user.map_err(|error| Failure::Working(error.to_string()))? {
         return Ok(());
     }
-    print(&format!("set up at http://{address}/setup?token={}\n", state.setup.expose()))
+    print(&format!(
+        "set up at http://{address}/setup?token={}\n",
+        state.setup.expose()
+    ))
 }
 
 /// The signals that ask the process to end.
@@ -128,7 +140,10 @@ struct Ending {
 impl Ending {
     fn watch() -> Result<Self, Failure> {
         let watch = |kind| signal(kind).map_err(|error| Failure::Working(format!("signals cannot be caught: {error}")));
-        Ok(Self { terminate: watch(SignalKind::terminate())?, interrupt: watch(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: watch(SignalKind::terminate())?,
+            interrupt: watch(SignalKind::interrupt())?,
+        })
     }
 
     /// Returns when the process is asked to end; once for every time it is.
@@ -157,7 +172,13 @@ impl Connections {
             .max_headers(MAX_HEADERS)
             .max_buf_size(BUFFER);
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        Self { app, http, room, graceful: GracefulShutdown::new(), tasks: TaskTracker::new() }
+        Self {
+            app,
+            http,
+            room,
+            graceful: GracefulShutdown::new(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Accepts connections and serves each in a task of its own, for ever.
@@ -196,7 +217,8 @@ impl Connections {
             request.extensions_mut().insert(ConnectInfo(peer));
             app.clone().oneshot(request)
         });
-        self.graceful.watch(self.http.serve_connection(TokioIo::new(stream), service))
+        self.graceful
+            .watch(self.http.serve_connection(TokioIo::new(stream), service))
     }
 
     /// Ends every connection after the answer it is sending.
@@ -222,7 +244,13 @@ fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(MAX_OPEN, |most| most.min(MAX_OPEN));
     if limit.current.is_some_and(|current| current < wanted) {
-        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+        let raised = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(wanted),
+                ..limit
+            },
+        );
         if let Err(error) = raised {
             tracing::warn!(%error, "the limit of open files stays as it is");
         }

@@ -37,12 +37,21 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
         return None;
     }
     let kind = media_type(path)?;
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let encoded = [("br", "br"), ("gzip", "gz")].into_iter().find_map(|(encoding, extension)| {
-        let is_accepted = accepted.split(',').any(|offer| offer.split(';').next().unwrap_or_default().trim() == encoding);
-        let file = is_accepted.then(|| Assets::get(&format!("{path}.{extension}"))).flatten()?;
-        Some((file, Some(encoding)))
-    });
+    let accepted = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let encoded = [("br", "br"), ("gzip", "gz")]
+        .into_iter()
+        .find_map(|(encoding, extension)| {
+            let is_accepted = accepted
+                .split(',')
+                .any(|offer| offer.split(';').next().unwrap_or_default().trim() == encoding);
+            let file = is_accepted
+                .then(|| Assets::get(&format!("{path}.{extension}")))
+                .flatten()?;
+            Some((file, Some(encoding)))
+        });
     let (file, encoding) = encoded.or_else(|| Some((Assets::get(path)?, None)))?;
     let bytes = match file.data {
         std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
@@ -52,7 +61,11 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    let keep = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let keep = if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     if let Some(encoding) = encoding {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
@@ -61,7 +74,9 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
 }
 
 fn page() -> Response {
-    let Some(index) = Assets::get("index.html") else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(index) = Assets::get("index.html") else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let nonce = URL_SAFE_NO_PAD.encode(across::secret::random_bytes::<16>());
     let html = String::from_utf8_lossy(&index.data).replace(NONCE, &nonce);
     let policy = format!(
@@ -71,7 +86,10 @@ fn page() -> Response {
     );
     let mut response = html.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -25,11 +25,23 @@ use crate::{api::messages::citations_json, state::AppState};
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A stream of the events that `reader` still has to come, after those in `first`.
-pub(crate) fn stream(state: AppState, actor: Actor, message: MessageId, first: Vec<Event>, reader: Option<Reader>) -> Response {
+pub(crate) fn stream(
+    state: AppState,
+    actor: Actor,
+    message: MessageId,
+    first: Vec<Event>,
+    reader: Option<Reader>,
+) -> Response {
     let opening = first.iter().map(frame).collect::<String>();
     let mut ticks = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let following = Following { state, actor, message, reader, ticks };
+    let following = Following {
+        state,
+        actor,
+        message,
+        reader,
+        ticks,
+    };
     let opening = futures::stream::iter((!opening.is_empty()).then(|| Bytes::from(opening)));
     let following = futures::stream::unfold(following, |mut following| async move {
         following.next().await.map(|bytes| (bytes, following))
@@ -97,7 +109,12 @@ fn frame(event: &Event) -> String {
 
 fn to_json(event: &Event) -> Value {
     match event {
-        Event::Start { message, question, conversation, model } => json!({
+        Event::Start {
+            message,
+            question,
+            conversation,
+            model,
+        } => json!({
             "type": "start", "message_id": message.to_string(), "user_message_id": question.to_string(),
             "conversation_id": conversation.to_string(), "model": model,
         }),
@@ -106,7 +123,11 @@ fn to_json(event: &Event) -> Value {
         }
         Event::Chunk(content) => json!({ "type": "chunk", "content": content }),
         Event::Usage(tokens) => json!({ "type": "usage", "usage": usage(*tokens) }),
-        Event::Done { message, finish_reason, tokens } => json!({
+        Event::Done {
+            message,
+            finish_reason,
+            tokens,
+        } => json!({
             "type": "done", "message_id": message.to_string(), "finish_reason": finish_reason, "usage": usage(*tokens),
         }),
         Event::Failed(failure) => json!({

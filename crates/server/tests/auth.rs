@@ -9,8 +9,14 @@ use crate::harness::{ADMIN, PASSWORD, Server, text};
 async fn wrong_password_and_unknown_account_are_answered_alike() {
     let server = Server::start().await;
     let mut bodies = Vec::new();
-    for (email, password) in [(ADMIN, "wrong password, this"), ("nobody@example.com", PASSWORD), ("no address", PASSWORD)] {
-        let request = server.request(Method::POST, "/api/v1/users/login").json(&json!({ "email": email, "password": password }));
+    for (email, password) in [
+        (ADMIN, "wrong password, this"),
+        ("nobody@example.com", PASSWORD),
+        ("no address", PASSWORD),
+    ] {
+        let request = server
+            .request(Method::POST, "/api/v1/users/login")
+            .json(&json!({ "email": email, "password": password }));
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 401);
         assert_eq!(answer.headers()["www-authenticate"], "Bearer");
@@ -19,7 +25,10 @@ async fn wrong_password_and_unknown_account_are_answered_alike() {
         bodies.push(body);
     }
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:?}");
-    assert_eq!(bodies[0], json!({ "error": "AuthenticationError", "message": "Email or password is not right." }));
+    assert_eq!(
+        bodies[0],
+        json!({ "error": "AuthenticationError", "message": "Email or password is not right." })
+    );
     // Other spellings of the address are the same account.
     server.sign_in(" ADMIN@Example.com ").await;
 }
@@ -27,15 +36,28 @@ async fn wrong_password_and_unknown_account_are_answered_alike() {
 #[tokio::test]
 async fn every_route_but_the_public_ones_wants_a_token() {
     let server = Server::start().await;
-    let document: Value = server.request(Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap();
+    let document: Value = server
+        .request(Method::GET, "/openapi.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let public = [
-        "get /api/v1/health", "get /api/v1/ready", "get /api/v1/setup", "post /api/v1/setup", "post /api/v1/users/login",
+        "get /api/v1/health",
+        "get /api/v1/ready",
+        "get /api/v1/setup",
+        "post /api/v1/setup",
+        "post /api/v1/users/login",
         "post /api/v1/users/refresh",
     ];
     let mut closed = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
-            let address = path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057").replace("{mid}", "01890a5d-ac96-774b-bcce-b302099a8057");
+            let address = path
+                .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
+                .replace("{mid}", "01890a5d-ac96-774b-bcce-b302099a8057");
             for token in [None, Some("nonsense"), Some("eyJhbGciOiJub25lIn0.e30.")] {
                 let request = server.request(method.to_uppercase().parse().unwrap(), &address);
                 let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
@@ -50,10 +72,24 @@ async fn every_route_but_the_public_ones_wants_a_token() {
         }
     }
     assert!(closed > 60, "only {closed} requests were refused");
-    for trick in ["//api/v1/assistants", "/api/v1/assistants/", "/api/v1/./assistants", "/api/v1/%61ssistants", "/api/v1/assistants;x", "/API/v1/assistants"] {
+    for trick in [
+        "//api/v1/assistants",
+        "/api/v1/assistants/",
+        "/api/v1/./assistants",
+        "/api/v1/%61ssistants",
+        "/api/v1/assistants;x",
+        "/API/v1/assistants",
+    ] {
         let answer = server.request(Method::GET, trick).send().await.unwrap();
-        let is_page = answer.headers().get("content-type").is_some_and(|kind| kind.to_str().unwrap().starts_with("text/html"));
-        assert!(is_page || [401, 404].contains(&answer.status().as_u16()), "{trick}: {}", answer.status());
+        let is_page = answer
+            .headers()
+            .get("content-type")
+            .is_some_and(|kind| kind.to_str().unwrap().starts_with("text/html"));
+        assert!(
+            is_page || [401, 404].contains(&answer.status().as_u16()),
+            "{trick}: {}",
+            answer.status()
+        );
     }
 }
 
@@ -67,7 +103,10 @@ async fn signing_out_ends_the_access_token_at_once() {
     assert_eq!(there.get("/users/verify").await.0, 200);
     let third = server.admin().await;
     assert_eq!(there.post("/users/logout", &json!({ "all": true })).await.0, 204);
-    assert_eq!((there.get("/users/me").await.0, third.get("/users/me").await.0), (401, 401));
+    assert_eq!(
+        (there.get("/users/me").await.0, third.get("/users/me").await.0),
+        (401, 401)
+    );
 }
 
 #[tokio::test]
@@ -75,7 +114,12 @@ async fn refresh_tokens_rotate_and_a_stolen_one_ends_the_session() {
     let server = Server::start().await;
     let person = server.admin().await;
     let refresh = async |token: &str| {
-        let answer = server.request(Method::POST, "/api/v1/users/refresh").json(&json!({ "refresh_token": token })).send().await.unwrap();
+        let answer = server
+            .request(Method::POST, "/api/v1/users/refresh")
+            .json(&json!({ "refresh_token": token }))
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     let (status, second) = refresh(&person.refresh).await;
@@ -95,7 +139,12 @@ async fn refresh_tokens_rotate_and_a_stolen_one_ends_the_session() {
 async fn the_cookie_works_only_for_our_own_page() {
     let server = Server::start().await;
     let body = json!({ "email": ADMIN, "password": PASSWORD, "session_mode": "cookie" });
-    let answer = server.request(Method::POST, "/api/v1/users/login").json(&body).send().await.unwrap();
+    let answer = server
+        .request(Method::POST, "/api/v1/users/login")
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
     for attribute in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(cookie.contains(attribute), "{cookie}");
@@ -103,33 +152,80 @@ async fn the_cookie_works_only_for_our_own_page() {
     let tokens: Value = answer.json().await.unwrap();
     assert!(tokens.get("refresh_token").is_none());
     let pair = cookie.split(';').next().unwrap().to_owned();
-    let refresh = || server.request(Method::POST, "/api/v1/users/refresh").header("cookie", &pair);
+    let refresh = || {
+        server
+            .request(Method::POST, "/api/v1/users/refresh")
+            .header("cookie", &pair)
+    };
     assert_eq!(refresh().json(&json!({})).send().await.unwrap().status(), 403);
-    assert_eq!(refresh().header("content-type", "text/plain").body("{}").send().await.unwrap().status(), 415);
-    let answer = refresh().header("x-aiacross-csrf", "1").json(&json!({})).send().await.unwrap();
+    assert_eq!(
+        refresh()
+            .header("content-type", "text/plain")
+            .body("{}")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        415
+    );
+    let answer = refresh()
+        .header("x-aiacross-csrf", "1")
+        .json(&json!({}))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
     assert!(answer.headers().contains_key("set-cookie"));
     // No other route takes the cookie for a sign-in.
-    let answer = server.request(Method::GET, "/api/v1/users/me").header("cookie", &pair).send().await.unwrap();
+    let answer = server
+        .request(Method::GET, "/api/v1/users/me")
+        .header("cookie", &pair)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 401);
 }
 
 #[tokio::test]
 async fn set_up_happens_once_and_only_with_the_printed_token() {
     let server = Server::start().await;
-    let status: Value = server.request(Method::GET, "/api/v1/setup").send().await.unwrap().json().await.unwrap();
+    let status: Value = server
+        .request(Method::GET, "/api/v1/setup")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(status, json!({ "needed": false }));
     let body = json!({ "token": "x", "email": "a@b.c", "name": "A", "password": PASSWORD });
-    let answer = server.request(Method::POST, "/api/v1/setup").json(&body).send().await.unwrap();
+    let answer = server
+        .request(Method::POST, "/api/v1/setup")
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 404);
 }
 
 #[tokio::test]
 async fn roles_decide_before_the_body_is_read() {
     let (_server, people) = Server::with_people().await;
-    for path in ["/assistants", "/files", "/assistants/01890a5d-ac96-774b-bcce-b302099a8057/restore"] {
-        assert_eq!(people.user.post(path, &json!({ "nonsense": true })).await.0, 403, "{path}");
-        assert_ne!(people.manager.post(path, &json!({ "nonsense": true })).await.0, 403, "{path}");
+    for path in [
+        "/assistants",
+        "/files",
+        "/assistants/01890a5d-ac96-774b-bcce-b302099a8057/restore",
+    ] {
+        assert_eq!(
+            people.user.post(path, &json!({ "nonsense": true })).await.0,
+            403,
+            "{path}"
+        );
+        assert_ne!(
+            people.manager.post(path, &json!({ "nonsense": true })).await.0,
+            403,
+            "{path}"
+        );
     }
     assert_eq!(people.user.get("/assistants?include_deleted=true").await.0, 403);
     assert_eq!(people.manager.get("/assistants?include_deleted=true").await.0, 200);

@@ -1,9 +1,18 @@
 //! The server, tested through its front doors.
 
+#[cfg(test)]
 mod assistants;
+#[cfg(test)]
 mod auth;
+#[cfg(test)]
 mod chat;
+#[cfg(test)]
+mod extractor;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod process;

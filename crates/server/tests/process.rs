@@ -1,17 +1,13 @@
-//! The real program: how it starts, refuses, answers to the system, and ends; and the child that reads documents.
+//! The real program: how it starts, refuses, answers to the system, and ends.
 
 use std::{
-    fs::{self, Permissions},
-    io::Write as _,
+    fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     time::{Duration, Instant},
 };
 
-use across::knowledge::extractor::{ExtractError, Extractor as _};
-use across_extract::{Kind, Unreadable};
-use across_server::extractor::ChildExtractor;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
@@ -28,7 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(arguments).env_clear().envs(variables.iter().copied()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .kill_on_drop(true);
     command
 }
 
@@ -51,15 +51,25 @@ impl Running {
     async fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+        let first = tokio::time::timeout(PATIENCE, lines.next_line())
+            .await
+            .unwrap()
+            .unwrap();
         let first = first.expect("a line that says where it listens");
-        let address = first.strip_prefix("listening on http://").expect("the address").to_owned();
+        let address = first
+            .strip_prefix("listening on http://")
+            .expect("the address")
+            .to_owned();
         Self { child, lines, address }
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
         let client = across_providers::http::client(&Default::default()).unwrap();
-        let answer = client.get(format!("http://{}{path}", self.address)).send().await.unwrap();
+        let answer = client
+            .get(format!("http://{}{path}", self.address))
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
@@ -67,7 +77,10 @@ impl Running {
     async fn end(self) -> (Option<i32>, String) {
         let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
-        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await.unwrap().unwrap();
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+            .await
+            .unwrap()
+            .unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }
 }
@@ -84,7 +97,10 @@ fn serving<'a>(data: &'a str) -> [&'a str; 5] {
 }
 
 fn modes(directory: &Path) -> Vec<(PathBuf, u32)> {
-    let mut found = vec![(directory.to_owned(), fs::metadata(directory).unwrap().permissions().mode() & 0o777)];
+    let mut found = vec![(
+        directory.to_owned(),
+        fs::metadata(directory).unwrap().permissions().mode() & 0o777,
+    )];
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -101,11 +117,18 @@ async fn it_starts_on_nothing_serves_and_ends_well() {
     let (_parent, data) = place();
     // The loosest umask that it could be started under.
     let mut first = Command::new("/bin/sh");
-    first.args(["-c", "umask 000; exec \"$0\" \"$@\"", PROGRAM]).args(serving(&data)).env_clear().kill_on_drop(true);
+    first
+        .args(["-c", "umask 000; exec \"$0\" \"$@\"", PROGRAM])
+        .args(serving(&data))
+        .env_clear()
+        .kill_on_drop(true);
     let mut running = Running::start(first).await;
     let link = running.lines.next_line().await.unwrap().unwrap();
     let expected = format!("set up at http://{}/setup?token=", running.address);
-    assert!(link.strip_prefix(&expected).is_some_and(|token| token.len() >= 40), "{link}");
+    assert!(
+        link.strip_prefix(&expected).is_some_and(|token| token.len() >= 40),
+        "{link}"
+    );
     assert_eq!(running.get("/api/v1/health").await.0, 200);
     assert_eq!(running.get("/api/v1/ready").await.0, 200);
     let page = running.get("/").await;
@@ -117,7 +140,10 @@ async fn it_starts_on_nothing_serves_and_ends_well() {
 
     let (code, _, error) = run(&serving(&data), &[]).await;
     assert_eq!(code, 3, "{error}");
-    assert!(error.contains("another AI-Across") && error.contains("/lock"), "{error}");
+    assert!(
+        error.contains("another AI-Across") && error.contains("/lock"),
+        "{error}"
+    );
     assert_eq!(running.get("/api/v1/health").await.0, 200);
 
     let key = fs::read_to_string(Path::new(&data).join("secret.key")).unwrap();
@@ -131,18 +157,27 @@ async fn it_starts_on_nothing_serves_and_ends_well() {
     assert_eq!(fs::read_to_string(Path::new(&data).join("secret.key")).unwrap(), key);
     assert_eq!(again.end().await.0, Some(0));
     let (_other_parent, other) = place();
-    assert_eq!(Running::start(command(&serving(&other), &[])).await.end().await.0, Some(0));
+    assert_eq!(
+        Running::start(command(&serving(&other), &[])).await.end().await.0,
+        Some(0)
+    );
     assert_ne!(fs::read_to_string(Path::new(&other).join("secret.key")).unwrap(), key);
 }
 
 #[tokio::test]
 async fn data_is_not_touched_without_its_key() {
     let (_parent, data) = place();
-    assert_eq!(Running::start(command(&serving(&data), &[])).await.end().await.0, Some(0));
+    assert_eq!(
+        Running::start(command(&serving(&data), &[])).await.end().await.0,
+        Some(0)
+    );
     let wrong = ("AI_ACROSS_SECRET_KEY", "q0nq7c2pRZ6kq0G3vQ1m8WmWcYxwqk0m6sU3yJc2E5k=");
     let (code, out, error) = run(&serving(&data), &[wrong]).await;
     assert_eq!((code, out.as_str()), (3, ""), "{error}");
-    assert!(error.contains("not the one this data was made with") && !error.contains(wrong.1), "{error}");
+    assert!(
+        error.contains("not the one this data was made with") && !error.contains(wrong.1),
+        "{error}"
+    );
 
     let key_file = Path::new(&data).join("secret.key");
     let key = fs::read_to_string(&key_file).unwrap();
@@ -151,7 +186,10 @@ async fn data_is_not_touched_without_its_key() {
     assert_eq!(code, 3, "{error}");
     assert!(error.contains("is gone") && !key_file.exists(), "{error}");
     let given = ("AI_ACROSS_SECRET_KEY", key.trim());
-    assert_eq!(Running::start(command(&serving(&data), &[given])).await.end().await.0, Some(0));
+    assert_eq!(
+        Running::start(command(&serving(&data), &[given])).await.end().await.0,
+        Some(0)
+    );
 }
 
 #[tokio::test]
@@ -165,10 +203,18 @@ async fn everything_wrong_with_the_configuration_is_said_at_once() {
     ];
     let (code, _, error) = run(&["--data-dir", &data], &variables).await;
     assert_eq!(code, 2, "{error}");
-    for name in ["AI_ACROSS_SECRET_KEY", "AI_ACROSS_LISTEN", "AI_ACROSS_LOGFORMAT", "AI_ACROSS_ADMIN_EMAIL"] {
+    for name in [
+        "AI_ACROSS_SECRET_KEY",
+        "AI_ACROSS_LISTEN",
+        "AI_ACROSS_LOGFORMAT",
+        "AI_ACROSS_ADMIN_EMAIL",
+    ] {
         assert!(error.contains(&format!("  {name}: ")), "{error}");
     }
-    assert!(error.contains("AI_ACROSS_LOG_FORMAT?") && !error.contains("hunter2"), "{error}");
+    assert!(
+        error.contains("AI_ACROSS_LOG_FORMAT?") && !error.contains("hunter2"),
+        "{error}"
+    );
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     for secret in ["", "0123456789abcdefghijklmnopqrstu", &"x".repeat(64)] {
         let (code, _, error) = run(&["--data-dir", &data], &[("AI_ACROSS_SECRET_KEY", secret)]).await;
@@ -180,20 +226,28 @@ async fn everything_wrong_with_the_configuration_is_said_at_once() {
 #[tokio::test]
 async fn the_configured_administrator_is_made_once() {
     let (_parent, data) = place();
-    let administrator =
-        [("AI_ACROSS_ADMIN_EMAIL", "anna@example.com"), ("AI_ACROSS_ADMIN_PASSWORD", "correct horse battery")];
+    let administrator = [
+        ("AI_ACROSS_ADMIN_EMAIL", "anna@example.com"),
+        ("AI_ACROSS_ADMIN_PASSWORD", "correct horse battery"),
+    ];
     for _ in 0..2 {
         let mut running = Running::start(command(&serving(&data), &administrator)).await;
         let client = across_providers::http::client(&Default::default()).unwrap();
         let body = serde_json::json!({"email": "anna@example.com", "password": "correct horse battery"});
         let login = format!("http://{}/api/v1/users/login", running.address);
-        assert_eq!(client.post(login).json(&body).send().await.unwrap().status().as_u16(), 200);
+        assert_eq!(
+            client.post(login).json(&body).send().await.unwrap().status().as_u16(),
+            200
+        );
         let pid = Pid::from_raw(running.child.id().unwrap().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::INT).unwrap();
         assert_eq!(running.lines.next_line().await.unwrap(), None, "no set-up link");
         assert_eq!(running.child.wait().await.unwrap().code(), Some(0));
     }
-    let weak = [("AI_ACROSS_ADMIN_EMAIL", "anna@example.com"), ("AI_ACROSS_ADMIN_PASSWORD", "password1234")];
+    let weak = [
+        ("AI_ACROSS_ADMIN_EMAIL", "anna@example.com"),
+        ("AI_ACROSS_ADMIN_PASSWORD", "password1234"),
+    ];
     let (code, _, error) = run(&serving(&data), &weak).await;
     assert!(code == 2 && error.contains("most common"), "{error}");
 }
@@ -212,7 +266,10 @@ async fn commands_print_what_they_promise() {
     assert_eq!(code, 0, "{error}");
     assert!(!out.contains("hunter2") && !out.contains(secrets[0].1), "{out}");
     assert!(out.contains("openai_api_key = \"********\"  # environment"), "{out}");
-    assert!(out.contains("# argument") && out.contains("docs = true  # default"), "{out}");
+    assert!(
+        out.contains("# argument") && out.contains("docs = true  # default"),
+        "{out}"
+    );
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0, "it only prints");
 
     let (code, out, _) = run(&["openapi"], &[]).await;
@@ -222,7 +279,10 @@ async fn commands_print_what_they_promise() {
     let (code, out, _) = run(&["completions", "bash"], &[]).await;
     assert!(code == 0 && out.contains("--data-dir") && out.contains("migrate"));
     let (code, out, _) = run(&["--help"], &[]).await;
-    assert!(code == 0 && !out.contains("extract") && !out.contains("--example"), "{out}");
+    assert!(
+        code == 0 && !out.contains("extract") && !out.contains("--example"),
+        "{out}"
+    );
 }
 
 #[tokio::test]
@@ -236,7 +296,11 @@ async fn migrating_is_a_command_of_its_own() {
     let (code, out, error) = run(&check, &[]).await;
     assert_eq!((code, out.as_str()), (0, "The database is up to date.\n"), "{error}");
     let running = Running::start(command(&serving(&data), &[])).await;
-    assert_eq!(run(&["migrate", "--data-dir", &data], &[]).await.0, 3, "not below a running server");
+    assert_eq!(
+        run(&["migrate", "--data-dir", &data], &[]).await.0,
+        3,
+        "not below a running server"
+    );
     assert_eq!(running.end().await.0, Some(0));
 }
 
@@ -288,7 +352,11 @@ fn place_with(database: &[u8]) -> (TempDir, String) {
 #[tokio::test]
 async fn existing_data_is_copied_before_a_migration() {
     let (_parent, data) = place_with(&empty_database());
-    let copies = || fs::read_dir(Path::new(&data).join("snapshots")).unwrap().map(|it| it.unwrap().path());
+    let copies = || {
+        fs::read_dir(Path::new(&data).join("snapshots"))
+            .unwrap()
+            .map(|it| it.unwrap().path())
+    };
     for _ in 0..2 {
         let (code, _, error) = run(&["migrate", "--data-dir", &data], &[]).await;
         assert_eq!(code, 0, "{error}");
@@ -307,7 +375,10 @@ async fn a_damaged_database_is_refused_and_left_as_it_is() {
         let (code, _, error) = run(&serving(&data), &[]).await;
         assert_eq!(code, 3, "{error}");
         assert!(error.contains("backup") && error.contains("ai-across.db"), "{error}");
-        assert!(fs::read(Path::new(&data).join("ai-across.db")).unwrap() == damaged, "the file was changed");
+        assert!(
+            fs::read(Path::new(&data).join("ai-across.db")).unwrap() == damaged,
+            "the file was changed"
+        );
     }
 }
 
@@ -317,7 +388,9 @@ async fn raw(address: &str, bytes: &[u8]) -> String {
     // The server may refuse before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server should close");
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the server should close");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -325,8 +398,13 @@ async fn raw(address: &str, bytes: &[u8]) -> String {
 async fn heads_are_bounded_in_size_and_time() {
     let (_parent, data) = place();
     let running = Running::start(command(&serving(&data), &[])).await;
-    let request = |headers: &str| format!("GET /api/v1/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
-    assert!(raw(&running.address, request("").as_bytes()).await.starts_with("HTTP/1.1 200"));
+    let request =
+        |headers: &str| format!("GET /api/v1/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+    assert!(
+        raw(&running.address, request("").as_bytes())
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
     let many: String = (0..200).map(|number| format!("x-{number}: y\r\n")).collect();
     let large = format!("x: {}\r\n", "y".repeat(32 * 1024));
     for headers in [many, large] {
@@ -337,136 +415,4 @@ async fn heads_are_bounded_in_size_and_time() {
     raw(&running.address, b"GET /api/v1/health HTTP/1.1\r\nhost: x\r\n").await;
     assert!((5..30).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     assert_eq!(running.end().await.0, Some(0));
-}
-
-/// A PDF of these objects, numbered from 1, the first of which is the catalog.
-fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
-    let mut file = b"%PDF-1.4\n".to_vec();
-    let mut index = String::from("0000000000 65535 f \n");
-    for (number, object) in (1..).zip(objects) {
-        index.push_str(&format!("{:010} 00000 n \n", file.len()));
-        file.extend_from_slice(format!("{number} 0 obj\n").as_bytes());
-        file.extend_from_slice(object);
-        file.extend_from_slice(b"\nendobj\n");
-    }
-    let (start, size) = (file.len(), objects.len() + 1);
-    let end = format!("xref\n0 {size}\n{index}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
-    file.extend_from_slice(end.as_bytes());
-    file
-}
-
-fn stream(dictionary: &str, content: &[u8]) -> Vec<u8> {
-    [format!("<< {dictionary} /Length {} >>\nstream\n", content.len()).as_bytes(), content, b"\nendstream"].concat()
-}
-
-/// A PDF whose pages have these contents, followed by more objects, the first of which has the number returned.
-fn pages(contents: &[Vec<u8>], more: impl FnOnce(usize) -> Vec<Vec<u8>>) -> Vec<u8> {
-    let kids: String = (0..contents.len()).map(|page| format!("{} 0 R ", 4 + 2 * page)).collect();
-    let first = 4 + 2 * contents.len();
-    let resources = format!("<< /Font << /F1 3 0 R >> /XObject << /X {first} 0 R >> >>");
-    let mut objects = vec![
-        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
-        format!(
-            "<< /Type /Pages /Count {} /MediaBox [0 0 595 842] /Resources {resources} /Kids [{kids}] >>",
-            contents.len()
-        )
-        .into_bytes(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_vec(),
-    ];
-    for (page, content) in contents.iter().enumerate() {
-        objects.push(format!("<< /Type /Page /Parent 2 0 R /Contents {} 0 R >>", 5 + 2 * page).into_bytes());
-        objects.push(content.clone());
-    }
-    objects.extend(more(first));
-    pdf(&objects)
-}
-
-/// A form that draws the form with the number `next`, twice.
-fn form(next: usize) -> Vec<u8> {
-    let resources = format!("/Resources << /XObject << /X {next} 0 R >> >>");
-    stream(&format!("/Type /XObject /Subtype /Form /BBox [0 0 9 9] {resources}"), b"/X Do /X Do")
-}
-
-fn prose(page: usize) -> Vec<u8> {
-    let lines = (0..40).map(|line| format!("BT /F1 12 Tf 50 {} Td (Page {page}, line {line} of it.) Tj ET\n", 800 - 14 * line));
-    stream("", lines.collect::<String>().as_bytes())
-}
-
-async fn extract(with: &ChildExtractor, document: &[u8]) -> Result<across_extract::Text, ExtractError> {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(document).unwrap();
-    with.extract(Kind::Pdf, file.path()).await
-}
-
-fn reason(result: Result<across_extract::Text, ExtractError>) -> Unreadable {
-    match result {
-        Err(ExtractError::Unreadable(reason)) => reason,
-        Err(ExtractError::Unavailable(error)) => panic!("{error}"),
-        Ok(text) => panic!("{} characters", text.text.len()),
-    }
-}
-
-#[tokio::test]
-async fn the_child_reads_large_documents_within_its_limits() {
-    let extractor = ChildExtractor::new(PROGRAM.into(), PATIENCE);
-    let contents: Vec<_> = (1..=100).map(prose).collect();
-    let text = extract(&extractor, &pages(&contents, |_| Vec::new())).await.unwrap();
-    assert_eq!(text.pages.len(), 100);
-    let last = text.pages[99];
-    let words: String = text.text.chars().skip(last.start).take(last.end - last.start).collect();
-    assert!(words.contains("Page 100, line 39"), "{words}");
-}
-
-#[tokio::test]
-async fn hostile_documents_end_their_child_alone() {
-    let extractor = ChildExtractor::new(PROGRAM.into(), PATIENCE);
-    let nested = format!("<< /Type /Pages /Count 0 /Kids {}{} >>", "[".repeat(200_000), "]".repeat(200_000));
-    let deep = pdf(&[b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(), nested.into_bytes()]);
-    assert_eq!(reason(extract(&extractor, &deep).await), Unreadable::Damaged);
-
-    // A form that draws itself fills the stack.
-    let call = stream("", b"/X Do");
-    let circle = pages(std::slice::from_ref(&call), |first| vec![form(first)]);
-    assert_eq!(reason(extract(&extractor, &circle).await), Unreadable::TooComplex);
-
-    // A page that inflates to a gibibyte and a half fills the memory.
-    let mut deflate = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-    let blanks = vec![b' '; 1024 * 1024];
-    for _ in 0..1536 {
-        deflate.write_all(&blanks).unwrap();
-    }
-    let bomb = pages(&[stream("/Filter /FlateDecode", &deflate.finish().unwrap())], |_| Vec::new());
-    assert_eq!(reason(extract(&extractor, &bomb).await), Unreadable::TooComplex);
-
-    // Forty forms that each draw the next one twice never end.
-    let hasty = ChildExtractor::new(PROGRAM.into(), Duration::from_secs(1));
-    let endless = pages(&[call], |first| (1..=40).map(|next| form(first + next)).chain([stream("", b"")]).collect());
-    assert_eq!(reason(extract(&hasty, &endless).await), Unreadable::TooComplex);
-
-    let fine = extract(&extractor, &pages(&[prose(1)], |_| Vec::new())).await.unwrap();
-    assert!(fine.text.contains("Page 1, line 0"));
-}
-
-#[tokio::test]
-async fn a_child_that_talks_without_end_or_not_at_all_is_told_apart() {
-    let directory = tempfile::tempdir().unwrap();
-    let document = directory.path().join("document");
-    fs::write(&document, "").unwrap();
-    let with = |script: &str| {
-        let program = directory.path().join("program");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
-        ChildExtractor::new(program, PATIENCE)
-    };
-    let endless = with("exec yes").extract(Kind::Pdf, &document).await;
-    assert_eq!(reason(endless), Unreadable::TooComplex);
-    for script in ["exit 1", "kill -TERM $$", "echo nonsense"] {
-        let failed = with(script).extract(Kind::Pdf, &document).await;
-        assert!(matches!(failed, Err(ExtractError::Unavailable(_))), "{script}");
-    }
-    assert_eq!(reason(with("kill -KILL $$").extract(Kind::Pdf, &document).await), Unreadable::TooComplex);
-    let missing = ChildExtractor::new(directory.path().join("missing"), PATIENCE).extract(Kind::Pdf, &document).await;
-    assert!(matches!(missing, Err(ExtractError::Unavailable(_))));
-    let gone = with("exit 0").extract(Kind::Pdf, &directory.path().join("gone")).await;
-    assert!(matches!(gone, Err(ExtractError::Unavailable(_))));
 }

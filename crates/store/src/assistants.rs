@@ -211,7 +211,7 @@ impl AssistantStore for SqlStore {
     async fn restore_assistant(&self, id: AssistantId, at: Time) -> Result<Changed, StoreError> {
         let write = self.db.write(move |tx| {
             Box::pin(change(tx, id, Must::BeArchived, None, at, |row| {
-                row.is_deleted = Set(false)
+                row.is_deleted = Set(false);
             }))
         });
         Ok(write.await?)

@@ -5,17 +5,14 @@ use std::collections::HashMap;
 use across::{
     clock::Time,
     conversations::{
-        context::estimate_tokens,
         conversation::{
-            Begun, Conversation, ConversationStore, Created, Ending, Filter, MAX_CONVERSATIONS, MAX_MESSAGES,
-            MessageFilter, NewTurn,
+            Begun, Conversation, ConversationStore, Created, Ending, Filter, MAX_CONVERSATIONS, MessageFilter, NewTurn,
         },
-        message::{Message, State, TokensUsed},
+        message::Message,
     },
     fault::StoreError,
     id::{AssistantId, ConversationId, MessageId, UserId},
     page::{Page, PageRequest},
-    providers::chat::Speaker,
 };
 use async_trait::async_trait;
 use sea_orm::{
@@ -29,27 +26,16 @@ use crate::{
     convert::{contains, fold, storable},
     entity::{assistant, conversation, message},
     error::Fault,
-    messages::{Place, Tree, citations_column, cut, generating, load, message_of, place_of, role, tokens_column},
+    messages::{Tree, cut, generating, load, message_of, place_of},
     paging::rows_and_total,
-    rows::hold,
+    turns,
 };
 
-/// What an answer says whose writer died.
-const ABANDONED: (&str, &str) = (
-    "ServiceUnavailableError",
-    "The server was stopped while it wrote this answer. Ask again for a complete one.",
-);
-
-fn owned(owner: UserId, id: ConversationId) -> Expr {
+/// The conversation, if it is this person's.
+pub(crate) fn owned(owner: UserId, id: ConversationId) -> Expr {
     conversation::Column::Id
         .eq(id.uuid())
         .and(conversation::Column::UserId.eq(owner.uuid()))
-}
-
-fn streaming(id: MessageId) -> Expr {
-    message::Column::Id
-        .eq(id.uuid())
-        .and(message::Column::Status.eq(State::Streaming.as_str()))
 }
 
 async fn conversations_of(
@@ -101,7 +87,8 @@ async fn find(db: &impl ConnectionTrait, owner: UserId, id: ConversationId) -> R
     Ok(conversations_of(db, row.into_iter().collect()).await?.pop())
 }
 
-async fn is_live(db: &impl ConnectionTrait, assistant: Uuid) -> Result<bool, Fault> {
+/// Whether the assistant exists and is not archived.
+pub(crate) async fn is_live(db: &impl ConnectionTrait, assistant: Uuid) -> Result<bool, Fault> {
     let deleted: Option<bool> = assistant::Entity::find_by_id(assistant)
         .select_only()
         .column(assistant::Column::IsDeleted)
@@ -146,195 +133,6 @@ async fn create(
     let made = conversations_of(tx, vec![row]).await?.pop();
     made.map(|made| Created::Yes(Box::new(made)))
         .ok_or_else(|| Fault::corrupt("conversations", "id", id))
-}
-
-async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Result<Begun, Fault> {
-    let mine = owned(turn.owner, turn.conversation);
-    // Held, so that two turns of one conversation come one after the other.
-    let Some(row) = hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine).await? else {
-        return Ok(Begun::Missing);
-    };
-    if !is_live(tx, row.assistant_id).await? {
-        return Ok(Begun::AssistantDeleted);
-    }
-    if let Some(busy) = generating(tx, vec![row.id]).await?.remove(&row.id) {
-        return Ok(Begun::Busy(busy));
-    }
-    if row.last_seq + 2 > MAX_MESSAGES {
-        return Ok(Begun::Full);
-    }
-
-    let question = message::ActiveModel {
-        id: Set(turn.question.uuid()),
-        conversation_id: Set(row.id),
-        parent_id: Set(row.head_id),
-        seq: Set(row.last_seq + 1),
-        role: Set(role(Speaker::User).to_owned()),
-        content: Set(storable(turn.content)),
-        model: Set(None),
-        provider: Set(None),
-        status: Set(State::Complete.as_str().to_owned()),
-        error_code: Set(None),
-        error_message: Set(None),
-        finish_reason: Set(None),
-        tokens_used: Set(None),
-        citations: Set(serde_json::json!([])),
-        retrieval: Set(None),
-        stop_requested: Set(false),
-        lease_until: Set(None),
-        edited_at: Set(None),
-        created_at: Set(turn.at),
-    };
-    let answer = message::ActiveModel {
-        id: Set(turn.answer.uuid()),
-        parent_id: Set(Some(turn.question.uuid())),
-        seq: Set(row.last_seq + 2),
-        role: Set(role(Speaker::Assistant).to_owned()),
-        content: Set(String::new()),
-        model: Set(Some(storable(turn.model))),
-        status: Set(State::Streaming.as_str().to_owned()),
-        citations: Set(citations_column(turn.citations)?),
-        retrieval: Set(turn.retrieval.map(|outcome| outcome.as_str().to_owned())),
-        lease_until: Set(Some(turn.lease_until)),
-        ..question.clone()
-    };
-    let (question, answer) = (question.insert(tx).await?, answer.insert(tx).await?);
-
-    let untitled = row.title.is_empty();
-    let mut row: conversation::ActiveModel = row.into();
-    if untitled {
-        row.title_folded = Set(fold(&turn.title));
-        row.title = Set(storable(turn.title));
-    }
-    row.head_id = Set(Some(answer.id));
-    row.last_seq = Set(answer.seq);
-    row.last_message_at = Set(Some(turn.at));
-    row.active_at = Set(turn.at);
-    row.updated_at = Set(turn.at);
-    row.update(tx).await?;
-
-    let (asked, answered) = (place_of(tx, &question).await?, place_of(tx, &answer).await?);
-    Ok(Begun::Yes(Box::new((
-        message_of(question, asked)?,
-        message_of(answer, answered)?,
-    ))))
-}
-
-/// Sets an answer that is being written to its end; `false` if it is not being written any more.
-async fn end(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> Result<bool, Fault> {
-    if ending.state == State::Streaming {
-        return Err(Fault::conflict("an answer cannot end by being written"));
-    }
-    let (code, sentence) = ending.error.unzip();
-    let mut change = message::Entity::update_many()
-        .col_expr(message::Column::Content, Expr::value(storable(ending.content)))
-        .col_expr(message::Column::Status, Expr::value(ending.state.as_str()))
-        .col_expr(message::Column::ErrorCode, Expr::value(code.map(storable)))
-        .col_expr(message::Column::ErrorMessage, Expr::value(sentence.map(storable)))
-        .col_expr(
-            message::Column::FinishReason,
-            Expr::value(ending.finish_reason.map(storable)),
-        )
-        .col_expr(message::Column::Provider, Expr::value(ending.provider.map(storable)))
-        .col_expr(
-            message::Column::TokensUsed,
-            Expr::value(ending.tokens.map(tokens_column)),
-        )
-        .col_expr(message::Column::LeaseUntil, Expr::value(None::<Time>));
-    if let Some(model) = ending.model {
-        change = change.col_expr(message::Column::Model, Expr::value(storable(model)));
-    }
-    let Some(row) = change.filter(streaming(id)).exec_with_returning(tx).await?.pop() else {
-        return Ok(false);
-    };
-    conversation::Entity::update_many()
-        .col_expr(conversation::Column::UpdatedAt, Expr::value(ending.at))
-        .filter(conversation::Column::Id.eq(row.conversation_id))
-        .exec(tx)
-        .await?;
-    Ok(true)
-}
-
-/// Whether the writer of an answer must end it.
-async fn must_stop(db: &impl ConnectionTrait, id: MessageId) -> Result<bool, Fault> {
-    let asked: Option<bool> = message::Entity::find()
-        .select_only()
-        .column(message::Column::StopRequested)
-        .filter(streaming(id))
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(asked.unwrap_or(true))
-}
-
-async fn request_stop(
-    tx: &DatabaseTransaction,
-    owner: UserId,
-    id: ConversationId,
-    only: Option<MessageId>,
-) -> Result<Option<Vec<MessageId>>, Fault> {
-    if conversation::Entity::find().filter(owned(owner, id)).count(tx).await? == 0 {
-        return Ok(None);
-    }
-    let mut wanted = Condition::all()
-        .add(message::Column::ConversationId.eq(id.uuid()))
-        .add(message::Column::Status.eq(State::Streaming.as_str()));
-    if let Some(only) = only {
-        wanted = wanted.add(message::Column::Id.eq(only.uuid()));
-    }
-    let running: Vec<Uuid> = message::Entity::find()
-        .select_only()
-        .column(message::Column::Id)
-        .filter(wanted.clone())
-        .into_tuple()
-        .all(tx)
-        .await?;
-    if !running.is_empty() {
-        message::Entity::update_many()
-            .col_expr(message::Column::StopRequested, Expr::value(true))
-            .filter(wanted)
-            .exec(tx)
-            .await?;
-    }
-    Ok(Some(running.into_iter().map(Into::into).collect()))
-}
-
-async fn interrupt(tx: &DatabaseTransaction, now: Time, everyone: bool) -> Result<u64, Fault> {
-    let mut dead = Condition::all().add(message::Column::Status.eq(State::Streaming.as_str()));
-    if !everyone {
-        dead = dead.add(message::Column::LeaseUntil.lt(now));
-    }
-    let abandoned = message::Entity::find().filter(dead.clone()).all(tx).await?;
-    let mut interrupted = 0;
-    for row in abandoned {
-        // Its writer may have given a sign of life or ended it meanwhile.
-        let still = dead.clone().add(message::Column::Id.eq(row.id));
-        if message::Entity::find().filter(still).count(tx).await? == 0 {
-            continue;
-        }
-        // What was asked is known; the frame around it is not, so this is the least that was used.
-        let question = match row.parent_id {
-            Some(parent) => message::Entity::find_by_id(parent).one(tx).await?,
-            None => None,
-        };
-        let tokens = TokensUsed {
-            prompt: question.map_or(0, |question| estimate_tokens(&question.content)),
-            completion: estimate_tokens(&row.content),
-            estimated: true,
-        };
-        let ending = Ending {
-            content: row.content,
-            state: State::Interrupted,
-            error: Some((ABANDONED.0.to_owned(), ABANDONED.1.to_owned())),
-            finish_reason: None,
-            provider: row.provider,
-            model: None,
-            tokens: Some(tokens),
-            at: now,
-        };
-        interrupted += u64::from(end(tx, row.id.into(), ending).await?);
-    }
-    Ok(interrupted)
 }
 
 impl SqlStore {
@@ -511,7 +309,7 @@ impl ConversationStore for SqlStore {
     }
 
     async fn begin_turn(&self, turn: NewTurn) -> Result<Begun, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(begin_turn(tx, turn))).await?)
+        Ok(self.db.write(move |tx| Box::pin(turns::begin_turn(tx, turn))).await?)
     }
 
     async fn checkpoint(&self, id: MessageId, content: &str, lease_until: Time) -> Result<bool, StoreError> {
@@ -521,7 +319,7 @@ impl ConversationStore for SqlStore {
                 let saved = message::Entity::update_many()
                     .col_expr(message::Column::Content, Expr::value(content))
                     .col_expr(message::Column::LeaseUntil, Expr::value(lease_until))
-                    .filter(streaming(id))
+                    .filter(turns::streaming(id))
                     .exec_with_returning(tx)
                     .await?;
                 Ok(saved.first().is_none_or(|row| row.stop_requested))
@@ -531,11 +329,11 @@ impl ConversationStore for SqlStore {
     }
 
     async fn stop_requested(&self, id: MessageId) -> Result<bool, StoreError> {
-        Ok(must_stop(self.db.reader(), id).await?)
+        Ok(turns::must_stop(self.db.reader(), id).await?)
     }
 
     async fn finish(&self, id: MessageId, ending: Ending) -> Result<(), StoreError> {
-        self.db.write(move |tx| Box::pin(end(tx, id, ending))).await?;
+        self.db.write(move |tx| Box::pin(turns::end(tx, id, ending))).await?;
         Ok(())
     }
 
@@ -547,14 +345,14 @@ impl ConversationStore for SqlStore {
     ) -> Result<Option<Vec<MessageId>>, StoreError> {
         Ok(self
             .db
-            .write(move |tx| Box::pin(request_stop(tx, owner, conversation, message)))
+            .write(move |tx| Box::pin(turns::request_stop(tx, owner, conversation, message)))
             .await?)
     }
 
     async fn interrupt_abandoned(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError> {
         Ok(self
             .db
-            .write(move |tx| Box::pin(interrupt(tx, now, everyone_is_dead)))
+            .write(move |tx| Box::pin(turns::interrupt(tx, now, everyone_is_dead)))
             .await?)
     }
 }

@@ -3,40 +3,35 @@
 use across::{
     clock::Time,
     fault::StoreError,
-    id::{ChunkId, FileId},
-    jobs::{job::Job, queue::Lease},
+    id::FileId,
+    jobs::queue::Lease,
     knowledge::file::{
-        Accepted, Chunk, ExtractedText, Filter, Kind, KnowledgeFile, KnowledgeStore, MAX_FILES,
-        MAX_FILES_PER_ASSISTANT, NewChunk, NewFile, Reprocess, Status, TextPage,
+        Accepted, Chunk, ExtractedText, Filter, Kind, KnowledgeFile, KnowledgeStore, NewChunk, NewFile, Reprocess,
+        Status, TextPage,
     },
     page::{Page, PageRequest},
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    QueryTrait as _, Set, sea_query::Expr,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _, FromQueryResult,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
 };
 use uuid::Uuid;
 
 use crate::{
     SqlStore,
-    convert::{column_i32, column_i64, contains, fold, narrow, storable},
-    entity::{assistant, chunk, file_text, job, knowledge_file as file},
+    convert::{contains, narrow},
+    entity::{assistant, chunk, file_text, knowledge_file as file},
     error::Fault,
+    files,
     paging::{bounds, rows_and_total},
-    queue::{self, INGEST, PURGE},
-    rows::hold,
-    vectors,
 };
 
-const TABLE: &str = "knowledge_files";
-/// Chunks of one INSERT; databases limit the values of a statement.
-const ROWS_PER_INSERT: usize = 500;
-/// Chunks that one transaction purges.
-const ROWS_PER_PURGE: u64 = 1_000;
+/// The name of the files' table.
+pub(crate) const TABLE: &str = "knowledge_files";
 
-fn file_of(row: file::Model) -> Result<KnowledgeFile, Fault> {
+/// The file in a row.
+pub(crate) fn file_of(row: file::Model) -> Result<KnowledgeFile, Fault> {
     let id = row.id;
     Ok(KnowledgeFile {
         id: id.into(),
@@ -62,395 +57,6 @@ async fn live_file(db: &impl ConnectionTrait, id: FileId) -> Result<Option<file:
         .filter(file::Column::DeletedAt.is_null())
         .one(db)
         .await?)
-}
-
-/// The file, unless deleted, held until the end of the transaction.
-async fn hold_file(tx: &DatabaseTransaction, id: FileId) -> Result<Option<file::Model>, Fault> {
-    let live = file::Column::Id.eq(id.uuid()).and(file::Column::DeletedAt.is_null());
-    hold::<file::Entity>(tx, file::Column::Progress, live).await
-}
-
-/// The file that a job works on, held until the end of the transaction, if its lease holds. A file that was deleted
-/// meanwhile has lost its job.
-async fn leased_file(tx: &DatabaseTransaction, lease: Lease, id: FileId) -> Result<file::Model, Fault> {
-    queue::check(tx, lease).await?;
-    hold_file(tx, id).await?.ok_or_else(|| StoreError::LeaseLost.into())
-}
-
-/// As [`leased_file`], for what may only be done to a generation that is not searched yet.
-async fn unpublished(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    generation: i64,
-) -> Result<file::Model, Fault> {
-    let row = leased_file(tx, lease, id).await?;
-    if generation == row.generation {
-        return Err(Fault::conflict("this generation is published already"));
-    }
-    Ok(row)
-}
-
-fn moving() -> impl Iterator<Item = &'static str> {
-    Status::ALL
-        .into_iter()
-        .filter(|status| status.is_moving())
-        .map(Status::as_str)
-}
-
-async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Accepted, Fault> {
-    let owner = assistant::Column::Id
-        .eq(new.assistant.uuid())
-        .and(assistant::Column::IsDeleted.eq(false));
-    // Held, so that two uploads of the same content to one assistant come one after the other.
-    if hold::<assistant::Entity>(tx, assistant::Column::Version, owner)
-        .await?
-        .is_none()
-    {
-        return Ok(Accepted::NoAssistant);
-    }
-    let live = file::Entity::find().filter(file::Column::DeletedAt.is_null());
-    let of_assistant = live.clone().filter(file::Column::AssistantId.eq(new.assistant.uuid()));
-    let same: Option<Uuid> = of_assistant
-        .clone()
-        .select_only()
-        .column(file::Column::Id)
-        .filter(
-            file::Column::Sha256
-                .eq(&new.sha256)
-                .and(file::Column::Status.ne(Status::Error.as_str())),
-        )
-        .into_tuple()
-        .one(tx)
-        .await?;
-    if let Some(same) = same {
-        return Ok(Accepted::Duplicate(same.into()));
-    }
-    if of_assistant.count(tx).await? >= MAX_FILES_PER_ASSISTANT || live.count(tx).await? >= MAX_FILES {
-        return Ok(Accepted::TooMany);
-    }
-    let row = file::ActiveModel {
-        id: Set(new.id.uuid()),
-        assistant_id: Set(new.assistant.uuid()),
-        filename_folded: Set(fold(&new.filename)),
-        filename: Set(storable(new.filename)),
-        file_type: Set(new.kind.as_str().to_owned()),
-        size_bytes: Set(column_i64(new.size)),
-        sha256: Set(new.sha256),
-        chunk_count: Set(0),
-        status: Set(Status::Processing.as_str().to_owned()),
-        progress: Set(0),
-        error_message: Set(None),
-        generation: Set(0),
-        latest_generation: Set(1),
-        uploaded_by: Set(Some(new.uploaded_by.uuid())),
-        deleted_at: Set(None),
-        created_at: Set(new.created_at),
-        updated_at: Set(new.created_at),
-    };
-    let row = row.insert(tx).await?;
-    queue::enqueue(
-        tx,
-        &Job::Ingest {
-            file: new.id,
-            generation: 1,
-        },
-        new.created_at,
-    )
-    .await?;
-    Ok(Accepted::Yes(Box::new(file_of(row)?)))
-}
-
-async fn set_progress(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    status: Status,
-    progress: u8,
-    at: Time,
-) -> Result<(), Fault> {
-    let row = leased_file(tx, lease, id).await?;
-    let was = Status::parse(&row.status).ok_or_else(|| Fault::corrupt(TABLE, "status", row.id))?;
-    // A repeated job begins with processing again; out of ready and error only a new attempt leads.
-    if !was.is_moving() || !matches!(status, Status::Processing | Status::Indexing) {
-        return Err(Fault::conflict("a file cannot go from its status to that one"));
-    }
-    file::Entity::update_many()
-        .col_expr(file::Column::Status, Expr::value(status.as_str()))
-        .col_expr(file::Column::Progress, Expr::value(i32::from(Ord::min(progress, 100))))
-        .col_expr(file::Column::UpdatedAt, Expr::value(at))
-        .filter(file::Column::Id.eq(row.id))
-        .exec(tx)
-        .await?;
-    Ok(())
-}
-
-async fn save_text(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    generation: i64,
-    text: ExtractedText,
-) -> Result<(), Fault> {
-    unpublished(tx, lease, id, generation).await?;
-    let pages: Vec<_> = text
-        .pages
-        .iter()
-        .map(|page| (page.number, page.start, page.end))
-        .collect();
-    file_text::Entity::delete_by_id((id.uuid(), generation))
-        .exec(tx)
-        .await?;
-    let row = file_text::ActiveModel {
-        file_id: Set(id.uuid()),
-        generation: Set(generation),
-        text: Set(storable(text.text)),
-        pages: Set(serde_json::json!(pages)),
-    };
-    file_text::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
-}
-
-async fn add_chunks(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    generation: i64,
-    space: String,
-    chunks: Vec<NewChunk>,
-) -> Result<(), Fault> {
-    unpublished(tx, lease, id, generation).await?;
-    let indices: Vec<i32> = chunks.iter().map(|chunk| column_i32(chunk.index)).collect();
-    let mut rows = Vec::with_capacity(chunks.len());
-    for new in chunks {
-        let (dim, vectors) = vectors::encode(&new.vectors).ok_or(Fault::conflict(
-            "a chunk needs vectors of one length with finite numbers",
-        ))?;
-        rows.push(chunk::ActiveModel {
-            number: sea_orm::NotSet,
-            id: Set(ChunkId::new().uuid()),
-            file_id: Set(id.uuid()),
-            generation: Set(generation),
-            chunk_index: Set(column_i32(new.index)),
-            page: Set(new.page.map(column_i32)),
-            start_char: Set(column_i32(new.start)),
-            end_char: Set(column_i32(new.end)),
-            text: Set(storable(new.text)),
-            token_count: Set(column_i32(new.token_count)),
-            space: Set(space.clone()),
-            dim: Set(dim),
-            vectors: Set(vectors),
-        });
-    }
-    for some in indices.chunks(ROWS_PER_INSERT) {
-        chunk::Entity::delete_many()
-            .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.is_in(some.iter().copied())))
-            .exec(tx)
-            .await?;
-    }
-    while !rows.is_empty() {
-        let rest = rows.split_off(rows.len().min(ROWS_PER_INSERT));
-        chunk::Entity::insert_many(std::mem::replace(&mut rows, rest))
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(())
-}
-
-fn generation_of(id: FileId, generation: i64) -> Expr {
-    chunk::Column::FileId
-        .eq(id.uuid())
-        .and(chunk::Column::Generation.eq(generation))
-}
-
-/// Removes chunks and text of every generation but one.
-async fn keep_generation(tx: &DatabaseTransaction, id: Uuid, generation: i64) -> Result<(), Fault> {
-    chunk::Entity::delete_many()
-        .filter(
-            chunk::Column::FileId
-                .eq(id)
-                .and(chunk::Column::Generation.ne(generation)),
-        )
-        .exec(tx)
-        .await?;
-    file_text::Entity::delete_many()
-        .filter(
-            file_text::Column::FileId
-                .eq(id)
-                .and(file_text::Column::Generation.ne(generation)),
-        )
-        .exec(tx)
-        .await?;
-    Ok(())
-}
-
-/// Makes copies of the assistant's vectors in memory out of date.
-async fn move_index(tx: &DatabaseTransaction, assistant: Uuid) -> Result<(), Fault> {
-    assistant::Entity::update_many()
-        .col_expr(
-            assistant::Column::IndexGeneration,
-            Expr::col(assistant::Column::IndexGeneration).add(1),
-        )
-        .filter(assistant::Column::Id.eq(assistant))
-        .exec(tx)
-        .await?;
-    Ok(())
-}
-
-async fn publish(tx: &DatabaseTransaction, lease: Lease, id: FileId, generation: i64, at: Time) -> Result<(), Fault> {
-    let row = leased_file(tx, lease, id).await?;
-    if generation < row.generation {
-        return Err(Fault::conflict("a newer generation is published already"));
-    }
-    let chunks = chunk::Entity::find()
-        .filter(generation_of(id, generation))
-        .count(tx)
-        .await?;
-    keep_generation(tx, row.id, generation).await?;
-    let assistant = row.assistant_id;
-    let mut row: file::ActiveModel = row.into();
-    row.generation = Set(generation);
-    row.chunk_count = Set(column_i32(chunks));
-    row.status = Set(Status::Ready.as_str().to_owned());
-    row.progress = Set(100);
-    row.error_message = Set(None);
-    row.updated_at = Set(at);
-    row.update(tx).await?;
-    move_index(tx, assistant).await
-}
-
-async fn fail(tx: &DatabaseTransaction, lease: Lease, id: FileId, message: String, at: Time) -> Result<(), Fault> {
-    let row = leased_file(tx, lease, id).await?;
-    keep_generation(tx, row.id, row.generation).await?;
-    let mut row: file::ActiveModel = row.into();
-    row.status = Set(Status::Error.as_str().to_owned());
-    row.error_message = Set(Some(storable(message)));
-    row.updated_at = Set(at);
-    row.update(tx).await?;
-    Ok(())
-}
-
-async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Reprocess, Fault> {
-    // Jobs first, files second, as everywhere: two transactions then never wait for each other.
-    hold::<job::Entity>(tx, job::Column::Attempt, job::Column::FileId.eq(id.uuid())).await?;
-    let Some(row) = hold_file(tx, id).await? else { 
-        return Ok(Reprocess::Missing);
-    };
-    if moving().any(|status| status == row.status) {
-        return Ok(Reprocess::Moving);
-    }
-    keep_generation(tx, row.id, row.generation).await?;
-    let generation = row.latest_generation + 1;
-    let mut row: file::ActiveModel = row.into();
-    row.latest_generation = Set(generation);
-    row.status = Set(Status::Processing.as_str().to_owned());
-    row.progress = Set(0);
-    row.error_message = Set(None);
-    row.updated_at = Set(at);
-    let row = row.update(tx).await?;
-    // The job of the attempt before may not have left the queue yet; it has nothing more to do.
-    drop_jobs(tx, id.uuid(), INGEST).await?;
-    queue::enqueue(tx, &Job::Ingest { file: id, generation }, at).await?;
-    Ok(Reprocess::Queued(Box::new(file_of(row)?)))
-}
-
-/// Removes a portion of what is left of a deleted file; whether there is more.
-async fn purge_some(tx: &DatabaseTransaction, lease: Lease, id: FileId) -> Result<bool, Fault> {
-    queue::check(tx, lease).await?;
-    let deleted = file::Column::Id
-        .eq(id.uuid())
-        .and(file::Column::DeletedAt.is_not_null());
-    if file::Entity::find().filter(deleted.clone()).count(tx).await? == 0 {
-        return Ok(false);
-    }
-    let some: Vec<i64> = chunk::Entity::find()
-        .select_only()
-        .column(chunk::Column::Number)
-        .filter(chunk::Column::FileId.eq(id.uuid()))
-        .limit(ROWS_PER_PURGE)
-        .into_tuple()
-        .all(tx)
-        .await?;
-    if some.is_empty() {
-        // The text goes with the row.
-        file::Entity::delete_many().filter(deleted).exec(tx).await?;
-        return Ok(false);
-    }
-    chunk::Entity::delete_many()
-        .filter(chunk::Column::Number.is_in(some))
-        .exec(tx)
-        .await?;
-    Ok(true)
-}
-
-async fn drop_jobs(tx: &DatabaseTransaction, id: Uuid, kind: &str) -> Result<(), Fault> {
-    job::Entity::delete_many()
-        .filter(job::Column::FileId.eq(id).and(job::Column::Kind.eq(kind)))
-        .exec(tx)
-        .await?;
-    Ok(())
-}
-
-async fn delete(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<bool, Fault> {
-    drop_jobs(tx, id.uuid(), INGEST).await?;
-    let marked = file::Entity::update_many()
-        .col_expr(file::Column::DeletedAt, Expr::value(at))
-        .col_expr(file::Column::UpdatedAt, Expr::value(at))
-        .filter(file::Column::Id.eq(id.uuid()).and(file::Column::DeletedAt.is_null()))
-        .exec(tx)
-        .await?;
-    if marked.rows_affected == 0 {
-        return Ok(false);
-    }
-    let owner: Option<Uuid> = file::Entity::find_by_id(id.uuid())
-        .select_only()
-        .column(file::Column::AssistantId)
-        .into_tuple()
-        .one(tx)
-        .await?;
-    if let Some(owner) = owner {
-        move_index(tx, owner).await?;
-    }
-    queue::enqueue(tx, &Job::PurgeFile { file: id }, at).await?;
-    Ok(true)
-}
-
-async fn adopt(tx: &DatabaseTransaction, at: Time) -> Result<u64, Fault> {
-    let without = |kind: &str| {
-        let busy = job::Entity::find()
-            .select_only()
-            .column(job::Column::FileId)
-            .filter(job::Column::Kind.eq(kind).and(job::Column::FileId.is_not_null()))
-            .into_query();
-        file::Entity::find().filter(file::Column::Id.not_in_subquery(busy))
-    };
-    let stranded = without(INGEST)
-        .filter(
-            file::Column::DeletedAt
-                .is_null()
-                .and(file::Column::Status.is_in(moving())),
-        )
-        .all(tx)
-        .await?;
-    let unpurged = without(PURGE)
-        .filter(file::Column::DeletedAt.is_not_null())
-        .all(tx)
-        .await?;
-    for row in &stranded {
-        queue::enqueue(
-            tx,
-            &Job::Ingest {
-                file: row.id.into(),
-                generation: row.latest_generation,
-            },
-            at,
-        )
-        .await?;
-    }
-    for row in &unpurged {
-        queue::enqueue(tx, &Job::PurgeFile { file: row.id.into() }, at).await?;
-    }
-    Ok((stranded.len() + unpurged.len()) as u64)
 }
 
 /// A chunk without its vectors.
@@ -484,7 +90,7 @@ impl SqlStore {
         let Some(row) = live_file(&snapshot, id).await? else {
             return Ok(None);
         };
-        let list = chunk::Entity::find().filter(generation_of(id, row.generation));
+        let list = chunk::Entity::find().filter(files::generation_of(id, row.generation));
         let total = list.clone().count(&snapshot).await?;
         let (limit, offset) = bounds(page);
         let rows: Vec<ChunkRow> = list
@@ -546,7 +152,7 @@ impl SqlStore {
         let indices: Vec<i32> = chunk::Entity::find()
             .select_only()
             .column(chunk::Column::ChunkIndex)
-            .filter(generation_of(id, generation).and(chunk::Column::Space.eq(space)))
+            .filter(files::generation_of(id, generation).and(chunk::Column::Space.eq(space)))
             .order_by_asc(chunk::Column::ChunkIndex)
             .into_tuple()
             .all(self.db.reader())
@@ -562,7 +168,7 @@ impl SqlStore {
 #[async_trait]
 impl KnowledgeStore for SqlStore {
     async fn accept_file(&self, file: NewFile) -> Result<Accepted, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(accept(tx, file))).await?)
+        Ok(self.db.write(move |tx| Box::pin(files::accept(tx, file))).await?)
     }
 
     async fn find_file(&self, id: FileId) -> Result<Option<(KnowledgeFile, bool)>, StoreError> {
@@ -618,7 +224,7 @@ impl KnowledgeStore for SqlStore {
     ) -> Result<(), StoreError> {
         Ok(self
             .db
-            .write(move |tx| Box::pin(set_progress(tx, lease, id, status, progress, at)))
+            .write(move |tx| Box::pin(files::set_progress(tx, lease, id, status, progress, at)))
             .await?)
     }
 
@@ -632,7 +238,7 @@ impl KnowledgeStore for SqlStore {
         let text = text.clone();
         Ok(self
             .db
-            .write(move |tx| Box::pin(save_text(tx, lease, id, generation, text)))
+            .write(move |tx| Box::pin(files::save_text(tx, lease, id, generation, text)))
             .await?)
     }
 
@@ -643,9 +249,9 @@ impl KnowledgeStore for SqlStore {
     async fn discard_chunks(&self, lease: Lease, id: FileId, generation: i64) -> Result<(), StoreError> {
         let write = self.db.write(move |tx| {
             Box::pin(async move {
-                unpublished(tx, lease, id, generation).await?;
+                files::unpublished(tx, lease, id, generation).await?;
                 chunk::Entity::delete_many()
-                    .filter(generation_of(id, generation))
+                    .filter(files::generation_of(id, generation))
                     .exec(tx)
                     .await?;
                 Ok(())
@@ -665,14 +271,14 @@ impl KnowledgeStore for SqlStore {
         let space = space.to_owned();
         Ok(self
             .db
-            .write(move |tx| Box::pin(add_chunks(tx, lease, id, generation, space, chunks)))
+            .write(move |tx| Box::pin(files::add_chunks(tx, lease, id, generation, space, chunks)))
             .await?)
     }
 
     async fn publish(&self, lease: Lease, id: FileId, generation: i64, at: Time) -> Result<(), StoreError> {
         Ok(self
             .db
-            .write(move |tx| Box::pin(publish(tx, lease, id, generation, at)))
+            .write(move |tx| Box::pin(files::publish(tx, lease, id, generation, at)))
             .await?)
     }
 
@@ -680,21 +286,25 @@ impl KnowledgeStore for SqlStore {
         let message = message.to_owned();
         Ok(self
             .db
-            .write(move |tx| Box::pin(fail(tx, lease, id, message, at)))
+            .write(move |tx| Box::pin(files::fail(tx, lease, id, message, at)))
             .await?)
     }
 
     async fn reprocess(&self, id: FileId, at: Time) -> Result<Reprocess, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(reprocess(tx, id, at))).await?)
+        Ok(self.db.write(move |tx| Box::pin(files::reprocess(tx, id, at))).await?)
     }
 
     async fn delete_file(&self, id: FileId, at: Time) -> Result<bool, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(delete(tx, id, at))).await?)
+        Ok(self.db.write(move |tx| Box::pin(files::delete(tx, id, at))).await?)
     }
 
     async fn purge_file(&self, lease: Lease, id: FileId) -> Result<(), StoreError> {
         // In portions, so that other changes need not wait for all of a large file.
-        while self.db.write(move |tx| Box::pin(purge_some(tx, lease, id))).await? {}
+        while self
+            .db
+            .write(move |tx| Box::pin(files::purge_some(tx, lease, id)))
+            .await?
+        {}
         Ok(())
     }
 
@@ -711,6 +321,6 @@ impl KnowledgeStore for SqlStore {
     }
 
     async fn adopt_stranded(&self, at: Time) -> Result<u64, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(adopt(tx, at))).await?)
+        Ok(self.db.write(move |tx| Box::pin(files::adopt(tx, at))).await?)
     }
 }

@@ -18,6 +18,7 @@ mod conversations;
 mod convert;
 mod entity;
 mod error;
+mod files;
 mod fulltext;
 mod identity;
 mod kept;
@@ -29,6 +30,7 @@ mod passages;
 mod queue;
 mod rows;
 mod sessions;
+mod turns;
 mod vectors;
 mod writer;
 

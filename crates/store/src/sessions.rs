@@ -103,16 +103,9 @@ async fn rotate(
         return Ok(Rotation::Unknown);
     };
     // Uses of one session's tokens happen one after another; what was read before the wait is read again.
-    hold::<session::Entity>(
-        tx,
-        session::Column::LastUsedAt,
-        session::Column::Id.eq(token.session_id),
-    )
-    .await?;
-    let (Some(token), Some(row)) = (
-        find().await?,
-        session::Entity::find_by_id(token.session_id).one(tx).await?,
-    ) else {
+    let this = session::Column::Id.eq(token.session_id);
+    let row = hold::<session::Entity>(tx, session::Column::LastUsedAt, this).await?;
+    let (Some(row), Some(token)) = (row, find().await?) else {
         return Ok(Rotation::Unknown);
     };
     if token.expires_at <= now || row.ends_at <= now {

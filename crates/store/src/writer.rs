@@ -28,8 +28,8 @@ const GROUP_TIME: Duration = Duration::from_millis(30);
 /// One change: it runs once, inside a transaction that belongs to somebody else.
 #[async_trait]
 trait Operation: Send {
-    /// Does the change and keeps its result; whether it shall stay.
-    async fn run(&mut self, tx: &DatabaseTransaction) -> bool;
+    /// Does the change and keeps its result. An error means that it shall not stay.
+    async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), Fault>;
 
     /// Tells the caller: the result, or the fault that took the whole group.
     fn answer(self: Box<Self>, fault: Option<&Fault>);
@@ -47,13 +47,15 @@ where
     T: Send,
     F: for<'c> FnOnce(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Fault>> + Send,
 {
-    async fn run(&mut self, tx: &DatabaseTransaction) -> bool {
-        let Some(work) = self.work.take() else { return false };
+    async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
         let outcome = AssertUnwindSafe(async { work(tx).await }).catch_unwind().await;
         let result = outcome.unwrap_or_else(|_| Err(Fault::unavailable("a write operation panicked")));
-        let keep = result.is_ok();
+        let told = result.as_ref().map(|_| ()).map_err(Fault::again);
         self.result = Some(result);
-        keep
+        told
     }
 
     fn answer(self: Box<Self>, fault: Option<&Fault>) {
@@ -164,9 +166,8 @@ impl Task {
         while let Some(mut operation) = next {
             let whole = run_one(&tx, operation.as_mut()).await;
             done.push(operation);
-            if let Err(error) = whole {
-                // The database ended the transaction by itself, as it does when the disk is full.
-                return self.abandon(Some(tx), done, error).await;
+            if let Err(fault) = whole {
+                return self.abandon(Some(tx), done, fault).await;
             }
             let room = done.len() < GROUP && started.elapsed() < GROUP_TIME;
             next = if room { self.queue.try_recv().ok() } else { None };
@@ -179,14 +180,14 @@ impl Task {
                     tracing::error!(%error, "a commit failed; nothing more is written until the process is restarted");
                     let _ = self.failed.set(fault);
                 }
-                self.abandon(None, done, error).await;
+                self.abandon(None, done, error.into()).await;
             }
         }
     }
 
     /// Gives a group up and tells everyone in it; the next one gets a fresh connection, since the state of this one is
     /// not known.
-    async fn abandon(&mut self, tx: Option<DatabaseTransaction>, done: Vec<Box<dyn Operation>>, error: DbErr) {
+    async fn abandon(&mut self, tx: Option<DatabaseTransaction>, done: Vec<Box<dyn Operation>>, fault: Fault) {
         if let Some(tx) = tx {
             let _ = tx.rollback().await;
         }
@@ -197,17 +198,16 @@ impl Task {
             }
             Err(error) => tracing::error!(%error, "the database could not be opened anew"),
         }
-        let fault = Fault::from(error);
         done.into_iter().for_each(|operation| operation.answer(Some(&fault)));
     }
 }
 
 /// Runs one operation inside its savepoint. An error means that the surrounding transaction is gone.
-async fn run_one(tx: &DatabaseTransaction, operation: &mut dyn Operation) -> Result<(), DbErr> {
+async fn run_one(tx: &DatabaseTransaction, operation: &mut dyn Operation) -> Result<(), Fault> {
     let savepoint = tx.begin().await?;
-    if operation.run(&savepoint).await {
-        savepoint.commit().await
-    } else {
-        savepoint.rollback().await
+    match operation.run(&savepoint).await {
+        Ok(()) => Ok(savepoint.commit().await?),
+        // A database whose disk is full ends the transaction by itself; then there is nothing to go back to.
+        Err(fault) => savepoint.rollback().await.map_err(|_| fault),
     }
 }

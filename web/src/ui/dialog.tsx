@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { Button } from "./button";
+import { useReturnFocus } from "./use-return-focus";
 
 const overlay = "fixed inset-0 z-40 bg-[oklch(0.2_0.02_235/0.42)] animate-fade-in";
 /** Centred from 640 px up, a bottom sheet below. */
@@ -32,6 +33,7 @@ export function Dialog({
   children,
 }: DialogProps) {
   const t = useT();
+  const returnFocus = useReturnFocus(open);
   const hold = dismissible ? undefined : (event: Event) => event.preventDefault();
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
@@ -41,6 +43,7 @@ export function Dialog({
           data-slot="dialog"
           className={cn(panel, className)}
           {...(description ? {} : { "aria-describedby": undefined })}
+          onCloseAutoFocus={returnFocus}
           onEscapeKeyDown={hold}
           onPointerDownOutside={hold}
           onInteractOutside={hold}
@@ -93,11 +96,12 @@ export function ConfirmDialog({
   children,
 }: ConfirmDialogProps) {
   const t = useT();
+  const returnFocus = useReturnFocus(open);
   return (
     <Alert.Root open={open} onOpenChange={onOpenChange}>
       <Alert.Portal>
         <Alert.Overlay className={overlay} />
-        <Alert.Content data-slot="confirm-dialog" className={panel}>
+        <Alert.Content data-slot="confirm-dialog" className={panel} onCloseAutoFocus={returnFocus}>
           <div>
             <Alert.Title className="font-display text-h3 font-semibold">{title}</Alert.Title>
             <Alert.Description className="mt-1.5 text-muted-foreground">{description}</Alert.Description>
@@ -128,6 +132,7 @@ interface SheetProps {
 }
 
 export function Sheet({ open, onOpenChange, title, side, className, children }: SheetProps) {
+  const returnFocus = useReturnFocus(open);
   return (
     <Base.Root open={open} onOpenChange={onOpenChange}>
       <Base.Portal>
@@ -135,6 +140,7 @@ export function Sheet({ open, onOpenChange, title, side, className, children }: 
         <Base.Content
           data-slot="sheet"
           aria-describedby={undefined}
+          onCloseAutoFocus={returnFocus}
           className={cn(
             "fixed inset-y-0 z-50 flex w-[min(86vw,20rem)] flex-col bg-surface shadow-float outline-none animate-sheet-in",
             side === "start"

@@ -62,10 +62,13 @@ pub fn pieces<'a>(text: &'a str, pages: &[Page], max_tokens: usize, overlap: usi
     // Indices into `boundaries`; boundary 0 is the text's beginning.
     let mut from = 0;
     while let Some(start) = boundaries.get(from).filter(|start| start.byte < text.len()) {
-        let last = boundaries.partition_point(|b| b.tokens <= start.tokens + max_tokens) - 1;
+        let full = boundaries.partition_point(|b| b.tokens <= start.tokens + max_tokens) - 1;
+        // A piece never crosses into the next page: what stands there is to be cited with that page.
+        let page_end = (from + 1..full).find(|index| boundaries.get(*index).is_some_and(|b| b.cut == Cut::Page));
+        let last = page_end.unwrap_or(full);
         // A single character of more tokens than a chunk holds still has to go somewhere.
         let last = last.max(from + 1).min(boundaries.len() - 1);
-        let to = if last == boundaries.len() - 1 {
+        let to = if page_end.is_some() || last == boundaries.len() - 1 {
             last
         } else {
             best_cut(&boundaries, from, last, start.tokens + max_tokens.div_ceil(2))

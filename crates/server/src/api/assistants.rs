@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::stamp,
+    api::{ratio, stamp},
     auth::{Principal, forbidden},
     error::{ApiError, ErrorBody, Kind},
     input::{Body, Ids, Params, line, page, present},
@@ -46,7 +46,15 @@ pub(crate) struct AssistantJson {
 
 impl From<Assistant> for AssistantJson {
     fn from(assistant: Assistant) -> Self {
-        let Draft { name, description, instructions, model, temperature, max_tokens, avatar_url } = assistant.draft;
+        let Draft {
+            name,
+            description,
+            instructions,
+            model,
+            temperature,
+            max_tokens,
+            avatar_url,
+        } = assistant.draft;
         Self {
             id: assistant.id.to_string(),
             name,
@@ -99,9 +107,19 @@ pub(crate) async fn list(
     if include_deleted && principal.actor.role < Role::Manager {
         return Err(forbidden());
     }
-    let filter = Filter { search: search_term(query.search)?, include_deleted };
-    let found = state.platform.store.list_assistants(&filter, page(query.limit, query.offset, 20, 100)?).await?;
-    Ok(Json(AssistantList { assistants: found.items.into_iter().map(Into::into).collect(), total: found.total }))
+    let filter = Filter {
+        search: search_term(query.search)?,
+        include_deleted,
+    };
+    let found = state
+        .platform
+        .store
+        .list_assistants(&filter, page(query.limit, query.offset, 20, 100)?)
+        .await?;
+    Ok(Json(AssistantList {
+        assistants: found.items.into_iter().map(Into::into).collect(),
+        total: found.total,
+    }))
 }
 
 /// What to search for, if anything is left of it.
@@ -144,7 +162,10 @@ pub(crate) struct AssistantCreate {
 #[utoipa::path(post, path = "/assistants", tag = "assistants", security(("bearer" = [])), request_body = AssistantCreate, responses(
     (status = 201, body = AssistantJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub(crate) async fn create(State(state): State<AppState>, Body(body): Body<AssistantCreate>) -> Result<Response, ApiError> {
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    Body(body): Body<AssistantCreate>,
+) -> Result<Response, ApiError> {
     let draft = Draft {
         name: line(&body.name),
         description: description(body.description),
@@ -156,7 +177,11 @@ pub(crate) async fn create(State(state): State<AppState>, Body(body): Body<Assis
     };
     check(&state, &draft).await?;
     let id = AssistantId::new();
-    let assistant = state.platform.store.create_assistant(id, draft, state.platform.clock.now()).await?;
+    let assistant = state
+        .platform
+        .store
+        .create_assistant(id, draft, state.platform.clock.now())
+        .await?;
     let location = format!("/api/v1/assistants/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], tagged(assistant)).into_response())
 }
@@ -172,7 +197,10 @@ async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
         return Err(ApiError::problems(&problems));
     }
     if draft.model.is_some() && state.platform.providers.serving(draft.model.as_deref()).await.is_none() {
-        return Err(ApiError::field("model", "No provider serves this model. Choose another."));
+        return Err(ApiError::field(
+            "model",
+            "No provider serves this model. Choose another.",
+        ));
     }
     Ok(())
 }
@@ -221,7 +249,10 @@ impl AssistantUpdate {
     fn merged_into(&self, before: &Draft) -> Draft {
         Draft {
             name: self.name.as_deref().map_or_else(|| before.name.clone(), line),
-            description: self.description.clone().map_or_else(|| before.description.clone(), description),
+            description: self
+                .description
+                .clone()
+                .map_or_else(|| before.description.clone(), description),
             instructions: self.instructions.clone().unwrap_or_else(|| before.instructions.clone()),
             model: self.model.clone().unwrap_or_else(|| before.model.clone()),
             temperature: self.temperature.unwrap_or(before.temperature),
@@ -251,12 +282,19 @@ pub(crate) async fn update(
         }
         let draft = body.merged_into(&found.draft);
         if draft == found.draft {
-            return if expected.is_none_or(|expected| expected == found.version) { Ok(tagged(found)) } else { Err(stale()) };
+            return if expected.is_none_or(|expected| expected == found.version) {
+                Ok(tagged(found))
+            } else {
+                Err(stale())
+            };
         }
         check(&state, &draft).await?;
         // Our own version guards the fields that are not being changed: a writer in between must not be undone.
         let guard = expected.unwrap_or(found.version);
-        match store.update_assistant(id, draft, Some(guard), state.platform.clock.now()).await? {
+        match store
+            .update_assistant(id, draft, Some(guard), state.platform.clock.now())
+            .await?
+        {
             Changed::Stale(_) if expected.is_none() => {}
             changed => return answer(changed),
         }
@@ -273,7 +311,11 @@ pub(crate) async fn archive(
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let expected = expected_version(&headers)?;
-    let changed = state.platform.store.archive_assistant(id, expected, state.platform.clock.now()).await?;
+    let changed = state
+        .platform
+        .store
+        .archive_assistant(id, expected, state.platform.clock.now())
+        .await?;
     answer(changed).map(|_| StatusCode::NO_CONTENT)
 }
 
@@ -281,8 +323,16 @@ pub(crate) async fn archive(
 #[utoipa::path(post, path = "/assistants/{id}/restore", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, body = AssistantJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub(crate) async fn restore(State(state): State<AppState>, Ids((id,)): Ids<(AssistantId,)>) -> Result<Response, ApiError> {
-    match state.platform.store.restore_assistant(id, state.platform.clock.now()).await? {
+pub(crate) async fn restore(
+    State(state): State<AppState>,
+    Ids((id,)): Ids<(AssistantId,)>,
+) -> Result<Response, ApiError> {
+    match state
+        .platform
+        .store
+        .restore_assistant(id, state.platform.clock.now())
+        .await?
+    {
         Changed::WrongState => Err(ApiError::new(Kind::CONFLICT, "This assistant is not archived.")),
         changed => answer(changed),
     }
@@ -302,7 +352,10 @@ fn archived() -> ApiError {
 }
 
 fn stale() -> ApiError {
-    ApiError::new(Kind::PRECONDITION, "Somebody else changed this assistant meanwhile. Read it again.")
+    ApiError::new(
+        Kind::PRECONDITION,
+        "Somebody else changed this assistant meanwhile. Read it again.",
+    )
 }
 
 fn tagged(assistant: Assistant) -> Response {
@@ -314,7 +367,9 @@ fn tagged(assistant: Assistant) -> Response {
 
 /// The version in `If-Match`; none means that the last writer wins.
 fn expected_version(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
         return Ok(None);
@@ -349,9 +404,9 @@ pub(crate) struct FoundPassage {
     keyword_rank: Option<u32>,
     /// Its place in both together, from 1.
     fused_rank: u32,
-    cosine: Option<f32>,
+    cosine: Option<f64>,
     /// Calibrated relevance, 0–1.
-    score: f32,
+    score: f64,
     /// Whether a chat would get it.
     kept: bool,
     /// Why, or why not.
@@ -373,8 +428,8 @@ impl From<Candidate> for FoundPassage {
             vector_rank: candidate.vector_rank,
             keyword_rank: candidate.keyword_rank,
             fused_rank: candidate.fused_rank,
-            cosine: candidate.cosine,
-            score: candidate.score,
+            cosine: candidate.cosine.map(ratio),
+            score: ratio(candidate.score),
             kept: candidate.verdict == Verdict::Kept,
             reason: match candidate.verdict {
                 Verdict::Kept => "kept",
@@ -406,8 +461,22 @@ pub(crate) async fn retrieval_test(
         return Err(ApiError::field("question", "A question has 1 to 2,000 characters."));
     }
     let platform = &state.platform;
-    platform.store.find_assistant(id).await?.ok_or_else(ApiError::not_found)?;
-    let found = search::search(platform.store.as_ref(), &platform.providers, platform.retrieval, id, question).await?;
+    platform
+        .store
+        .find_assistant(id)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
+    let found = search::search(
+        platform.store.as_ref(),
+        &platform.providers,
+        platform.retrieval,
+        id,
+        question,
+    )
+    .await?;
     let passages: Vec<_> = found.into_iter().map(FoundPassage::from).collect();
-    Ok(Json(FoundPassages { total: passages.len(), passages }))
+    Ok(Json(FoundPassages {
+        total: passages.len(),
+        passages,
+    }))
 }

@@ -97,7 +97,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let agent = parts
+            .headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok());
         Ok(Self(Origin {
             ip_address: peer.map(|ConnectInfo(peer)| peer.ip().to_string()),
             user_agent: agent.map(|agent| agent.chars().take(512).collect()),
@@ -114,7 +117,9 @@ pub(crate) struct SetupStatus {
 /// Whether the platform waits for its first administrator.
 #[utoipa::path(get, path = "/setup", tag = "setup", responses((status = 200, body = SetupStatus)))]
 pub(crate) async fn setup_status(State(state): State<AppState>) -> Result<Json<SetupStatus>, ApiError> {
-    Ok(Json(SetupStatus { needed: !state.platform.store.any_user().await? }))
+    Ok(Json(SetupStatus {
+        needed: !state.platform.store.any_user().await?,
+    }))
 }
 
 /// The first administrator.
@@ -145,7 +150,10 @@ pub(crate) async fn set_up(
         return Err(ApiError::not_found());
     }
     if !state.setup.verify(body.token.trim()) {
-        return Err(ApiError::new(Kind::AUTHENTICATION, "This set-up link is not right. Use the newest one that the server printed."));
+        return Err(ApiError::new(
+            Kind::AUTHENTICATION,
+            "This set-up link is not right. Use the newest one that the server printed.",
+        ));
     }
     let password = Secret::new(body.password);
     let user = sign_in::set_up(&state.platform, &body.email, &crate::input::line(&body.name), &password).await?;
@@ -176,7 +184,8 @@ pub(crate) async fn login(
     if !(3..=254).contains(&body.email.trim().chars().count()) {
         return Err(ApiError::field("email", "An email address has 3 to 254 characters."));
     }
-    if !(1..=password::MAX_CHARS).contains(&body.password.chars().count()) || body.password.len() > password::MAX_BYTES {
+    if !(1..=password::MAX_CHARS).contains(&body.password.chars().count()) || body.password.len() > password::MAX_BYTES
+    {
         return Err(ApiError::field("password", "A password has 1 to 128 characters."));
     }
     let signed_in = sign_in::sign_in(&state.platform, &body.email, &Secret::new(body.password), origin).await?;
@@ -204,7 +213,10 @@ pub(crate) async fn refresh(
         (Some(token), _) => (token, SessionMode::Token),
         (None, Some(token)) => {
             if !headers.contains_key(CSRF_HEADER) {
-                return Err(ApiError::new(Kind::PERMISSION, "A refresh by cookie needs the header X-AIAcross-CSRF."));
+                return Err(ApiError::new(
+                    Kind::PERMISSION,
+                    "A refresh by cookie needs the header X-AIAcross-CSRF.",
+                ));
             }
             (token, SessionMode::Cookie)
         }
@@ -229,7 +241,11 @@ pub(crate) struct Verified {
 #[utoipa::path(get, path = "/users/verify", tag = "users", security(("bearer" = [])), responses(
     (status = 200, body = Verified), (status = 401, body = ErrorBody)))]
 pub(crate) async fn verify(principal: Principal) -> Json<Verified> {
-    Json(Verified { valid: true, user: principal.user.into(), expires_at: stamp(principal.expires_at) })
+    Json(Verified {
+        valid: true,
+        user: principal.user.into(),
+        expires_at: stamp(principal.expires_at),
+    })
 }
 
 /// Which sessions end.
@@ -283,7 +299,11 @@ fn hand_out(state: &AppState, signed_in: SignedIn, mode: SessionMode) -> Respons
 
 /// Over HTTPS the name binds the cookie to this host and to secure connections; a plain-HTTP office network gets neither.
 fn cookie_name(state: &AppState) -> (&'static str, &'static str) {
-    if state.http.is_https() { ("__Host-aiacross_refresh", "; Secure") } else { ("aiacross_refresh", "") }
+    if state.http.is_https() {
+        ("__Host-aiacross_refresh", "; Secure")
+    } else {
+        ("aiacross_refresh", "")
+    }
 }
 
 fn set_cookie(state: &AppState, response: &mut Response, value: &str, max_age: i64) {
@@ -296,7 +316,10 @@ fn set_cookie(state: &AppState, response: &mut Response, value: &str, max_age: i
 
 fn cookie(state: &AppState, headers: &HeaderMap) -> Option<String> {
     let (name, _) = cookie_name(state);
-    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let all = headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     all.flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .find_map(|(key, value)| (key == name && !value.is_empty()).then(|| value.to_owned()))

@@ -92,10 +92,20 @@ pub(crate) async fn list(
     Params(query): Params<ListQuery>,
 ) -> Result<Json<ConversationList>, ApiError> {
     let assistant = query.assistant_id.map(|id| id_field("assistant_id", &id)).transpose()?;
-    let filter = Filter { assistant, search: search_term(query.search)? };
+    let filter = Filter {
+        assistant,
+        search: search_term(query.search)?,
+    };
     let page = page(query.limit, query.offset, 20, 100)?;
-    let found = state.platform.store.list_conversations(principal.actor.user, &filter, page).await?;
-    Ok(Json(ConversationList { conversations: found.items.into_iter().map(Into::into).collect(), total: found.total }))
+    let found = state
+        .platform
+        .store
+        .list_conversations(principal.actor.user, &filter, page)
+        .await?;
+    Ok(Json(ConversationList {
+        conversations: found.items.into_iter().map(Into::into).collect(),
+        total: found.total,
+    }))
 }
 
 /// A new conversation.
@@ -120,17 +130,29 @@ pub(crate) async fn create(
     Body(body): Body<ConversationCreate>,
 ) -> Result<Response, ApiError> {
     let assistant = id_field("assistant_id", &body.assistant_id)?;
-    let title = body.title.map(|title| checked_line("title", &title, 1..=TITLE_MAX)).transpose()?.unwrap_or_default();
+    let title = body
+        .title
+        .map(|title| checked_line("title", &title, 1..=TITLE_MAX))
+        .transpose()?
+        .unwrap_or_default();
     let id = ConversationId::new();
     let now = state.platform.clock.now();
-    match state.platform.store.create_conversation(id, principal.actor.user, assistant, &title, now).await? {
+    match state
+        .platform
+        .store
+        .create_conversation(id, principal.actor.user, assistant, &title, now)
+        .await?
+    {
         Created::Yes(conversation) => {
             let location = format!("/api/v1/conversations/{id}");
             let body = Json(ConversationJson::from(*conversation));
             Ok((StatusCode::CREATED, [(header::LOCATION, location)], body).into_response())
         }
         Created::NoAssistant => Err(ApiError::not_found()),
-        Created::TooMany => Err(ApiError::new(Kind::CONFLICT, "You have as many chats as allowed. Delete some first.")),
+        Created::TooMany => Err(ApiError::new(
+            Kind::CONFLICT,
+            "You have as many chats as allowed. Delete some first.",
+        )),
     }
 }
 
@@ -169,7 +191,9 @@ pub(crate) async fn rename(
     let changed = match body.title {
         Some(title) => {
             let title = checked_line("title", &title, 1..=TITLE_MAX)?;
-            store.rename_conversation(owner, id, &title, state.platform.clock.now()).await?
+            store
+                .rename_conversation(owner, id, &title, state.platform.clock.now())
+                .await?
         }
         None => store.find_conversation(owner, id).await?,
     };
@@ -185,7 +209,11 @@ pub(crate) async fn delete(
     Ids((id,)): Ids<(ConversationId,)>,
 ) -> Result<StatusCode, ApiError> {
     let (platform, owner) = (&state.platform, principal.actor.user);
-    let running = platform.store.request_stop(owner, id, None).await?.ok_or_else(ApiError::not_found)?;
+    let running = platform
+        .store
+        .request_stop(owner, id, None)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
     if !platform.store.delete_conversation(owner, id).await? {
         return Err(ApiError::not_found());
     }
@@ -223,10 +251,16 @@ pub(crate) async fn stop(
 ) -> Result<Json<Stopped>, ApiError> {
     let message: Option<MessageId> = body.message_id.map(|id| id_field("message_id", &id)).transpose()?;
     let platform = &state.platform;
-    let asked = platform.store.request_stop(principal.actor.user, id, message).await?.ok_or_else(ApiError::not_found)?;
+    let asked = platform
+        .store
+        .request_stop(principal.actor.user, id, message)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
     for message in &asked {
         // Written here, it ends at once; written by another process, that one reads the request within a second.
         platform.live.stop(*message);
     }
-    Ok(Json(Stopped { stopped: !asked.is_empty() }))
+    Ok(Json(Stopped {
+        stopped: !asked.is_empty(),
+    }))
 }

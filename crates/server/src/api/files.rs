@@ -109,11 +109,26 @@ pub(crate) async fn list(
 ) -> Result<Json<FileList>, ApiError> {
     let assistant = query.assistant_id.map(|id| id_field("assistant_id", &id)).transpose()?;
     let unknown = || ApiError::field("status", "This is not a state of files.");
-    let status = query.status.map(|name| Status::parse(&name).ok_or_else(unknown)).transpose()?;
+    let status = query
+        .status
+        .map(|name| Status::parse(&name).ok_or_else(unknown))
+        .transpose()?;
     let include_archived = principal.actor.role >= Role::Manager;
-    let filter = Filter { assistant, status, search: search_term(query.search)?, include_archived };
-    let found = state.platform.store.list_files(&filter, page(query.limit, query.offset, 20, 100)?).await?;
-    Ok(Json(FileList { files: found.items.into_iter().map(Into::into).collect(), total: found.total }))
+    let filter = Filter {
+        assistant,
+        status,
+        search: search_term(query.search)?,
+        include_archived,
+    };
+    let found = state
+        .platform
+        .store
+        .list_files(&filter, page(query.limit, query.offset, 20, 100)?)
+        .await?;
+    Ok(Json(FileList {
+        files: found.items.into_iter().map(Into::into).collect(),
+        total: found.total,
+    }))
 }
 
 /// A file of an assistant.
@@ -134,10 +149,20 @@ pub(crate) struct UploadForm {
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
     (status = 507, body = ErrorBody)))]
-pub(crate) async fn upload(State(state): State<AppState>, manager: Manager, request: Request) -> Result<Response, ApiError> {
-    let is_form = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+pub(crate) async fn upload(
+    State(state): State<AppState>,
+    manager: Manager,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let is_form = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     if !is_form.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/form-data")) {
-        return Err(ApiError::new(Kind::MEDIA_TYPE, "Send a form with Content-Type: multipart/form-data."));
+        return Err(ApiError::new(
+            Kind::MEDIA_TYPE,
+            "Send a form with Content-Type: multipart/form-data.",
+        ));
     }
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|error| ApiError::new(Kind::MALFORMED, error.body_text()))?;
@@ -156,8 +181,8 @@ pub(crate) async fn upload(State(state): State<AppState>, manager: Manager, requ
                 assistant = Some(id_field("assistant_id", String::from_utf8_lossy(&text).trim())?);
             }
             "file" if upload.is_none() => {
-                let assistant = assistant
-                    .ok_or_else(|| ApiError::field("assistant_id", "Send assistant_id before the file."))?;
+                let assistant =
+                    assistant.ok_or_else(|| ApiError::field("assistant_id", "Send assistant_id before the file."))?;
                 let name = field.file_name().unwrap_or_default().to_owned();
                 let mut arriving = Upload::begin(&state.platform, manager.0, assistant, &name).await?;
                 while let Some(bytes) = field.chunk().await.map_err(malformed)? {
@@ -167,14 +192,22 @@ pub(crate) async fn upload(State(state): State<AppState>, manager: Manager, requ
             }
             name => {
                 let name: String = name.chars().take(100).collect();
-                return Err(ApiError::field(&name, "Send one assistant_id and then one file, nothing else."));
+                return Err(ApiError::field(
+                    &name,
+                    "Send one assistant_id and then one file, nothing else.",
+                ));
             }
         }
     }
     let upload = upload.ok_or_else(|| ApiError::field("file", "Send a file."))?;
     let file = upload.finish().await?;
     let location = format!("/api/v1/files/{}", file.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(FileJson::from(file))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        Json(FileJson::from(file)),
+    )
+        .into_response())
 }
 
 fn malformed(_error: MultipartError) -> ApiError {
@@ -183,7 +216,12 @@ fn malformed(_error: MultipartError) -> ApiError {
 
 /// A file that this person may see.
 async fn visible(state: &AppState, principal: &Principal, id: FileId) -> Result<KnowledgeFile, ApiError> {
-    let (file, archived) = state.platform.store.find_file(id).await?.ok_or_else(ApiError::not_found)?;
+    let (file, archived) = state
+        .platform
+        .store
+        .find_file(id)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
     if archived && principal.actor.role < Role::Manager {
         return Err(ApiError::not_found());
     }
@@ -244,7 +282,10 @@ pub(crate) async fn content(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.kind.media_type()));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.size));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("sandbox; default-src 'none'"),
+    );
     if let Ok(disposition) = HeaderValue::from_str(&disposition(&file.filename)) {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
@@ -253,7 +294,13 @@ pub(crate) async fn content(
 
 /// `attachment` with the name in both forms of RFC 6266: plain letters for old programs, UTF-8 for all others.
 fn disposition(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') {
+            c
+        } else {
+            '_'
+        }
+    };
     let encode = |byte: u8| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
             char::from(byte).to_string()
@@ -308,7 +355,12 @@ pub(crate) async fn chunks(
 ) -> Result<Json<ChunkList>, ApiError> {
     let page = page(query.limit, query.offset, 20, 100)?;
     visible(&state, &principal, id).await?;
-    let found = state.platform.store.list_chunks(id, page).await?.ok_or_else(ApiError::not_found)?;
+    let found = state
+        .platform
+        .store
+        .list_chunks(id, page)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
     let json = |chunk: across::knowledge::file::Chunk| ChunkJson {
         index: chunk.index,
         page: chunk.page,
@@ -317,7 +369,10 @@ pub(crate) async fn chunks(
         text: chunk.text,
         token_count: chunk.token_count,
     };
-    Ok(Json(ChunkList { chunks: found.items.into_iter().map(json).collect(), total: found.total }))
+    Ok(Json(ChunkList {
+        chunks: found.items.into_iter().map(json).collect(),
+        total: found.total,
+    }))
 }
 
 /// Where a page lies in the text.
@@ -345,9 +400,21 @@ pub(crate) async fn text(
     Ids((id,)): Ids<(FileId,)>,
 ) -> Result<Json<ExtractedText>, ApiError> {
     visible(&state, &principal, id).await?;
-    let found = state.platform.store.file_text(id).await?.ok_or_else(ApiError::not_found)?;
-    let pages = found.pages.into_iter().map(|page| PageSpan { page: page.number, start: page.start, end: page.end });
-    Ok(Json(ExtractedText { text: found.text, pages: pages.collect() }))
+    let found = state
+        .platform
+        .store
+        .file_text(id)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
+    let pages = found.pages.into_iter().map(|page| PageSpan {
+        page: page.number,
+        start: page.start,
+        end: page.end,
+    });
+    Ok(Json(ExtractedText {
+        text: found.text,
+        pages: pages.collect(),
+    }))
 }
 
 /// Processes a file anew; what it holds now stays findable until that is complete.
@@ -386,7 +453,10 @@ mod tests {
 
     #[test]
     fn a_name_cannot_end_the_header() {
-        assert_eq!(disposition("a.pdf"), "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf");
+        assert_eq!(
+            disposition("a.pdf"),
+            "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf"
+        );
         assert_eq!(
             disposition("\"\r\n;é.md"),
             "attachment; filename=\"____ _.md\"; filename*=UTF-8''%22%0D%0A%3B%C3%A9.md".replace("____ _", "_____"),

@@ -16,7 +16,10 @@ pub(crate) struct Health {
 /// Alive; asks nothing of the database.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
 pub(crate) async fn health(State(state): State<AppState>) -> Json<Health> {
-    Json(Health { status: "healthy", timestamp: stamp(state.platform.clock.now()) })
+    Json(Health {
+        status: "healthy",
+        timestamp: stamp(state.platform.clock.now()),
+    })
 }
 
 /// Whether everything that an answer needs is there.
@@ -43,5 +46,12 @@ pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Re
         vector_store: if vectors { "connected" } else { "unavailable" },
         storage: if room { "ok" } else { "full" },
     };
-    (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(answer))
+    (
+        if is_ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        },
+        Json(answer),
+    )
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::stamp,
+    api::{ratio, stamp},
     auth::Principal,
     error::{ApiError, ErrorBody},
     input::{Body, Ids, Params, page, present},
@@ -43,8 +43,8 @@ pub(crate) struct CitationJson {
     /// Where it ends, exclusive.
     end: u32,
     /// Calibrated relevance, 0–1.
-    score: f32,
-    cosine: Option<f32>,
+    score: f64,
+    cosine: Option<f64>,
     snippet: String,
 }
 
@@ -58,8 +58,8 @@ pub(crate) fn citations_json(citations: &[Citation]) -> Vec<CitationJson> {
         page: citation.page,
         start: citation.start,
         end: citation.end,
-        score: citation.score,
-        cosine: citation.cosine,
+        score: ratio(citation.score),
+        cosine: citation.cosine.map(ratio),
         snippet: citation.snippet.clone(),
     };
     citations.iter().map(json).collect()
@@ -181,11 +181,21 @@ pub(crate) async fn list(
         Some("desc") => true,
         Some(_) => return Err(ApiError::field("order", "The order is asc or desc.")),
     };
-    let filter = MessageFilter { all_branches: query.all_branches.unwrap_or_default(), descending };
+    let filter = MessageFilter {
+        all_branches: query.all_branches.unwrap_or_default(),
+        descending,
+    };
     let page = page(query.limit, query.offset, 50, 200)?;
-    let found = state.platform.store.list_messages(principal.actor.user, id, filter, page).await?;
+    let found = state
+        .platform
+        .store
+        .list_messages(principal.actor.user, id, filter, page)
+        .await?;
     let found = found.ok_or_else(ApiError::not_found)?;
-    Ok(Json(MessageList { messages: found.items.into_iter().map(Into::into).collect(), total: found.total }))
+    Ok(Json(MessageList {
+        messages: found.items.into_iter().map(Into::into).collect(),
+        total: found.total,
+    }))
 }
 
 /// One message; while it is being written, its text so far.
@@ -240,11 +250,20 @@ pub(crate) async fn send(
     if chars > MAX_CHARS || body.content.trim().is_empty() {
         return Err(ApiError::field("content", "A message has 1 to 100,000 characters."));
     }
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let wants_stream = body.stream.unwrap_or_else(|| accept.contains("text/event-stream"));
     let turn = reply::begin(&state.platform, principal.actor, id, body.content, body.model).await?;
     if wants_stream {
-        return Ok(sse::stream(state, principal.actor, turn.answer.id, Vec::new(), Some(turn.reader)));
+        return Ok(sse::stream(
+            state,
+            principal.actor,
+            turn.answer.id,
+            Vec::new(),
+            Some(turn.reader),
+        ));
     }
     whole(&state, &principal, turn).await
 }
@@ -258,10 +277,17 @@ async fn whole(state: &AppState, principal: &Principal, mut turn: Turn) -> Resul
     match last {
         Some(Event::Done { .. }) => {
             let (conversation, answer) = (turn.answer.conversation, turn.answer.id);
-            let answer = state.platform.store.find_message(principal.actor.user, conversation, answer).await?;
+            let answer = state
+                .platform
+                .store
+                .find_message(principal.actor.user, conversation, answer)
+                .await?;
             // Deleted by its owner in the same moment.
             let answer = answer.ok_or_else(ApiError::not_found)?;
-            let exchange = Exchange { user_message: turn.question.into(), assistant_message: answer.into() };
+            let exchange = Exchange {
+                user_message: turn.question.into(),
+                assistant_message: answer.into(),
+            };
             Ok((StatusCode::CREATED, Json(exchange)).into_response())
         }
         Some(Event::Failed(failure)) => Err(failure.into()),
@@ -290,7 +316,10 @@ pub(crate) async fn stream(
     Ids((id, mid)): Ids<(ConversationId, MessageId)>,
 ) -> Result<Response, ApiError> {
     let (store, owner) = (&state.platform.store, principal.actor.user);
-    let answer = store.find_message(owner, id, mid).await?.filter(|found| found.speaker == Speaker::Assistant);
+    let answer = store
+        .find_message(owner, id, mid)
+        .await?
+        .filter(|found| found.speaker == Speaker::Assistant);
     let answer = answer.ok_or_else(ApiError::not_found)?;
     // Reached only through its conversation's row with this owner, never by an id alone.
     if let Some(reader) = state.platform.live.join(mid) {

@@ -43,5 +43,10 @@ pub(crate) async fn list(State(state): State<AppState>) -> Json<ModelList> {
         is_default: place == 0,
     };
     let models: Vec<_> = catalog.models.into_iter().enumerate().map(json).collect();
-    Json(ModelList { total: models.len(), models, stale: catalog.stale, fetched_at: stamp(catalog.fetched_at) })
+    Json(ModelList {
+        total: models.len(),
+        models,
+        stale: catalog.stale,
+        fetched_at: stamp(catalog.fetched_at),
+    })
 }

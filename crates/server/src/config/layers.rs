@@ -60,10 +60,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    pub(super) fn gather(
-        arguments: &Arguments,
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Self {
+    pub(super) fn gather(arguments: &Arguments, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut layers = Self::default();
         let mut overriding = Self::default();
         overriding.add_environment(environment);
@@ -78,7 +75,8 @@ impl Layers {
                 let directory = overriding.text("data_dir").map_or("./data", |(text, _)| text);
                 layers.add_file(&Path::new(directory).join(FILE_NAME), false);
                 if layers.given.contains_key("data_dir") {
-                    let remedy = "cannot be set in the file that lies in the data directory; give the file with --config";
+                    let remedy =
+                        "cannot be set in the file that lies in the data directory; give the file with --config";
                     layers.problem("data_dir", remedy.into());
                 }
             }
@@ -114,7 +112,10 @@ impl Layers {
 
     /// Notes what is wrong with a setting, under the name by which it was given.
     pub(super) fn problem(&mut self, key: &str, remedy: String) {
-        let variable = SETTINGS.iter().find(|setting| setting.key == key).map_or(key, |setting| setting.variable);
+        let variable = SETTINGS
+            .iter()
+            .find(|setting| setting.key == key)
+            .map_or(key, |setting| setting.variable);
         let place = match self.given.get(key).map(|(_, source)| source) {
             None | Some(Source::Default | Source::Environment) => variable.to_owned(),
             Some(Source::File(path)) => format!("{key} in {}", path.display()),
@@ -132,15 +133,24 @@ impl Layers {
         let variables: BTreeMap<OsString, OsString> = environment.into_iter().collect();
         for (name, value) in variables {
             let Some(name) = name.to_str() else { continue };
-            match (SETTINGS.iter().find(|setting| setting.variable == name), value.into_string()) {
+            match (
+                SETTINGS.iter().find(|setting| setting.variable == name),
+                value.into_string(),
+            ) {
                 (Some(setting), Ok(value)) => self.give(setting.key, value, Source::Environment),
                 (Some(_), Err(_)) => {
                     let remedy = "is not valid UTF-8; set it anew".to_owned();
-                    self.problems.push(Problem { place: name.to_owned(), remedy });
+                    self.problems.push(Problem {
+                        place: name.to_owned(),
+                        remedy,
+                    });
                 }
                 (None, _) if name.starts_with(PREFIX) => {
                     let remedy = unknown(name, |setting| setting.variable);
-                    self.problems.push(Problem { place: name.to_owned(), remedy });
+                    self.problems.push(Problem {
+                        place: name.to_owned(),
+                        remedy,
+                    });
                 }
                 (None, _) => {}
             }
@@ -167,7 +177,10 @@ impl Layers {
         for (key, value) in table {
             let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
                 let remedy = unknown(&key, |setting| setting.key);
-                self.problems.push(Problem { place: format!("{key} in {place}"), remedy });
+                self.problems.push(Problem {
+                    place: format!("{key} in {place}"),
+                    remedy,
+                });
                 continue;
             };
             match value {
@@ -176,7 +189,10 @@ impl Layers {
                 toml::Value::Boolean(flag) => self.give(setting.key, flag.to_string(), Source::File(path.into())),
                 toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
                     let remedy = "must be a text, a whole number, true or false".to_owned();
-                    self.problems.push(Problem { place: format!("{key} in {place}"), remedy });
+                    self.problems.push(Problem {
+                        place: format!("{key} in {place}"),
+                        remedy,
+                    });
                 }
             }
         }
@@ -186,7 +202,10 @@ impl Layers {
 /// What to say of an unknown name: which known one was probably meant.
 fn unknown(name: &str, of: impl Fn(&Setting) -> &'static str) -> String {
     let similarity = |known: &str| strsim::jaro_winkler(name, known);
-    let nearest = SETTINGS.iter().map(of).max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    let nearest = SETTINGS
+        .iter()
+        .map(of)
+        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
     match nearest.filter(|known| similarity(known) >= SIMILAR) {
         Some(nearest) => format!("is not a setting; did you mean {nearest}?"),
         None => "is not a setting; remove it, or see `ai-across config` for those there are".into(),
@@ -206,7 +225,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(FILE_NAME), text).unwrap();
         let data_dir = Some(directory.path().to_str().unwrap().to_owned());
-        (directory, Arguments { data_dir, ..Default::default() })
+        (
+            directory,
+            Arguments {
+                data_dir,
+                ..Default::default()
+            },
+        )
     }
 
     #[test]
@@ -214,11 +239,24 @@ mod tests {
         let (_directory, mut arguments) = file("docs = false\nlisten = \"127.0.0.1:1\"\nprovider_idle_timeout = 7\n");
         let read = |arguments: &Arguments, pairs| load(arguments, environment(pairs)).unwrap().config;
         let config = read(&arguments, &[]);
-        assert_eq!((config.listen.port(), config.docs, config.provider_idle_timeout.as_secs()), (1, false, 7));
-        let config = read(&arguments, &[("AI_ACROSS_LISTEN", "127.0.0.1:2"), ("AI_ACROSS_DOCS", "")]);
+        assert_eq!(
+            (
+                config.listen.port(),
+                config.docs,
+                config.provider_idle_timeout.as_secs()
+            ),
+            (1, false, 7)
+        );
+        let config = read(
+            &arguments,
+            &[("AI_ACROSS_LISTEN", "127.0.0.1:2"), ("AI_ACROSS_DOCS", "")],
+        );
         assert_eq!((config.listen.port(), config.docs), (2, true));
         arguments.listen = Some("127.0.0.1:3".into());
-        assert_eq!(read(&arguments, &[("AI_ACROSS_LISTEN", "127.0.0.1:2")]).listen.port(), 3);
+        assert_eq!(
+            read(&arguments, &[("AI_ACROSS_LISTEN", "127.0.0.1:2")]).listen.port(),
+            3
+        );
     }
 
     #[test]
@@ -234,7 +272,14 @@ mod tests {
         ];
         let problems = load(&arguments, environment(&pairs)).err().unwrap();
         let text = problems.to_string();
-        for part in ["lissten in", "did you mean listen?", "docs in", "secret_key in", "AI_ACROSS_LOGS", "OPENAI_API_KEY"] {
+        for part in [
+            "lissten in",
+            "did you mean listen?",
+            "docs in",
+            "secret_key in",
+            "AI_ACROSS_LOGS",
+            "OPENAI_API_KEY",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!(problems.0.len(), 9, "{text}");
@@ -247,19 +292,43 @@ mod tests {
         let text = load(&arguments, []).err().unwrap().to_string();
         assert!(text.contains("line 2"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
-        let arguments = Arguments { config: Some("/nowhere/at/all.toml".into()), ..Default::default() };
-        assert!(load(&arguments, []).err().unwrap().to_string().contains("cannot be read"));
+        let arguments = Arguments {
+            config: Some("/nowhere/at/all.toml".into()),
+            ..Default::default()
+        };
+        assert!(
+            load(&arguments, [])
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("cannot be read")
+        );
     }
 
     #[test]
     fn rules_between_settings_hold() {
         let check = |pairs: &[(&str, &str)], part: &str| {
-            let text = load(&Arguments::default(), environment(pairs)).err().unwrap().to_string();
+            let text = load(&Arguments::default(), environment(pairs))
+                .err()
+                .unwrap()
+                .to_string();
             assert!(text.contains(part), "{text}");
         };
-        check(&[("AI_ACROSS_ADMIN_EMAIL", "a@b.c")], "AI_ACROSS_ADMIN_PASSWORD: is missing");
-        check(&[("AI_ACROSS_ADMIN_EMAIL", "a@b.c"), ("AI_ACROSS_ADMIN_PASSWORD", "short")], "12 characters");
-        check(&[("AI_ACROSS_EMBEDDING_MODEL", "text-embedding-3-large")], "OPENAI_API_KEY");
+        check(
+            &[("AI_ACROSS_ADMIN_EMAIL", "a@b.c")],
+            "AI_ACROSS_ADMIN_PASSWORD: is missing",
+        );
+        check(
+            &[
+                ("AI_ACROSS_ADMIN_EMAIL", "a@b.c"),
+                ("AI_ACROSS_ADMIN_PASSWORD", "short"),
+            ],
+            "12 characters",
+        );
+        check(
+            &[("AI_ACROSS_EMBEDDING_MODEL", "text-embedding-3-large")],
+            "OPENAI_API_KEY",
+        );
         check(&[("AI_ACROSS_SECRET_KEY", "")], "AI_ACROSS_SECRET_KEY: is empty");
     }
 
@@ -291,13 +360,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("example.toml");
         fs::write(&path, &uncommented).unwrap();
-        let arguments = Arguments { config: Some(path.clone()), ..Arguments::default() };
+        let arguments = Arguments {
+            config: Some(path.clone()),
+            ..Arguments::default()
+        };
         let sources = [format!("  # {}", path.display()), "  # default".to_owned()];
         let shown = |arguments| {
             let text = show::effective(&load(arguments, []).unwrap());
             sources.iter().fold(text, |text, source| text.replace(source, ""))
         };
-        let nothing = Arguments { config: Some(directory.path().join("empty.toml")), ..Arguments::default() };
+        let nothing = Arguments {
+            config: Some(directory.path().join("empty.toml")),
+            ..Arguments::default()
+        };
         fs::write(directory.path().join("empty.toml"), "").unwrap();
         assert_eq!(shown(&arguments), shown(&nothing));
         assert_eq!(uncommented.lines().count(), SETTINGS.len() - 1);
@@ -306,6 +381,9 @@ mod tests {
     #[test]
     fn the_committed_example_is_the_generated_one() {
         let committed = include_str!("../../../../ai-across.example.toml");
-        assert!(committed == show::example(), "run: ai-across config --example > ai-across.example.toml");
+        assert!(
+            committed == show::example(),
+            "run: ai-across config --example > ai-across.example.toml"
+        );
     }
 }

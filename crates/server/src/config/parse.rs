@@ -36,15 +36,24 @@ type Parsed<T> = Result<T, String>;
 
 /// `None` for an empty text, which is how "not set" is written.
 pub(super) fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Parsed<T>) -> Parsed<Option<T>> {
-    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        parse(text).map(Some)
+    }
 }
 
 pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
-    text.parse().map_err(|_| format!("{text:?} is not an IP address with a port; write for example 127.0.0.1:8000"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an IP address with a port; write for example 127.0.0.1:8000"))
 }
 
 pub(super) fn path(text: &str) -> Parsed<PathBuf> {
-    if text.contains('\0') { Err("a path cannot hold a NUL character".into()) } else { Ok(text.into()) }
+    if text.contains('\0') {
+        Err("a path cannot hold a NUL character".into())
+    } else {
+        Ok(text.into())
+    }
 }
 
 pub(super) fn boolean(text: &str) -> Parsed<bool> {
@@ -84,7 +93,9 @@ pub(super) fn header_secret(text: &str) -> Parsed<Secret> {
 pub(super) fn database_url(text: &str) -> Parsed<Secret> {
     if let Some(path) = text.strip_prefix("sqlite://") {
         if path.is_empty() || path.contains('?') {
-            return Err("sqlite:// takes a path and no options; write for example sqlite:///var/lib/ai-across.db".into());
+            return Err(
+                "sqlite:// takes a path and no options; write for example sqlite:///var/lib/ai-across.db".into(),
+            );
         }
     } else if !matches!(Url::parse(text), Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") && url.has_host())
     {
@@ -97,7 +108,13 @@ pub(super) fn database_url(text: &str) -> Parsed<Secret> {
 pub(super) fn origin(text: &str) -> Parsed<Url> {
     let url = http_url(text)?;
     let is_origin = url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.password().is_none();
-    if is_origin { Ok(url) } else { Err(format!("{text:?} is more than scheme, host and port; write for example https://ai.example.com")) }
+    if is_origin {
+        Ok(url)
+    } else {
+        Err(format!(
+            "{text:?} is more than scheme, host and port; write for example https://ai.example.com"
+        ))
+    }
 }
 
 pub(super) fn http_url(text: &str) -> Parsed<Url> {
@@ -116,7 +133,10 @@ pub(super) fn embedding_model(text: &str) -> Parsed<EmbeddingSetting> {
         "auto" => Ok(EmbeddingSetting::Auto),
         "local" | LOCAL_MODEL => Ok(EmbeddingSetting::Local),
         _ => match across_providers::embedding_dimensions(text) {
-            Some(dimensions) => Ok(EmbeddingSetting::OpenAi(EmbeddingModel { id: text.to_owned(), dimensions })),
+            Some(dimensions) => Ok(EmbeddingSetting::OpenAi(EmbeddingModel {
+                id: text.to_owned(),
+                dimensions,
+            })),
             None => Err(format!(
                 "{text:?} is not known; choose auto, local, text-embedding-3-small, text-embedding-3-large or \
                  text-embedding-ada-002"
@@ -128,7 +148,9 @@ pub(super) fn embedding_model(text: &str) -> Parsed<EmbeddingSetting> {
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
     match EnvFilter::builder().parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("{text:?} is not a log filter ({error}); write for example info or info,across=debug")),
+        Err(error) => Err(format!(
+            "{text:?} is not a log filter ({error}); write for example info or info,across=debug"
+        )),
     }
 }
 
@@ -151,13 +173,17 @@ pub(super) fn secret_key(text: &str) -> Parsed<Secret> {
 
 fn weakness(text: &str) -> Option<String> {
     const EXAMPLES: [&str; 5] = ["changeme", "change-me", "change_me", "your-secret", "your_secret"];
-    /// A random text of 32 characters, even of hexadecimal digits alone, has more than this but once in a million years.
-    const FEWEST_DIFFERENT: usize = 7;
+    /// Not one in ten million random texts of 32 characters has fewer, even of hexadecimal digits alone.
+    const FEWEST_DIFFERENT: usize = 8;
     let bytes = text.as_bytes();
     let folded = text.to_ascii_lowercase();
     let repeats = (1..=bytes.len() / 2).any(|unit| bytes.iter().zip(bytes.iter().skip(unit)).all(|(a, b)| a == b));
     if bytes.len() < MasterKey::MIN_BYTES {
-        Some(format!("has {} bytes and needs at least {}", bytes.len(), MasterKey::MIN_BYTES))
+        Some(format!(
+            "has {} bytes and needs at least {}",
+            bytes.len(),
+            MasterKey::MIN_BYTES
+        ))
     } else if EXAMPLES.iter().any(|example| folded.contains(example)) {
         Some("is taken from an example".into())
     } else if repeats {
@@ -187,7 +213,10 @@ mod tests {
         ] {
             assert!(secret_key(weak).is_err(), "{weak}");
         }
-        for good in ["1f0c77b2e4a95d3866b0a7c9d2e1f453", "q0nq7c2pRZ6kq0G3vQ1m8WmWcYxwqk0m6sU3yJc2E5k="] {
+        for good in [
+            "1f0c77b2e4a95d3866b0a7c9d2e1f453",
+            "q0nq7c2pRZ6kq0G3vQ1m8WmWcYxwqk0m6sU3yJc2E5k=",
+        ] {
             assert!(secret_key(good).is_ok(), "{good}");
         }
     }
@@ -196,12 +225,22 @@ mod tests {
     fn addresses_are_what_they_are_for() {
         assert!(origin("https://ai.example.com").is_ok());
         assert!(origin("http://127.0.0.1:8000/").is_ok());
-        for bad in ["ai.example.com", "https://ai.example.com/app", "ftp://example.com", "https://u:p@example.com"] {
+        for bad in [
+            "ai.example.com",
+            "https://ai.example.com/app",
+            "ftp://example.com",
+            "https://u:p@example.com",
+        ] {
             assert!(origin(bad).is_err(), "{bad}");
         }
         assert!(http_url("http://127.0.0.1:11434/v1").is_ok());
         assert!(database_url("postgres://u:p@db/name").is_ok());
-        for bad in ["mysql://u:hunter2@db/name", "sqlite://", "sqlite://x?mode=ro", "postgres:name"] {
+        for bad in [
+            "mysql://u:hunter2@db/name",
+            "sqlite://",
+            "sqlite://x?mode=ro",
+            "postgres:name",
+        ] {
             assert!(!database_url(bad).unwrap_err().contains("hunter2"), "{bad}");
         }
     }

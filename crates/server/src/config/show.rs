@@ -18,9 +18,16 @@ const MASK: &str = "********";
 pub fn effective(loaded: &Loaded) -> String {
     let mut out = String::new();
     for setting in SETTINGS {
-        let (text, source) = loaded.layers.text(setting.key).unwrap_or((setting.default, &Source::Default));
+        let (text, source) = loaded
+            .layers
+            .text(setting.key)
+            .unwrap_or((setting.default, &Source::Default));
         let line = if !text.is_empty() {
-            format!("{} = {}  # {source}", setting.key, literal(setting, &shown(setting, text)))
+            format!(
+                "{} = {}  # {source}",
+                setting.key,
+                literal(setting, &shown(setting, text))
+            )
         } else if setting.key == "secret_key" {
             let path = loaded.config.data_dir.join(SECRET_FILE_NAME);
             let verb = if path.exists() { "kept" } else { "will be made" };
@@ -60,7 +67,11 @@ fn shown(setting: &Setting, text: &str) -> String {
         Shown::Address => match Url::parse(text) {
             Ok(mut url) if url.password().is_some() => {
                 // An address with a password has a host, so this cannot fail; if it did, nothing would be shown.
-                if url.set_password(Some(MASK)).is_ok() { url.to_string() } else { MASK.to_owned() }
+                if url.set_password(Some(MASK)).is_ok() {
+                    url.to_string()
+                } else {
+                    MASK.to_owned()
+                }
             }
             _ => text.to_owned(),
         },
@@ -70,7 +81,11 @@ fn shown(setting: &Setting, text: &str) -> String {
 /// The value as TOML: numbers and truth values bare, everything else as a text.
 fn literal(setting: &Setting, text: &str) -> String {
     let bare = setting.shown == Shown::Plain && (text.parse::<u64>().is_ok() || matches!(text, "true" | "false"));
-    if bare { text.to_owned() } else { toml::Value::from(text).to_string() }
+    if bare {
+        text.to_owned()
+    } else {
+        toml::Value::from(text).to_string()
+    }
 }
 
 /// The text in lines of at most a hundred characters.

@@ -38,11 +38,24 @@ impl Server {
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_owned();
-        let mut environment: Vec<(String, String)> =
-            vec![("AI_ACROSS_ADMIN_EMAIL".into(), ADMIN.into()), ("AI_ACROSS_ADMIN_PASSWORD".into(), PASSWORD.into())];
-        environment.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let mut environment: Vec<(String, String)> = vec![
+            ("AI_ACROSS_ADMIN_EMAIL".into(), ADMIN.into()),
+            ("AI_ACROSS_ADMIN_PASSWORD".into(), PASSWORD.into()),
+        ];
+        environment.extend(
+            settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
         let (child, base) = launch(&path, &environment);
-        Self { child, base, dir: path, environment, _kept: Some(dir), client: client() }
+        Self {
+            child,
+            base,
+            dir: path,
+            environment,
+            _kept: Some(dir),
+            client: client(),
+        }
     }
 
     /// `kill -9`, then a new process on the same data.
@@ -51,7 +64,14 @@ impl Server {
         self.child.wait().unwrap();
         let (child, base) = launch(&self.dir, &self.environment);
         let environment = std::mem::take(&mut self.environment);
-        Self { child, base, dir: self.dir.clone(), environment, _kept: self._kept.take(), client: client() }
+        Self {
+            child,
+            base,
+            dir: self.dir.clone(),
+            environment,
+            _kept: self._kept.take(),
+            client: client(),
+        }
     }
 
     /// A request of nobody in particular.
@@ -67,12 +87,22 @@ impl Server {
     /// Somebody with an account, signed in.
     pub(crate) async fn sign_in(&self, email: &str) -> Person {
         let body = json!({ "email": email, "password": PASSWORD });
-        let answer = self.request(Method::POST, "/api/v1/users/login").json(&body).send().await.unwrap();
+        let answer = self
+            .request(Method::POST, "/api/v1/users/login")
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{email} cannot sign in");
         let tokens: Value = answer.json().await.unwrap();
         let token = tokens["access_token"].as_str().unwrap().to_owned();
         let refresh = tokens["refresh_token"].as_str().unwrap().to_owned();
-        Person { base: self.base.clone(), token, refresh, client: self.client.clone() }
+        Person {
+            base: self.base.clone(),
+            token,
+            refresh,
+            client: self.client.clone(),
+        }
     }
 
     /// Adds an account with the command of the product.
@@ -92,11 +122,23 @@ impl Server {
     pub(crate) async fn with_people() -> (Self, People) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_owned();
-        for (email, role) in [(ADMIN, "admin"), ("m@example.com", "manager"), ("u1@example.com", "user"), ("u2@example.com", "user")] {
+        for (email, role) in [
+            (ADMIN, "admin"),
+            ("m@example.com", "manager"),
+            ("u1@example.com", "user"),
+            ("u2@example.com", "user"),
+        ] {
             Self::add_user(&path, email, role);
         }
         let (child, base) = launch(&path, &[]);
-        let server = Self { child, base, dir: path, environment: Vec::new(), _kept: Some(dir), client: client() };
+        let server = Self {
+            child,
+            base,
+            dir: path,
+            environment: Vec::new(),
+            _kept: Some(dir),
+            client: client(),
+        };
         let people = People {
             admin: server.admin().await,
             manager: server.sign_in("m@example.com").await,
@@ -114,6 +156,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What the server had to say about it; libtest shows it with the failure.
+            println!(
+                "{}",
+                std::fs::read_to_string(self.dir.join("stderr.log")).unwrap_or_default()
+            );
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -130,11 +179,17 @@ pub(crate) struct People {
 fn client() -> reqwest::Client {
     // The TLS library wants to be chosen even where no TLS is spoken.
     drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    // Idle connections are dropped before the server drops them, or a request could meet a closing door.
+    let builder = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(5));
+    builder.redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 fn launch(dir: &Path, environment: &[(String, String)]) -> (Child, String) {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("stderr.log")).unwrap();
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(dir.join("stderr.log"))
+        .unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_ai-across"))
         .arg("serve")
         .env_clear()
@@ -146,10 +201,15 @@ fn launch(dir: &Path, environment: &[(String, String)]) -> (Child, String) {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     let base = line.trim().strip_prefix("listening on ").map(str::to_owned);
     let base = base.unwrap_or_else(|| {
-        panic!("the server did not start: {line:?}\n{}", std::fs::read_to_string(dir.join("stderr.log")).unwrap())
+        panic!(
+            "the server did not start: {line:?}\n{}",
+            std::fs::read_to_string(dir.join("stderr.log")).unwrap()
+        )
     });
     (child, base)
 }
@@ -168,14 +228,23 @@ pub(crate) type Answer = (u16, Value);
 
 impl Person {
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token)
+        self.client
+            .request(method, format!("{}/api/v1{path}", self.base))
+            .bearer_auth(&self.token)
     }
 
     async fn answer(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let body = response.bytes().await.unwrap();
-        (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() })
+        (
+            status,
+            if body.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(&body).unwrap()
+            },
+        )
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -204,7 +273,12 @@ impl Person {
     /// Uploads a file.
     pub(crate) async fn upload(&self, assistant: &str, name: &str, bytes: impl Into<Vec<u8>>) -> Answer {
         let (kind, body) = form(assistant, name, &bytes.into());
-        self.answer(self.request(Method::POST, "/files").header("content-type", kind).body(body)).await
+        self.answer(
+            self.request(Method::POST, "/files")
+                .header("content-type", kind)
+                .body(body),
+        )
+        .await
     }
 
     /// Uploads a file that is accepted, and waits until it is ready or in error.
@@ -240,7 +314,11 @@ impl Person {
 
     /// Joins an answer.
     pub(crate) async fn join(&self, conversation: &str, message: &str) -> Stream {
-        Stream::open(self.request(Method::GET, &format!("/conversations/{conversation}/messages/{message}/stream"))).await
+        Stream::open(self.request(
+            Method::GET,
+            &format!("/conversations/{conversation}/messages/{message}/stream"),
+        ))
+        .await
     }
 }
 
@@ -272,7 +350,11 @@ impl Stream {
             panic!("refused: {status} {}", response.text().await.unwrap());
         }
         assert_eq!(headers["content-type"], "text/event-stream; charset=utf-8");
-        Self { response, buffer: Vec::new(), events: Vec::new() }
+        Self {
+            response,
+            buffer: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     /// The next event; `None` at the end of the stream.
@@ -290,7 +372,9 @@ impl Stream {
                 self.events.push(event.clone());
                 return Some(event);
             }
-            let bytes = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("the stream went silent");
+            let bytes = tokio::time::timeout(PATIENCE, self.response.chunk())
+                .await
+                .expect("the stream went silent");
             // A server that was killed breaks the connection; that is an end, too.
             self.buffer.extend_from_slice(&bytes.ok().flatten()?);
         }
@@ -299,7 +383,10 @@ impl Stream {
     /// Reads on until something of this kind came.
     pub(crate) async fn until(&mut self, kind: &str) -> Value {
         loop {
-            let event = self.next().await.unwrap_or_else(|| panic!("ended before {kind}: {:?}", self.events));
+            let event = self
+                .next()
+                .await
+                .unwrap_or_else(|| panic!("ended before {kind}: {:?}", self.events));
             if event["type"] == kind {
                 return event;
             }
@@ -315,7 +402,11 @@ impl Stream {
 
 /// The words of an answer.
 pub(crate) fn words(events: &[Value]) -> String {
-    events.iter().filter(|event| event["type"] == "chunk").map(|event| text(&event["content"])).collect()
+    events
+        .iter()
+        .filter(|event| event["type"] == "chunk")
+        .map(|event| text(&event["content"]))
+        .collect()
 }
 
 /// A JSON string's text.

@@ -251,6 +251,7 @@ describe("form of an assistant", () => {
     await person.click(within(dialog).getByRole("button", { name: "Stay on this page" }));
     expect(address()).toBe("/assistants/new");
     expect(screen.getByLabelText("Name")).toHaveValue("Half");
+    expect(screen.getByRole("button", { name: "Cancel" })).toHaveFocus();
     await person.click(screen.getByRole("button", { name: "Cancel" }));
     await person.click(await screen.findByRole("button", { name: "Leave" }));
     await waitFor(() => expect(address()).toBe("/assistants"));

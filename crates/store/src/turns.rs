@@ -1,0 +1,233 @@
+//! What happens to a conversation inside one transaction: a turn begins, its answer ends, is asked to stop or is abandoned.
+
+use across::{
+    clock::Time,
+    conversations::{
+        context::estimate_tokens,
+        conversation::{Begun, Ending, MAX_MESSAGES, NewTurn},
+        message::{State, TokensUsed},
+    },
+    id::{ConversationId, MessageId, UserId},
+    providers::chat::Speaker,
+};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
+    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, Set, sea_query::Expr,
+};
+use uuid::Uuid;
+
+use crate::{
+    conversations::{is_live, owned},
+    convert::{fold, storable},
+    entity::{conversation, message},
+    error::Fault,
+    messages::{Place, citations_column, generating, message_of, place_of, role, tokens_column},
+    rows::hold,
+};
+
+/// What an answer says whose writer died.
+const ABANDONED: (&str, &str) = (
+    "ServiceUnavailableError",
+    "The server was stopped while it wrote this answer. Ask again for a complete one.",
+);
+
+/// The answer, while it is being written.
+pub(crate) fn streaming(id: MessageId) -> Expr {
+    message::Column::Id
+        .eq(id.uuid())
+        .and(message::Column::Status.eq(State::Streaming.as_str()))
+}
+
+/// Records a question and its empty answer after the conversation's head.
+pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Result<Begun, Fault> {
+    let mine = owned(turn.owner, turn.conversation);
+    // Held, so that two turns of one conversation come one after the other.
+    let Some(row) = hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine).await? else {
+        return Ok(Begun::Missing);
+    };
+    if !is_live(tx, row.assistant_id).await? {
+        return Ok(Begun::AssistantDeleted);
+    }
+    if let Some(busy) = generating(tx, vec![row.id]).await?.remove(&row.id) {
+        return Ok(Begun::Busy(busy));
+    }
+    if row.last_seq + 2 > MAX_MESSAGES {
+        return Ok(Begun::Full);
+    }
+
+    let question = message::ActiveModel {
+        id: Set(turn.question.uuid()),
+        conversation_id: Set(row.id),
+        parent_id: Set(row.head_id),
+        seq: Set(row.last_seq + 1),
+        role: Set(role(Speaker::User).to_owned()),
+        content: Set(storable(turn.content)),
+        model: Set(None),
+        provider: Set(None),
+        status: Set(State::Complete.as_str().to_owned()),
+        error_code: Set(None),
+        error_message: Set(None),
+        finish_reason: Set(None),
+        tokens_used: Set(None),
+        citations: Set(serde_json::json!([])),
+        retrieval: Set(None),
+        stop_requested: Set(false),
+        lease_until: Set(None),
+        edited_at: Set(None),
+        created_at: Set(turn.at),
+    };
+    let answer = message::ActiveModel {
+        id: Set(turn.answer.uuid()),
+        parent_id: Set(Some(turn.question.uuid())),
+        seq: Set(row.last_seq + 2),
+        role: Set(role(Speaker::Assistant).to_owned()),
+        content: Set(String::new()),
+        model: Set(Some(storable(turn.model))),
+        status: Set(State::Streaming.as_str().to_owned()),
+        citations: Set(citations_column(turn.citations)?),
+        retrieval: Set(turn.retrieval.map(|outcome| outcome.as_str().to_owned())),
+        lease_until: Set(Some(turn.lease_until)),
+        ..question.clone()
+    };
+    let (question, answer) = (question.insert(tx).await?, answer.insert(tx).await?);
+
+    let untitled = row.title.is_empty();
+    let mut row: conversation::ActiveModel = row.into();
+    if untitled {
+        row.title_folded = Set(fold(&turn.title));
+        row.title = Set(storable(turn.title));
+    }
+    row.head_id = Set(Some(answer.id));
+    row.last_seq = Set(answer.seq);
+    row.last_message_at = Set(Some(turn.at));
+    row.active_at = Set(turn.at);
+    row.updated_at = Set(turn.at);
+    row.update(tx).await?;
+
+    let place = place_of(tx, &question).await?;
+    // Nothing else can follow a question this new.
+    let (question, answer) = (
+        message_of(question, place)?,
+        message_of(answer, Place { index: 0, count: 1 })?,
+    );
+    Ok(Begun::Yes(Box::new((question, answer))))
+}
+
+/// Sets an answer that is being written to its end; `false` if it is not being written any more.
+pub(crate) async fn end(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> Result<bool, Fault> {
+    if ending.state == State::Streaming {
+        return Err(Fault::conflict("an answer cannot end by being written"));
+    }
+    let (code, sentence) = ending.error.unzip();
+    let mut change = message::Entity::update_many()
+        .col_expr(message::Column::Content, Expr::value(storable(ending.content)))
+        .col_expr(message::Column::Status, Expr::value(ending.state.as_str()))
+        .col_expr(message::Column::ErrorCode, Expr::value(code.map(storable)))
+        .col_expr(message::Column::ErrorMessage, Expr::value(sentence.map(storable)))
+        .col_expr(
+            message::Column::FinishReason,
+            Expr::value(ending.finish_reason.map(storable)),
+        )
+        .col_expr(message::Column::Provider, Expr::value(ending.provider.map(storable)))
+        .col_expr(
+            message::Column::TokensUsed,
+            Expr::value(ending.tokens.map(tokens_column)),
+        )
+        .col_expr(message::Column::LeaseUntil, Expr::value(None::<Time>));
+    if let Some(model) = ending.model {
+        change = change.col_expr(message::Column::Model, Expr::value(storable(model)));
+    }
+    let Some(row) = change.filter(streaming(id)).exec_with_returning(tx).await?.pop() else {
+        return Ok(false);
+    };
+    conversation::Entity::update_many()
+        .col_expr(conversation::Column::UpdatedAt, Expr::value(ending.at))
+        .filter(conversation::Column::Id.eq(row.conversation_id))
+        .exec(tx)
+        .await?;
+    Ok(true)
+}
+
+/// Whether the writer of an answer must end it.
+pub(crate) async fn must_stop(db: &impl ConnectionTrait, id: MessageId) -> Result<bool, Fault> {
+    let asked: Option<bool> = message::Entity::find()
+        .select_only()
+        .column(message::Column::StopRequested)
+        .filter(streaming(id))
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(asked.unwrap_or(true))
+}
+
+/// Asks for answers being written in a conversation to stop.
+pub(crate) async fn request_stop(
+    tx: &DatabaseTransaction,
+    owner: UserId,
+    id: ConversationId,
+    only: Option<MessageId>,
+) -> Result<Option<Vec<MessageId>>, Fault> {
+    if conversation::Entity::find().filter(owned(owner, id)).count(tx).await? == 0 {
+        return Ok(None);
+    }
+    let mut wanted = Condition::all()
+        .add(message::Column::ConversationId.eq(id.uuid()))
+        .add(message::Column::Status.eq(State::Streaming.as_str()));
+    if let Some(only) = only {
+        wanted = wanted.add(message::Column::Id.eq(only.uuid()));
+    }
+    let running: Vec<Uuid> = message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
+        .filter(wanted.clone())
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if !running.is_empty() {
+        message::Entity::update_many()
+            .col_expr(message::Column::StopRequested, Expr::value(true))
+            .filter(wanted)
+            .exec(tx)
+            .await?;
+    }
+    Ok(Some(running.into_iter().map(Into::into).collect()))
+}
+
+/// Ends answers whose writer died; see the port.
+pub(crate) async fn interrupt(tx: &DatabaseTransaction, now: Time, everyone: bool) -> Result<u64, Fault> {
+    let mut dead = Condition::all().add(message::Column::Status.eq(State::Streaming.as_str()));
+    if !everyone {
+        dead = dead.add(message::Column::LeaseUntil.lt(now));
+    }
+    let abandoned = message::Entity::find().filter(dead.clone()).all(tx).await?;
+    let mut interrupted = 0;
+    for row in abandoned {
+        // Its writer may have given a sign of life or ended it meanwhile.
+        let still = dead.clone().add(message::Column::Id.eq(row.id));
+        if message::Entity::find().filter(still).count(tx).await? == 0 {
+            continue;
+        }
+        // What was asked is known; the frame around it is not, so this is the least that was used.
+        let question = match row.parent_id {
+            Some(parent) => message::Entity::find_by_id(parent).one(tx).await?,
+            None => None,
+        };
+        let tokens = TokensUsed {
+            prompt: question.map_or(0, |question| estimate_tokens(&question.content)),
+            completion: estimate_tokens(&row.content),
+            estimated: true,
+        };
+        let ending = Ending {
+            content: row.content,
+            state: State::Interrupted,
+            error: Some((ABANDONED.0.to_owned(), ABANDONED.1.to_owned())),
+            finish_reason: None,
+            provider: row.provider,
+            model: None,
+            tokens: Some(tokens),
+            at: now,
+        };
+        interrupted += u64::from(end(tx, row.id.into(), ending).await?);
+    }
+    Ok(interrupted)
+}
