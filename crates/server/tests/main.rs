@@ -7,6 +7,8 @@ mod auth;
 #[cfg(test)]
 mod chat;
 #[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod extractor;
 #[cfg(test)]
 mod files;

@@ -92,7 +92,7 @@ fn place() -> (TempDir, String) {
     (parent, path)
 }
 
-fn serving<'a>(data: &'a str) -> [&'a str; 5] {
+fn serving(data: &str) -> [&str; 5] {
     ["serve", "--listen", "127.0.0.1:0", "--data-dir", data]
 }
 

@@ -28,6 +28,7 @@ describe("dashboard", () => {
   });
 
   it("asks the picked assistant in a new chat", async () => {
+    let asked: unknown;
     const writer = anAssistant();
     const lister = anAssistant({ name: "Media Lister" });
     server.use(
@@ -35,16 +36,19 @@ describe("dashboard", () => {
       http.get(url("/conversations"), () =>
         HttpResponse.json({ conversations: [aConversation({ title: "Q3 launch pitch" })], total: 1 }),
       ),
-      http.post(url("/conversations"), () => HttpResponse.error()),
+      http.post(url("/conversations"), async ({ request }) => {
+        asked = await request.json();
+        return HttpResponse.error();
+      }),
     );
     const { person, router } = open("/", user);
     const main = within(await screen.findByRole("main"));
     await person.selectOptions(await main.findByLabelText("Assistant"), "Media Lister");
     expect(await main.findByRole("link", { name: /Q3 launch pitch/ })).toBeInTheDocument();
     await person.type(main.getByLabelText("Your message"), "Who covers wine?{Enter}");
-    await waitFor(() => expect(router.state.location.pathname).toBe("/chat/new"));
-    expect(router.state.location.search).toBe(`?assistant=${lister.id}`);
-    expect(router.state.location.state).toEqual({ ask: "Who covers wine?" });
+    // The chat takes the question over and asks it at once.
+    await waitFor(() => expect(asked).toEqual({ assistant_id: lister.id }));
+    expect(router.state.location.pathname).toBe("/chat/new");
   });
 
   it("without assistants says who can make the first one", async () => {

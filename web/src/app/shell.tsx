@@ -1,10 +1,9 @@
 // The frame for people: the sidebar at the start, the page beside it. The frame stands still; only the page scrolls.
 import { House, MessageSquarePlus, PanelLeftClose, PanelLeftOpen, Shapes, X } from "lucide-react";
-import { type ReactNode, useEffect, useRef } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
-import { ConversationList } from "@/features/conversations/conversation-list";
+import { useSession } from "@/api/session";
 import { AccountMenu } from "@/features/session/account-menu";
-import { SessionExpiredDialog } from "@/features/session/session-expired-dialog";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { closeSidebar, openSidebar, useSidebarSheet } from "@/lib/sidebar-sheet";
@@ -13,10 +12,16 @@ import { Announcer } from "@/ui/announcer";
 import { Button } from "@/ui/button";
 import { Sheet } from "@/ui/dialog";
 import { Logo } from "@/ui/logo";
-import { Toaster } from "@/ui/toast";
 import { Tooltip, TooltipProvider } from "@/ui/tooltip";
 import { ConnectionNotice } from "./connection-notice";
 import { paths } from "./paths";
+
+// None of these is needed for the first paint.
+const ConversationList = lazy(() =>
+  import("@/features/conversations/conversation-list").then((list) => ({ default: list.ConversationList })),
+);
+const Toaster = lazy(() => import("@/ui/toaster"));
+const SessionExpiredDialog = lazy(() => import("@/features/session/session-expired-dialog"));
 
 const places = [
   { to: paths.dashboard, icon: House, label: "nav.dashboard" },
@@ -63,7 +68,9 @@ function Sidebar({ corner }: { corner: ReactNode }) {
         ))}
       </nav>
       <div className="-mx-3 mt-2 flex min-h-0 flex-1 flex-col overflow-hidden">
-        <ConversationList />
+        <Suspense>
+          <ConversationList />
+        </Suspense>
       </div>
       <div className="-mx-1 border-t pt-2">
         <AccountMenu />
@@ -137,6 +144,7 @@ function usePrefetchChat(): void {
 export function Component() {
   const t = useT();
   const wide = useUi((state) => state.sidebarOpen);
+  const expired = useSession((state) => state.status === "expired");
   const sheet = useSidebarSheet((state) => state.open);
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
@@ -195,8 +203,10 @@ export function Component() {
             }
           />
         </Sheet>
-        <SessionExpiredDialog />
-        <Toaster />
+        <Suspense>
+          {expired && <SessionExpiredDialog />}
+          <Toaster />
+        </Suspense>
         <Announcer />
       </div>
     </TooltipProvider>

@@ -6,3 +6,4 @@ pub mod event;
 pub mod live;
 pub mod message;
 pub mod reply;
+pub mod writing;

@@ -13,7 +13,7 @@ use across::{
     },
     page::PageRequest,
 };
-use futures::future::join_all;
+use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 
 use crate::bench::{Bench, SPACE, at, new_file, words};
 
@@ -45,7 +45,7 @@ async fn texts(bench: &Bench, id: FileId) -> Vec<String> {
     page.items.into_iter().map(|chunk| chunk.text).collect()
 }
 
-fn is_lost<T: std::fmt::Debug>(result: Result<T, StoreError>) -> bool {
+fn is_lost(result: &Result<(), StoreError>) -> bool {
     matches!(result, Err(StoreError::LeaseLost))
 }
 
@@ -137,9 +137,8 @@ async fn there_is_a_limit(bench: &Bench) {
     let (assistant, other) = (bench.assistant("Press").await, bench.assistant("Other").await);
     let files =
         (0..MAX_FILES_PER_ASSISTANT).map(|i| bench.store.accept_file(new_file(assistant, user, &i.to_string())));
-    for result in join_all(files).await {
-        assert!(matches!(result.unwrap(), Accepted::Yes(_)));
-    }
+    let results: Vec<_> = stream::iter(files).buffer_unordered(8).try_collect().await.unwrap();
+    assert!(results.iter().all(|result| matches!(result, Accepted::Yes(_))));
     let more = |to| bench.store.accept_file(new_file(to, user, "one too many"));
     assert_eq!(more(assistant).await.unwrap(), Accepted::TooMany);
     assert!(matches!(more(other).await.unwrap(), Accepted::Yes(_)));
@@ -208,15 +207,15 @@ async fn a_lost_lease_writes_nothing(bench: &Bench) {
         pages: Vec::new(),
     };
     let store = &bench.store;
-    assert!(is_lost(store.set_progress(old, id, Status::Indexing, 1, at(1)).await));
-    assert!(is_lost(store.save_text(old, id, 1, &text).await));
+    assert!(is_lost(&store.set_progress(old, id, Status::Indexing, 1, at(1)).await));
+    assert!(is_lost(&store.save_text(old, id, 1, &text).await));
     assert!(is_lost(
-        store.add_chunks(old, id, 1, SPACE, vec![words(0, "stale")]).await
+        &store.add_chunks(old, id, 1, SPACE, vec![words(0, "stale")]).await
     ));
-    assert!(is_lost(store.discard_chunks(old, id, 1).await));
-    assert!(is_lost(store.publish(old, id, 1, at(1)).await));
-    assert!(is_lost(store.fail_file(old, id, "stale", at(1)).await));
-    assert!(is_lost(store.purge_file(old, id).await));
+    assert!(is_lost(&store.discard_chunks(old, id, 1).await));
+    assert!(is_lost(&store.publish(old, id, 1, at(1)).await));
+    assert!(is_lost(&store.fail_file(old, id, "stale", at(1)).await));
+    assert!(is_lost(&store.purge_file(old, id).await));
     assert_eq!(status(bench, id).await, (Status::Processing, 0));
     assert_eq!(store.chunks_written(id, 1, SPACE).await.unwrap(), 0);
     store
@@ -328,8 +327,8 @@ async fn deleting_is_final(bench: &Bench) {
     assert!(!bench.store.delete_file(FileId::new(), at(2)).await.unwrap());
 
     let store = &bench.store;
-    assert!(is_lost(store.publish(claimed.lease, id, 1, at(2)).await));
-    assert!(is_lost(store.finish_job(claimed.lease).await));
+    assert!(is_lost(&store.publish(claimed.lease, id, 1, at(2)).await));
+    assert!(is_lost(&store.finish_job(claimed.lease).await));
     assert_eq!(store.find_file(id).await.unwrap(), None);
     assert_eq!(store.list_chunks(id, ALL).await.unwrap(), None);
     assert_eq!(store.file_text(id).await.unwrap(), None);

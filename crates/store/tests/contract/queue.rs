@@ -10,7 +10,7 @@ use across::{
     },
     knowledge::file::KnowledgeStore as _,
 };
-use futures::future::join_all;
+use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 
 use crate::bench::{Bench, at, new_file};
 
@@ -33,9 +33,7 @@ async fn queue(bench: &Bench, jobs: usize) {
             .store
             .accept_file(new_file(assistant, user, &format!("content {i}")))
     });
-    for result in join_all(files).await {
-        result.unwrap();
-    }
+    let _: Vec<_> = stream::iter(files).buffer_unordered(8).try_collect().await.unwrap();
 }
 
 async fn a_job_is_claimed_once(bench: &Bench) {

@@ -6,10 +6,10 @@ import { Dialog } from "@/ui/dialog";
 import { forget } from "./api";
 import { LoginForm } from "./login-form";
 
-export function SessionExpiredDialog() {
+export default function SessionExpiredDialog() {
   const t = useT();
-  const { status, user } = useSession();
-  if (status !== "expired" || user === null) return null;
+  const user = useSession((state) => state.user);
+  if (user === null) return null;
   return (
     <Dialog
       open

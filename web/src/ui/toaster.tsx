@@ -1,39 +1,11 @@
-// Short notices that pass by: `toast({ text })` from anywhere; one with an action waits longer and can be reached by F8.
+// Shows the notices; one with an action waits longer and can be reached by F8.
 import { X } from "lucide-react";
 import { Toast as Base } from "radix-ui";
-import { create } from "zustand";
 import { useT } from "@/i18n";
 import { Button } from "./button";
+import { removeToast, useToasts } from "./toast";
 
-export interface ToastOptions {
-  readonly text: string;
-  readonly action?: { readonly label: string; readonly run: () => void };
-  /** Milliseconds; 5 s, or 8 s with an action, unless said otherwise. */
-  readonly duration?: number;
-  /** Runs once when the toast goes away for any reason but its action. */
-  readonly onClose?: () => void;
-}
-
-interface Shown extends ToastOptions {
-  readonly id: number;
-}
-
-const useToasts = create<{ shown: readonly Shown[] }>(() => ({ shown: [] }));
-let next = 0;
-
-/** Shows a notice; the returned function takes it away. */
-export function toast(options: ToastOptions): () => void {
-  next += 1;
-  const id = next;
-  useToasts.setState((state) => ({ shown: [...state.shown.slice(-2), { ...options, id }] }));
-  return () => remove(id);
-}
-
-function remove(id: number): void {
-  useToasts.setState((state) => ({ shown: state.shown.filter((each) => each.id !== id) }));
-}
-
-export function Toaster() {
+export default function Toaster() {
   const t = useT();
   const shown = useToasts((state) => state.shown);
   return (
@@ -44,7 +16,7 @@ export function Toaster() {
           duration={each.duration ?? (each.action ? 8_000 : 5_000)}
           onOpenChange={(open) => {
             if (open) return;
-            remove(each.id);
+            removeToast(each.id);
             each.onClose?.();
           }}
           className="flex items-center gap-3 rounded-card bg-foreground py-2 ps-4 pe-2 text-background shadow-float animate-rise-in"
@@ -60,7 +32,7 @@ export function Toaster() {
                 onClick={(event) => {
                   // Radix would close through onOpenChange, which means "not taken".
                   event.preventDefault();
-                  remove(each.id);
+                  removeToast(each.id);
                   each.action?.run();
                 }}
               >
