@@ -1,6 +1,6 @@
 // Serves the built app as the product does (nonce, content security policy) with a small fixed installation behind it,
 // so that looks, accessibility and policy can be judged page by page. Journeys against the real server are tests of their own.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
@@ -82,6 +82,12 @@ function answer(site: Site, path: string): [status: number, body: unknown] {
 export async function startSite(): Promise<Site> {
   if (!existsSync(join(DIST, "index.html"))) throw new Error("There is no build. Run `npm run build` first.");
   const index = readFileSync(join(DIST, "index.html"), "utf8");
+  // Held in memory, so that a build running beside the tests cannot pull files from under them.
+  const assets = new Map(
+    readdirSync(DIST, { recursive: true, encoding: "utf8" })
+      .filter((name) => extname(name) in TYPES)
+      .map((name) => [`/${name}`, readFileSync(join(DIST, name))]),
+  );
   const nonce = "e2e-nonce";
   const policy = `default-src 'self'; script-src 'self' 'nonce-${nonce}'; style-src 'self' 'nonce-${nonce}'; img-src 'self' data: blob:`;
   const server: Server = createServer(async (request, response) => {
@@ -98,10 +104,10 @@ export async function startSite(): Promise<Site> {
       response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
       return;
     }
-    const file = join(DIST, pathname);
-    const type = TYPES[extname(file)];
-    if (type !== undefined && existsSync(file)) {
-      response.writeHead(200, { "Content-Type": type }).end(readFileSync(file));
+    const type = TYPES[extname(pathname)];
+    if (type !== undefined) {
+      const asset = assets.get(pathname);
+      response.writeHead(asset ? 200 : 404, { "Content-Type": type }).end(asset);
       return;
     }
     response

@@ -105,7 +105,7 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
 /// [`Failure`], as [`compose`].
 pub async fn pending(config: &Config) -> Result<Vec<String>, Failure> {
     let database = config.database();
-    if let Database::Sqlite(path) = &database
+    if let Database::File(path) = &database
         && !path.exists()
     {
         return Err(Failure::Working(format!(
@@ -120,8 +120,8 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, Failure> {
 async fn open(config: &Config, held: &DataDir) -> Result<SqlStore, Failure> {
     let database = config.database();
     let existing = match &database {
-        Database::Sqlite(path) if holds_data(path) => Some(path),
-        Database::Sqlite(_) | Database::Server(_) => None,
+        Database::File(path) if holds_data(path) => Some(path),
+        Database::File(_) | Database::Server(_) => None,
     };
     let store = connect(&database).await?;
     let pending = store.pending().await.map_err(|error| refusal(&error, &database))?;
@@ -147,7 +147,7 @@ fn holds_data(path: &Path) -> bool {
 
 async fn connect(database: &Database) -> Result<SqlStore, Failure> {
     let store = match database {
-        Database::Sqlite(path) => SqlStore::open(&format!("sqlite://{}", path.display()), Options::default()).await,
+        Database::File(path) => SqlStore::open(&format!("sqlite://{}", path.display()), Options::default()).await,
         Database::Server(url) => SqlStore::open(url.expose(), Options::default()).await,
     };
     store.map_err(|error| refusal(&error, database))
@@ -158,7 +158,7 @@ fn refusal(error: &OpenError, database: &Database) -> Failure {
     match (error, database) {
         (OpenError::NewerSchema(_), _) => Failure::Refused(error.to_string()),
         (OpenError::BadUrl(_), _) => Failure::Usage(error.to_string()),
-        (OpenError::Unreachable(StoreError::Unavailable(reason)), Database::Sqlite(path)) => Failure::Refused(format!(
+        (OpenError::Unreachable(StoreError::Unavailable(reason)), Database::File(path)) => Failure::Refused(format!(
             "the database file {} cannot be read: {reason}. It was left as it is. If it is damaged, move it away \
              together with the files beside it that begin with its name, and put a copy from a backup or from \
              snapshots/ in its place.",

@@ -29,7 +29,7 @@ pub(crate) fn stream(
     state: AppState,
     actor: Actor,
     message: MessageId,
-    first: Vec<Event>,
+    first: &[Event],
     reader: Option<Reader>,
 ) -> Response {
     let opening = first.iter().map(frame).collect::<String>();

@@ -189,22 +189,6 @@ export interface ModelList {
   fetched_at: string | null;
 }
 
-/** What any signed-in person may read of the server's settings. */
-export interface PublicSettings {
-  app_name?: string;
-  default_model?: string | null;
-  max_upload_mb?: number;
-  allowed_file_types?: string[];
-  message_max_chars?: number;
-  auto_title?: boolean;
-  expose_instructions?: boolean;
-}
-
-export interface SettingsBody {
-  settings: PublicSettings;
-  total: number;
-}
-
 export interface ErrorDetail {
   field?: string;
   message?: string;

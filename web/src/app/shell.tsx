@@ -159,7 +159,7 @@ export function Component() {
     <TooltipProvider delayDuration={400}>
       <div
         className={cn(
-          "grid h-dvh grid-cols-[minmax(0,1fr)] overflow-hidden sm:grid-cols-[3.5rem_minmax(0,1fr)]",
+          "grid h-dvh grid-cols-[minmax(0,1fr)] grid-rows-[minmax(0,1fr)] overflow-hidden sm:grid-cols-[3.5rem_minmax(0,1fr)]",
           wide && "lg:grid-cols-[16.5rem_minmax(0,1fr)]",
         )}
       >

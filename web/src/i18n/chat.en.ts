@@ -40,7 +40,6 @@ export const chatEn = {
   "chat.providerTimeout": "{provider} took too long.",
   "chat.theProvider": "The provider",
   "chat.failed": "The answer could not be finished.",
-  "chat.failedCode": "{message} · {code}",
   "chat.retrieval.none": "No matching passage in the files. This answer comes from the model alone.",
   "chat.retrieval.unavailable": "File search did not work. This answer was written without your files.",
   "chat.failover": "{first} did not answer, so {second} wrote this. {reason}",
@@ -51,7 +50,6 @@ export const chatEn = {
   "chat.copyManually": "Press Ctrl C to copy.",
   "chat.copyCode": "Copy code",
   "chat.sources": { one: "Sources {count}", other: "Sources {count}" },
-  "chat.actions": "Actions",
   "chat.jump": "Jump to latest",
   "chat.jumpWriting": "Jump to latest · writing…",
 
@@ -64,7 +62,6 @@ export const chatEn = {
   "chat.imageRefused": "Image not shown",
 
   "chat.compose": "Message {assistant}",
-  "chat.composePlain": "Message",
   "chat.send": "Send",
   "chat.stop": "Stop",
   "chat.cancelSend": "Cancel",
@@ -87,7 +84,6 @@ export const chatEn = {
   "chat.refused.rateOver": "Too many messages at once. You can try again now.",
   "chat.refused.quota": "Your budget is used up. It starts again at {time}. Your text is kept.",
   "chat.refused.quotaPlain": "Your budget is used up. Your text is kept.",
-  "chat.refused.noModel": "No model is available right now. Your administrator has been shown why.",
   "chat.refused.network": "The message did not reach the server. Your text is kept.",
   "chat.stopFailed": "The stop did not reach the server. The answer may go on there.",
 

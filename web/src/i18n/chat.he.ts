@@ -41,7 +41,6 @@ export const chatHe: Translation<typeof chatEn> = {
   "chat.providerTimeout": "{provider} לא השיב בזמן.",
   "chat.theProvider": "הספק",
   "chat.failed": "התשובה לא הושלמה.",
-  "chat.failedCode": "{message} · {code}",
   "chat.retrieval.none": "לא נמצא קטע מתאים בקבצים. התשובה מבוססת על המודל בלבד.",
   "chat.retrieval.unavailable": "החיפוש בקבצים לא פעל. התשובה נכתבה בלי הקבצים שלך.",
   "chat.failover": "{first} לא השיב, ולכן {second} כתב את התשובה. {reason}",
@@ -52,7 +51,6 @@ export const chatHe: Translation<typeof chatEn> = {
   "chat.copyManually": "להעתקה: Ctrl C.",
   "chat.copyCode": "העתקת הקוד",
   "chat.sources": { one: "מקורות {count}", other: "מקורות {count}" },
-  "chat.actions": "פעולות",
   "chat.jump": "לסוף השיחה",
   "chat.jumpWriting": "לסוף השיחה · בכתיבה…",
 
@@ -65,7 +63,6 @@ export const chatHe: Translation<typeof chatEn> = {
   "chat.imageRefused": "תמונה שאינה מוצגת",
 
   "chat.compose": "הודעה אל {assistant}",
-  "chat.composePlain": "הודעה",
   "chat.send": "שליחה",
   "chat.stop": "עצירה",
   "chat.cancelSend": "ביטול",
@@ -88,7 +85,6 @@ export const chatHe: Translation<typeof chatEn> = {
   "chat.refused.rateOver": "יותר מדי הודעות בבת אחת. אפשר לנסות שוב עכשיו.",
   "chat.refused.quota": "התקציב שלך נוצל. הוא מתחדש ב־{time}. הטקסט נשמר.",
   "chat.refused.quotaPlain": "התקציב שלך נוצל. הטקסט נשמר.",
-  "chat.refused.noModel": "אין כרגע מודל זמין. הסיבה הוצגה למנהל המערכת.",
   "chat.refused.network": "ההודעה לא הגיעה לשרת. הטקסט נשמר.",
   "chat.stopFailed": "העצירה לא הגיעה לשרת. ייתכן שהתשובה ממשיכה שם.",
 

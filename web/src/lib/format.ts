@@ -1,4 +1,4 @@
-// Money, sizes and times in the person's language: one way each.
+// Numbers, sizes and times in the person's language: one way each.
 import { useI18n } from "@/i18n";
 
 function language(): string {
@@ -7,17 +7,6 @@ function language(): string {
 
 export function formatNumber(value: number): string {
   return new Intl.NumberFormat(language()).format(value);
-}
-
-/** US dollars; small sums keep the digits that make them different from nothing. */
-export function formatMoney(usd: number): string {
-  const digits = usd !== 0 && Math.abs(usd) < 0.1 ? 4 : 2;
-  return new Intl.NumberFormat(language(), {
-    style: "currency",
-    currency: "USD",
-    minimumFractionDigits: Math.min(digits, 2),
-    maximumFractionDigits: digits,
-  }).format(usd);
 }
 
 /** Bytes in steps of 1024, as the limits are counted: 310 kB, 1.2 MB. */

@@ -17,10 +17,4 @@ export const server = setupServer(
   http.get(url("/models"), () => HttpResponse.json({ models: [], total: 0, stale: false, fetched_at: null })),
   http.get(url("/conversations"), () => HttpResponse.json({ conversations: [], total: 0 })),
   http.get(url("/files"), () => HttpResponse.json({ files: [], total: 0 })),
-  http.get(url("/settings"), () =>
-    HttpResponse.json({
-      settings: { max_upload_mb: 25, allowed_file_types: ["pdf", "docx", "txt", "md"], message_max_chars: 100_000 },
-      total: 3,
-    }),
-  ),
 );

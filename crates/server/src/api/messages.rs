@@ -323,7 +323,7 @@ pub(crate) async fn stream(
     let answer = answer.ok_or_else(ApiError::not_found)?;
     // Reached only through its conversation's row with this owner, never by an id alone.
     if let Some(reader) = state.platform.live.join(mid) {
-        return Ok(sse::stream(state, principal.actor, mid, Vec::new(), Some(reader)));
+        return Ok(sse::stream(state, principal.actor, mid, &[], Some(reader)));
     }
     // Not written here: it has ended meanwhile, or another process writes it. What the database says is told.
     let answer = store.find_message(owner, id, mid).await?.unwrap_or(answer);
@@ -338,5 +338,5 @@ pub(crate) async fn stream(
     }
     let is_over = answer.state != MessageState::Streaming;
     events.extend(reply::closing(&answer).filter(|_| is_over));
-    Ok(sse::stream(state, principal.actor, mid, events, None))
+    Ok(sse::stream(state, principal.actor, mid, &events, None))
 }

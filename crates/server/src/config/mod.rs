@@ -106,8 +106,8 @@ impl Config {
     pub fn database(&self) -> Database {
         let url = self.database_url.as_ref().map(|url| url.expose());
         match url.map(|url| url.strip_prefix("sqlite://").ok_or(url)) {
-            None => Database::Sqlite(self.data_dir.join("ai-across.db")),
-            Some(Ok(path)) => Database::Sqlite(path.into()),
+            None => Database::File(self.data_dir.join("ai-across.db")),
+            Some(Ok(path)) => Database::File(path.into()),
             Some(Err(url)) => Database::Server(across::secret::Secret::new(url)),
         }
     }
@@ -116,7 +116,7 @@ impl Config {
 /// Where the database is.
 pub enum Database {
     /// A file that this process alone uses.
-    Sqlite(PathBuf),
+    File(PathBuf),
     /// A server; its address may hold a password.
     Server(across::secret::Secret),
 }

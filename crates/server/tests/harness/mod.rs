@@ -169,10 +169,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // What the server had to say about it; libtest shows it with the failure.
-            println!(
-                "{}",
-                std::fs::read_to_string(self.dir.join("stderr.log")).unwrap_or_default()
-            );
+            let log = std::fs::read_to_string(self.dir.join("stderr.log")).unwrap_or_default();
+            drop(std::io::Write::write_all(&mut std::io::stderr(), log.as_bytes()));
         }
         drop(self.child.kill());
         drop(self.child.wait());

@@ -3,10 +3,10 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
 import type { Conversation } from "@/api/chat-types";
+import { withLayout } from "@/testing/chat";
 import { aConversation, aUser } from "@/testing/factories";
 import { open } from "@/testing/render";
 import { refuse, server, url } from "@/testing/server";
-import { withLayout } from "./testing";
 
 withLayout();
 

@@ -1,6 +1,6 @@
 // One conversation: header, transcript, composer and, when asked for, the sources of an answer.
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import type { Conversation, Message } from "@/api/chat-types";
 import { ApiError, errorSentence } from "@/api/error";
@@ -17,11 +17,13 @@ import { Composer } from "./composer";
 import { draftPlace } from "./drafts";
 import { FileDropGuard } from "./file-drop-guard";
 import { resumeTurn, sendTurn, stopTurn } from "./run-turn";
-import { type SourceFocus, SourcesPanel } from "./sources-panel";
+import type { SourceFocus } from "./sources-panel";
 import { useStreams, useTurnOutline } from "./streams";
 import { type OlderMessages, Transcript } from "./transcript";
 import { useAnnouncements } from "./use-announcements";
 import { forgetDraft } from "./use-draft";
+
+const SourcesPanel = lazy(async () => ({ default: (await import("./sources-panel")).SourcesPanel }));
 
 interface ConversationViewProps {
   readonly id: string;
@@ -194,7 +196,12 @@ function Sources({ conversationId, messages, messageId, focus, close }: SourcesP
     return turn?.messageId === messageId ? turn : undefined;
   });
   const answer = live ?? messages.find((message) => message.id === messageId);
-  return answer === undefined ? null : <SourcesPanel answer={answer} focus={focus} onClose={close} />;
+  if (answer === undefined) return null;
+  return (
+    <Suspense>
+      <SourcesPanel answer={answer} focus={focus} onClose={close} />
+    </Suspense>
+  );
 }
 
 function useOlder(messages: ReturnType<typeof useMessages>): OlderMessages {

@@ -2,10 +2,10 @@
 import { screen, waitFor } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { expect, it, vi } from "vitest";
+import { aStream, chunk, done, start, withLayout } from "@/testing/chat";
 import { aConversation, aMessage, aUser } from "@/testing/factories";
 import { open } from "@/testing/render";
 import { server, url } from "@/testing/server";
-import { aStream, chunk, done, start, withLayout } from "./testing";
 
 const drawn = vi.hoisted(() => ({ composer: 0, texts: new Map<string, number>() }));
 

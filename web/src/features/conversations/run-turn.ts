@@ -8,6 +8,7 @@ import { joinMessage, replay, sendMessage } from "@/api/stream";
 import { newId } from "@/lib/idempotency";
 import { findExchange, keys, loadedMessages, patchConversation, putMessages, readMessage, stopAnswer } from "./api";
 import { createBatch } from "./batch";
+import { loadHealer } from "./markdown/blocks";
 import { followAnswer } from "./reconnect";
 import {
   changeTurn,
@@ -105,6 +106,8 @@ async function run(client: QueryClient, live: LiveTurn, send: Send | null): Prom
   const { conversationId, key } = live;
   const controller = new AbortController();
   running.set(conversationId, controller);
+  // Without it half-written marks show for a moment as they were typed.
+  loadHealer().catch(() => {});
   putTurn(live);
   patchConversation(client, conversationId, { is_generating: true });
   const change = (to: (now: LiveTurn) => LiveTurn) => changeTurn(conversationId, key, to);

@@ -1,7 +1,7 @@
 // The files of an assistant: keys, queries and mutations. The list is asked again and again while a file is in motion.
-import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, request } from "@/api/client";
-import type { FileList, FileStatus, KnowledgeFile, SettingsBody } from "@/api/types";
+import type { FileList, FileStatus, KnowledgeFile } from "@/api/types";
 
 const PAGE = 100;
 
@@ -55,20 +55,8 @@ export interface UploadLimits {
 
 const MEGABYTE = 1024 * 1024;
 
-/** What the server takes; its own defaults until it has said so. */
-export const defaultLimits: UploadLimits = { maxBytes: 25 * MEGABYTE, types: ["pdf", "docx", "txt", "md"] };
-
-export const uploadLimitsQuery = queryOptions({
-  queryKey: ["settings", "upload"],
-  queryFn: async ({ signal }): Promise<UploadLimits> => {
-    const { settings } = await api.get<SettingsBody>("/settings", { signal });
-    return {
-      maxBytes: settings.max_upload_mb === undefined ? defaultLimits.maxBytes : settings.max_upload_mb * MEGABYTE,
-      types: settings.allowed_file_types ?? defaultLimits.types,
-    };
-  },
-  staleTime: 5 * 60_000,
-});
+/** What the server takes. */
+export const uploadLimits: UploadLimits = { maxBytes: 25 * MEGABYTE, types: ["pdf", "docx", "txt", "md"] };
 
 /** The list, and the counts on the assistant's card and tab. */
 function useRefresh(assistantId: string) {

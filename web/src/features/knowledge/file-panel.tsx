@@ -1,5 +1,5 @@
 // The knowledge files of an assistant: add, watch, mend, remove.
-import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { errorParts } from "@/api/error";
 import { canManage, useSession } from "@/api/session";
@@ -10,7 +10,7 @@ import { announce } from "@/ui/announcer";
 import { Button } from "@/ui/button";
 import { InlineNotice } from "@/ui/notice";
 import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
-import { defaultLimits, filesQuery, keys, uploadLimitsQuery } from "./api";
+import { filesQuery, keys, uploadLimits } from "./api";
 import { refusal } from "./check";
 import { DropZone } from "./drop-zone";
 import { FileRow, rowGrid, UploadRow } from "./file-row";
@@ -42,7 +42,6 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
   const client = useQueryClient();
   const manager = useSession((state) => canManage(state.user?.role)) && !frozen;
   const list = useInfiniteQuery(filesQuery(assistantId));
-  const limits = useQuery({ ...uploadLimitsQuery, enabled: manager }).data ?? defaultLimits;
   const everything = useUploads((state) => state.uploads);
   const uploads = everything.filter((upload) => upload.assistantId === assistantId);
   const [refused, setRefused] = useState<readonly string[]>([]);
@@ -51,7 +50,7 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
 
   const add = useCallback(
     (chosen: File[]) => {
-      const reasons = chosen.map((file) => refusal(file, limits, t));
+      const reasons = chosen.map((file) => refusal(file, uploadLimits, t));
       setRefused(reasons.filter((reason) => reason !== null));
       addUploads(
         assistantId,
@@ -62,12 +61,12 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
         },
       );
     },
-    [assistantId, client, limits, t],
+    [assistantId, client, t],
   );
 
   return (
     <div className="flex flex-col gap-4">
-      {manager && <DropZone limits={limits} onFiles={add} />}
+      {manager && <DropZone limits={uploadLimits} onFiles={add} />}
       {refused.length > 0 && (
         <InlineNotice
           tone="error"

@@ -1,7 +1,7 @@
 // The lexer that settles blocks must find the same as one that reads everything.
-import { describe, expect, it } from "vitest";
-import { type Block, healBlock, isFenceClosed, type Parsed, parseBlocks } from "./blocks";
-import { ANSWERS, HOSTILE } from "./samples";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ANSWERS, HOSTILE } from "@/testing/markdown-samples";
+import { type Block, healBlock, isFenceClosed, loadHealer, type Parsed, parseBlocks } from "./blocks";
 
 /** A small generator, so that a failing cut can be found again by its seed. */
 function random(seed: number): () => number {
@@ -42,6 +42,8 @@ describe("R9 reading a growing text", () => {
 });
 
 describe("healing the block being written", () => {
+  beforeAll(loadHealer);
+
   const heal = (text: string) => {
     const parsed = parseBlocks(text);
     const last = parsed.blocks.at(-1) as Block;

@@ -1,6 +1,5 @@
 // Splits Markdown into top-level blocks with marked's lexer; settled blocks keep their tokens while a text grows.
 import { Lexer, type Token, type TokensList } from "marked";
-import remend from "remend";
 
 /** One top-level piece of the text: a paragraph, a list, a table, a fence … `raw` is its source. */
 export interface Block {
@@ -38,14 +37,19 @@ export function parseBlocks(text: string, before: Parsed | null = null): Parsed 
   return settle(source, [], 0, lex(source));
 }
 
+type Healer = typeof import("remend").default;
+let heal: Healer | null = null;
+
+/** Fetches what `healBlock` needs; to be called when an answer begins, since only then it is of use. */
+export async function loadHealer(): Promise<void> {
+  heal ??= (await import("remend")).default;
+}
+
 /** The block as it should look while the text after it has not arrived: half-written marks are closed. */
 export function healBlock(block: Block, links: TokensList["links"]): Block {
   if (block.token.type === "code" || block.token.type === "html") return block;
-  const healed = remend(block.raw.replace(/\[\d{0,3}$/, ""), {
-    linkMode: "text-only",
-    htmlTags: false,
-    katex: false,
-  });
+  const started = block.raw.replace(/\[\d{0,3}$/, "");
+  const healed = heal?.(started, { linkMode: "text-only", htmlTags: false, katex: false }) ?? started;
   if (healed === block.raw) return block;
   const token = lex(healed, links).find(isVisible);
   return token === undefined ? block : { raw: healed, token };

@@ -1,11 +1,12 @@
 // The renderer of answers: safe whatever the text, the same whether streamed or whole.
 import { render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Citation } from "@/api/types";
+import { ANSWERS, HOSTILE } from "@/testing/markdown-samples";
 import { TooltipProvider } from "@/ui/tooltip";
+import { loadHealer } from "./blocks";
 import { CitationScopeContext } from "./citations";
-import { ANSWERS, HOSTILE } from "./samples";
 import { StreamMarkdown } from "./stream-markdown";
 
 const CITATION: Citation = {
@@ -28,6 +29,7 @@ class SeesAll implements Partial<IntersectionObserver> {
   disconnect() {}
 }
 
+beforeAll(loadHealer);
 beforeEach(() => {
   vi.stubGlobal("IntersectionObserver", SeesAll);
 });

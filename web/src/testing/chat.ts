@@ -1,8 +1,11 @@
 // What the chat's tests share: a layout jsdom lacks, and a stream whose words the test says one by one.
-import { HttpResponse } from "msw";
+import { HttpResponse, http } from "msw";
 import { afterEach, beforeEach, vi } from "vitest";
+import type { Conversation, Message } from "@/api/chat-types";
 import type { StreamEvent } from "@/api/sse";
 import type { Citation } from "@/api/types";
+import { aMessage, anAssistant } from "./factories";
+import { server, url } from "./server";
 
 const ROW = 60;
 const SCREEN = 900;
@@ -71,3 +74,25 @@ export function aCitation(fields: Partial<Citation> = {}): Citation {
     ...fields,
   };
 }
+
+export const assistant = anAssistant({ name: "Press Writer", file_count: 12 });
+
+/** A conversation with these messages, oldest first. */
+export function serve(conversation: Conversation, messages: readonly Message[] = []) {
+  server.use(
+    http.get(url("/assistants"), () => HttpResponse.json({ assistants: [assistant], total: 1 })),
+    http.get(url(`/conversations/${conversation.id}`), () => HttpResponse.json(conversation)),
+    http.get(url(`/conversations/${conversation.id}/messages`), () =>
+      HttpResponse.json({ messages: [...messages].reverse(), total: messages.length }),
+    ),
+  );
+}
+
+/** A question and its answer. */
+export const turn = (id: string, answer: Partial<Message> = {}): Message[] => {
+  const chainlab = { role: "assistant", content: "Chainlab opens.", finish_reason: "stop" } as const;
+  return [
+    { ...aMessage({ conversation_id: id, content: "Draft a pitch." }), error: null },
+    { ...aMessage({ conversation_id: id }), error: null, ...chainlab, ...answer },
+  ];
+};
