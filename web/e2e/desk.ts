@@ -60,9 +60,8 @@ export async function openDesk(browser: Browser, server: Server, options: Browse
   };
 }
 
-/** Signs in by the form, from wherever that leads. */
+/** Signs in by the form that is open; where that leads depends on the address. */
 export async function signIn(page: Page, email: string, password = PASSWORD): Promise<void> {
-  if (!page.url().includes("/login")) await page.goto("/login");
   await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -70,6 +69,7 @@ export async function signIn(page: Page, email: string, password = PASSWORD): Pr
 
 /** Signed in and at the dashboard. */
 export async function arrive(page: Page, email: string): Promise<void> {
+  await page.goto("/login");
   await signIn(page, email);
   await page.getByRole("heading", { level: 1, name: /^Good / }).waitFor();
 }
@@ -85,14 +85,17 @@ export async function expectAccessible(page: Page, what: string): Promise<void> 
   expect(found).toEqual([]);
 }
 
-/** Neither the document nor its scrolling part is wider than the screen. */
+/** Neither the document nor its scrolling part is wider than the screen, and the page reaches down to its edge. */
 export async function expectFits(page: Page, what: string): Promise<void> {
-  const overflow = await page.evaluate(() => {
+  const { wider, shorter } = await page.evaluate(() => {
     const main = document.querySelector("main");
     const inner = main === null ? 0 : main.scrollWidth - main.clientWidth;
-    return Math.max(inner, document.documentElement.scrollWidth - window.innerWidth);
+    return {
+      wider: Math.max(inner, document.documentElement.scrollWidth - window.innerWidth),
+      shorter: Math.max(0, window.innerHeight - (main?.getBoundingClientRect().bottom ?? 0)),
+    };
   });
-  expect({ what, overflow }).toEqual({ what, overflow: 0 });
+  expect({ what, wider, shorter }).toEqual({ what, wider: 0, shorter: 0 });
 }
 
 /** Keeps a picture for whoever asked for pictures by naming a directory in `E2E_SHOTS`. */

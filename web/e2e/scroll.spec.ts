@@ -42,13 +42,22 @@ async function startChat(): Promise<void> {
   await page.goto(`/chat/new?assistant=${assistant.id}`);
 }
 
-/** The largest distance from the end that was ever painted until the answer, running or to come, has ended. */
-function farthestUntilEnd(): Promise<number> {
+interface Followed {
+  /** The largest distance from the end that was ever painted. */
+  readonly farthest: number;
+  /** How often the text had grown between two painted frames. */
+  readonly steps: number;
+}
+
+/** Watches every painted frame until the answer, running or to come, has ended. */
+function followToEnd(): Promise<Followed> {
   return page.evaluate(
     () =>
-      new Promise<number>((resolve) => {
+      new Promise<Followed>((resolve) => {
         let farthest = 0;
         let begun = false;
+        let steps = 0;
+        let height = 0;
         const look = () => {
           const root = document.querySelector("section[aria-label=Conversation]");
           const feed = root?.querySelector("[role=feed]");
@@ -57,11 +66,14 @@ function farthestUntilEnd(): Promise<number> {
           const frame = new IntersectionObserver(
             ([seen]) => {
               frame.disconnect();
-              if (seen?.rootBounds)
+              if (seen?.rootBounds) {
                 farthest = Math.max(farthest, seen.boundingClientRect.bottom - seen.rootBounds.bottom);
+                if (seen.boundingClientRect.height > height) steps += 1;
+                height = seen.boundingClientRect.height;
+              }
               const busy = document.querySelector("article[aria-busy=true]") !== null;
               begun ||= busy;
-              if (begun && !busy) resolve(farthest);
+              if (begun && !busy) resolve({ farthest, steps });
               else look();
             },
             { root },
@@ -83,9 +95,11 @@ describe("a reader of the transcript", () => {
     await startChat();
     await send(page, "Hello");
     await settled(page, NAME).waitFor();
-    const farthest = farthestUntilEnd();
+    const following = followToEnd();
     await send(page, "[[script:long]]");
-    expect(await farthest).toBeLessThanOrEqual(AT_END);
+    const { farthest, steps } = await following;
+    expect(farthest).toBeLessThanOrEqual(AT_END);
+    expect(steps).toBeGreaterThan(3);
     expect(await transcript().evaluate((box) => box.scrollHeight / box.clientHeight)).toBeGreaterThan(10);
     expect(await distance()).toBeLessThanOrEqual(AT_END);
     await page.getByText("Section 60", { exact: true }).waitFor();
@@ -107,7 +121,7 @@ describe("a reader of the transcript", () => {
     await jump().click();
     await expect.poll(distance).toBeLessThanOrEqual(AT_END);
     // Followed again to the end.
-    expect(await farthestUntilEnd()).toBeLessThanOrEqual(AT_END);
+    expect((await followToEnd()).farthest).toBeLessThanOrEqual(AT_END);
     expect(await words(settled(page, NAME))).toContain("word50");
     expect(await isOffered()).toBe(false);
   });

@@ -7,6 +7,7 @@ use across::{
         reply::ReplyError,
     },
     fault::{BlobError, StoreError},
+    id::{FileId, MessageId},
     identity::sign_in::{RegisterError, SignInError, Stranger},
     knowledge::upload::UploadError,
     retrieval::search::SearchError,
@@ -17,7 +18,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// A row of the table: name and status.
@@ -63,14 +63,60 @@ pub(crate) struct ErrorBody {
     message: String,
     /// Finds the request in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<String>,
-    /// Particulars: for a `ValidationError` one `{field, message}` for each wrong field.
+    /// Particulars: for a `ValidationError` one for each wrong field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>)]
-    details: Vec<Value>,
+    details: Vec<ErrorDetail>,
     /// Seconds after which to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u64>,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// The wrong field, with a `message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<String>,
+    /// What is wrong with it, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    message: Option<String>,
+    /// The file that is already there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, nullable = false)]
+    file_id: Option<String>,
+    /// The answer that is being written, or that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, nullable = false)]
+    message_id: Option<String>,
+}
+
+impl ErrorDetail {
+    fn field(field: &str, message: &str) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            message: Some(message.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    fn file(id: FileId) -> Self {
+        Self {
+            file_id: Some(id.to_string()),
+            ..Self::default()
+        }
+    }
+
+    fn answer(id: MessageId) -> Self {
+        Self {
+            message_id: Some(id.to_string()),
+            ..Self::default()
+        }
+    }
 }
 
 /// A refusal on its way out.
@@ -78,7 +124,7 @@ pub(crate) struct ErrorBody {
 pub(crate) struct ApiError {
     kind: Kind,
     message: String,
-    details: Vec<Value>,
+    details: Vec<ErrorDetail>,
     retry_after: Option<u64>,
     /// For the log only.
     cause: Option<String>,
@@ -106,7 +152,8 @@ impl ApiError {
     /// A `ValidationError` about one field.
     pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::new(Kind::VALIDATION, message.clone()).detail(json!({ "field": field, "message": message }))
+        let detail = ErrorDetail::field(field, &message);
+        Self::new(Kind::VALIDATION, message).detail(detail)
     }
 
     /// A `ValidationError` about several fields.
@@ -116,7 +163,7 @@ impl ApiError {
             .map_or_else(String::new, |problem| problem.message.clone());
         let details = problems
             .iter()
-            .map(|problem| json!({ "field": problem.field, "message": problem.message }));
+            .map(|problem| ErrorDetail::field(problem.field, &problem.message));
         Self {
             details: details.collect(),
             ..Self::new(Kind::VALIDATION, message)
@@ -131,7 +178,7 @@ impl ApiError {
         .because(cause)
     }
 
-    pub(crate) fn detail(mut self, detail: Value) -> Self {
+    fn detail(mut self, detail: ErrorDetail) -> Self {
         self.details.push(detail);
         self
     }
@@ -249,9 +296,7 @@ impl From<UploadError> for ApiError {
             UploadError::Empty | UploadError::NoName => Self::field("file", message),
             UploadError::WrongKind(_) => Self::new(Kind::MEDIA_TYPE, message),
             UploadError::NoAssistant => Self::not_found(),
-            UploadError::Duplicate(existing) => {
-                Self::new(Kind::CONFLICT, message).detail(json!({ "file_id": existing.to_string() }))
-            }
+            UploadError::Duplicate(existing) => Self::new(Kind::CONFLICT, message).detail(ErrorDetail::file(existing)),
             UploadError::TooMany => Self::new(Kind::CONFLICT, message),
             UploadError::Blob(error) => error.into(),
             UploadError::Store(error) => error.into(),
@@ -268,7 +313,7 @@ impl From<ReplyError> for ApiError {
                 Kind::CONFLICT,
                 "An answer is being written in this chat, maybe in another tab.",
             )
-            .detail(json!({ "message_id": message.to_string() })),
+            .detail(ErrorDetail::answer(message)),
             ReplyError::AssistantDeleted => Self::new(
                 Kind::CONFLICT,
                 "This assistant was removed. You can read this chat; start a new one to go on.",
@@ -306,8 +351,7 @@ impl From<SearchError> for ApiError {
 /// An answer that failed, in JSON mode.
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
-        Self::new(failure_kind(failure.kind), failure.sentence)
-            .detail(json!({ "message_id": failure.message.to_string() }))
+        Self::new(failure_kind(failure.kind), failure.sentence).detail(ErrorDetail::answer(failure.message))
     }
 }
 

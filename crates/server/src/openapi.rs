@@ -81,3 +81,21 @@ fn asset(name: &str, config: Arc<utoipa_swagger_ui::Config<'static>>) -> Respons
     );
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    /// Generated clients name their functions after these ids.
+    #[test]
+    fn every_operation_has_its_own_id() {
+        let document = serde_json::to_value(super::document()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+        let ids: Vec<_> = operations
+            .filter_map(|operation| operation["operationId"].as_str())
+            .collect();
+        assert!(!ids.is_empty());
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "{ids:?}");
+    }
+}

@@ -19,7 +19,13 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::{api::messages::citations_json, state::AppState};
+use crate::{
+    api::{
+        messages::citations_json,
+        words::{FinishReason, Retrieval},
+    },
+    state::AppState,
+};
 
 /// How often a silent stream says that it lives, and how often its reader's right to read is looked at again.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -119,7 +125,8 @@ fn to_json(event: &Event) -> Value {
             "conversation_id": conversation.to_string(), "model": model,
         }),
         Event::Citations { outcome, citations } => {
-            json!({ "type": "citations", "retrieval": outcome.as_str(), "citations": citations_json(citations) })
+            let retrieval = Retrieval::from(*outcome);
+            json!({ "type": "citations", "retrieval": retrieval, "citations": citations_json(citations) })
         }
         Event::Chunk(content) => json!({ "type": "chunk", "content": content }),
         Event::Usage(tokens) => json!({ "type": "usage", "usage": usage(*tokens) }),
@@ -128,7 +135,8 @@ fn to_json(event: &Event) -> Value {
             finish_reason,
             tokens,
         } => json!({
-            "type": "done", "message_id": message.to_string(), "finish_reason": finish_reason, "usage": usage(*tokens),
+            "type": "done", "message_id": message.to_string(),
+            "finish_reason": FinishReason::from(finish_reason.as_str()), "usage": usage(*tokens),
         }),
         Event::Failed(failure) => json!({
             "type": "error", "error": failure.kind.name(), "message": failure.sentence, "retryable": failure.retryable,

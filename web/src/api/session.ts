@@ -41,10 +41,6 @@ export function endSession(): void {
   for (const each of released) each.reject(signedOutError());
 }
 
-export function setUser(user: User): void {
-  useSession.setState({ user });
-}
-
 function signedOutError(): ApiError {
   return new ApiError(401, { error: "AuthenticationError", message: "Not signed in." });
 }

@@ -1,7 +1,6 @@
 // Turns the bytes of an answer's stream into its events; pure, and forgiving towards events it does not know.
 import { createParser } from "eventsource-parser";
-import type { Message } from "./chat-types";
-import type { Citation, FinishReason, Retrieval, TokensUsed } from "./types";
+import type { Citation, FinishReason, Message, Retrieval, TokensUsed } from "./types";
 
 /** What the server tells about an answer, in the order it happens. */
 export type StreamEvent =
@@ -10,7 +9,7 @@ export type StreamEvent =
   | { type: "notice"; code: string; from?: string; to?: string; reason?: string }
   | { type: "chunk"; content: string }
   | { type: "title"; title: string }
-  | { type: "usage"; usage: TokensUsed & { cost_usd?: number } }
+  | { type: "usage"; usage: TokensUsed }
   | { type: "done"; message_id: string; finish_reason: FinishReason; usage?: TokensUsed }
   | {
       type: "error";

@@ -1,9 +1,8 @@
 // Opens the stream of an answer, by sending a message or by joining one that is being written, and reads its events.
 
-import type { Message } from "./chat-types";
 import { request } from "./client";
 import { createEventReader, isTerminal, type StreamEvent } from "./sse";
-import type { Citation } from "./types";
+import type { Citation, Exchange, Message } from "./types";
 
 export interface StreamListener {
   readonly onEvent: (event: StreamEvent) => void;
@@ -52,7 +51,7 @@ async function read(response: Response, listener: StreamListener, signal: AbortS
   listener.onActivity();
   // A repeated send is answered with the stored outcome, which is plain JSON.
   if (response.headers.get("Content-Type")?.includes("json") === true) {
-    const { user_message, assistant_message } = (await response.json()) as StoredTurn;
+    const { user_message, assistant_message } = (await response.json()) as Exchange;
     for (const event of replay(user_message, assistant_message)) listener.onEvent(event);
     return true;
   }
@@ -83,11 +82,6 @@ async function read(response: Response, listener: StreamListener, signal: AbortS
     stop();
   }
   return ended;
-}
-
-interface StoredTurn {
-  readonly user_message: Message;
-  readonly assistant_message: Message;
 }
 
 /** The events that would have led to this message. */

@@ -1,12 +1,9 @@
-// Who may see what: signed in or not, own password set or not, role.
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+// Who may see what: signed in or not, role.
+import { type ReactNode, useEffect, useRef } from "react";
 import { Navigate, Outlet, useLocation, useSearchParams } from "react-router";
 import { canManage, useSession } from "@/api/session";
 import { Forbidden } from "./pages/forbidden";
 import { paths, safeNext } from "./paths";
-
-// Few ever see it, and its form would weigh on the sign-in page of everyone.
-const PasswordPage = lazy(() => import("./pages/password"));
 
 /** Everything inside needs a signed-in person; the sign-in page then leads back here. */
 export function RequireSession() {
@@ -22,12 +19,7 @@ export function RequireSession() {
     const next = wasHere.current || here === "/" ? "" : `?next=${encodeURIComponent(here)}`;
     return <Navigate to={`${paths.login}${next}`} replace />;
   }
-  if (!user.must_change_password) return <Outlet />;
-  return (
-    <Suspense>
-      <PasswordPage />
-    </Suspense>
-  );
+  return <Outlet />;
 }
 
 /** The sign-in and set-up pages are for those who are not in yet. */

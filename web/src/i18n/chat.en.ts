@@ -82,8 +82,6 @@ export const chatEn = {
     other: "Too many messages at once. Try again in {count} s.",
   },
   "chat.refused.rateOver": "Too many messages at once. You can try again now.",
-  "chat.refused.quota": "Your budget is used up. It starts again at {time}. Your text is kept.",
-  "chat.refused.quotaPlain": "Your budget is used up. Your text is kept.",
   "chat.refused.network": "The message did not reach the server. Your text is kept.",
   "chat.stopFailed": "The stop did not reach the server. The answer may go on there.",
 

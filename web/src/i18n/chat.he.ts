@@ -83,8 +83,6 @@ export const chatHe: Translation<typeof chatEn> = {
     other: "יותר מדי הודעות בבת אחת. אפשר לנסות שוב בעוד {count} שניות.",
   },
   "chat.refused.rateOver": "יותר מדי הודעות בבת אחת. אפשר לנסות שוב עכשיו.",
-  "chat.refused.quota": "התקציב שלך נוצל. הוא מתחדש ב־{time}. הטקסט נשמר.",
-  "chat.refused.quotaPlain": "התקציב שלך נוצל. הטקסט נשמר.",
   "chat.refused.network": "ההודעה לא הגיעה לשרת. הטקסט נשמר.",
   "chat.stopFailed": "העצירה לא הגיעה לשרת. ייתכן שהתשובה ממשיכה שם.",
 

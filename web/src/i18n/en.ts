@@ -75,7 +75,6 @@ export const en = {
   "invalid.long": "Use at most {max} characters.",
   "invalid.number": "Write a number from {min} to {max}.",
   "invalid.whole": "Write a whole number from {min} to {max}.",
-  "invalid.passwordSame": "Choose a password that differs from the current one.",
 
   "login.title": "Sign in",
   "login.heading": "Sign in to your desk",
@@ -104,14 +103,6 @@ export const en = {
     "This set-up link is not right or was already used. Copy the newest one from the server's output.",
   "setup.done": "This server is already set up.",
   "setup.toLogin": "Go to sign-in",
-
-  "password.title": "Choose a password",
-  "password.heading": "Choose your own password",
-  "password.intro": "The one you signed in with was given to you by an administrator.",
-  "password.current": "Current password",
-  "password.new": "New password",
-  "password.submit": "Set password",
-  "password.wrong": "The current password is not right.",
 
   "dashboard.title": "Dashboard",
   "dashboard.morning": "Good morning",

@@ -76,7 +76,6 @@ export const he: Translation<typeof en> = {
   "invalid.long": "אפשר לכל היותר {max} תווים.",
   "invalid.number": "יש לכתוב מספר מ־{min} עד {max}.",
   "invalid.whole": "יש לכתוב מספר שלם מ־{min} עד {max}.",
-  "invalid.passwordSame": "יש לבחור סיסמה שונה מהנוכחית.",
 
   "login.title": "כניסה",
   "login.heading": "כניסה לשולחן העבודה",
@@ -105,14 +104,6 @@ export const he: Translation<typeof en> = {
   "setup.wrongToken": "קישור ההתקנה אינו נכון או שכבר נוצל. יש להעתיק את החדש ביותר מהפלט של השרת.",
   "setup.done": "השרת הזה כבר הוגדר.",
   "setup.toLogin": "לדף הכניסה",
-
-  "password.title": "בחירת סיסמה",
-  "password.heading": "בחירת סיסמה משלך",
-  "password.intro": "הסיסמה שבה נכנסת ניתנה לך על ידי מנהל המערכת.",
-  "password.current": "הסיסמה הנוכחית",
-  "password.new": "סיסמה חדשה",
-  "password.submit": "קביעת הסיסמה",
-  "password.wrong": "הסיסמה הנוכחית אינה נכונה.",
 
   "dashboard.title": "לוח הבית",
   "dashboard.morning": "בוקר טוב",

@@ -1,9 +1,8 @@
 // What the chat's tests share: a layout jsdom lacks, and a stream whose words the test says one by one.
 import { HttpResponse, http } from "msw";
 import { afterEach, beforeEach, vi } from "vitest";
-import type { Conversation, Message } from "@/api/chat-types";
 import type { StreamEvent } from "@/api/sse";
-import type { Citation } from "@/api/types";
+import type { Citation, Conversation, Message } from "@/api/types";
 import { aMessage, anAssistant } from "./factories";
 import { server, url } from "./server";
 
@@ -70,6 +69,7 @@ export function aCitation(fields: Partial<Citation> = {}): Citation {
     start: 13,
     end: 39,
     score: 0.86,
+    cosine: 0.71,
     snippet: "38 validators have signed.",
     ...fields,
   };
@@ -92,7 +92,7 @@ export function serve(conversation: Conversation, messages: readonly Message[] =
 export const turn = (id: string, answer: Partial<Message> = {}): Message[] => {
   const chainlab = { role: "assistant", content: "Chainlab opens.", finish_reason: "stop" } as const;
   return [
-    { ...aMessage({ conversation_id: id, content: "Draft a pitch." }), error: null },
-    { ...aMessage({ conversation_id: id }), error: null, ...chainlab, ...answer },
+    aMessage({ conversation_id: id, content: "Draft a pitch." }),
+    aMessage({ conversation_id: id, ...chainlab, ...answer }),
   ];
 };

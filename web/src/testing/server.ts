@@ -14,7 +14,9 @@ export const server = setupServer(
   http.post(url("/users/refresh"), () => refuse(401, { error: "AuthenticationError" })),
   http.get(url("/setup"), () => HttpResponse.json({ needed: false })),
   http.get(url("/assistants"), () => HttpResponse.json({ assistants: [], total: 0 })),
-  http.get(url("/models"), () => HttpResponse.json({ models: [], total: 0, stale: false, fetched_at: null })),
+  http.get(url("/models"), () =>
+    HttpResponse.json({ models: [], total: 0, stale: false, fetched_at: "2025-10-01T12:00:00.000Z" }),
+  ),
   http.get(url("/conversations"), () => HttpResponse.json({ conversations: [], total: 0 })),
   http.get(url("/files"), () => HttpResponse.json({ files: [], total: 0 })),
 );

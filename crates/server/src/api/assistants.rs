@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::{ratio, stamp},
+    api::{ratio, stamp, words::FoundReason},
     auth::{Principal, forbidden},
     error::{ApiError, ErrorBody, Kind},
     input::{Body, Ids, Params, line, page, present},
@@ -30,12 +30,15 @@ pub(crate) struct AssistantJson {
     #[schema(format = Uuid)]
     id: String,
     name: String,
+    #[schema(required)]
     description: Option<String>,
     instructions: String,
     /// A model's id, or null for the default.
+    #[schema(required)]
     model: Option<String>,
     temperature: f64,
     max_tokens: u32,
+    #[schema(required)]
     avatar_url: Option<String>,
     is_deleted: bool,
     file_count: u64,
@@ -96,7 +99,8 @@ pub(crate) struct ListQuery {
 }
 
 /// Newest first.
-#[utoipa::path(get, path = "/assistants", tag = "assistants", security(("bearer" = [])), params(ListQuery), responses(
+#[utoipa::path(get, path = "/assistants", operation_id = "list_assistants", tag = "assistants",
+    security(("bearer" = [])), params(ListQuery), responses(
     (status = 200, body = AssistantList), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -159,7 +163,8 @@ pub(crate) struct AssistantCreate {
 }
 
 /// Makes an assistant.
-#[utoipa::path(post, path = "/assistants", tag = "assistants", security(("bearer" = [])), request_body = AssistantCreate, responses(
+#[utoipa::path(post, path = "/assistants", operation_id = "create_assistant", tag = "assistants",
+    security(("bearer" = [])), request_body = AssistantCreate, responses(
     (status = 201, body = AssistantJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn create(
@@ -206,7 +211,8 @@ async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
 }
 
 /// One assistant.
-#[utoipa::path(get, path = "/assistants/{id}", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/assistants/{id}", operation_id = "get_assistant", tag = "assistants",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, body = AssistantJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -263,7 +269,8 @@ impl AssistantUpdate {
 }
 
 /// Changes an assistant.
-#[utoipa::path(patch, path = "/assistants/{id}", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/assistants/{id}", operation_id = "update_assistant", tag = "assistants",
+    security(("bearer" = [])), params(("id" = String, Path)),
     request_body = AssistantUpdate, responses((status = 200, body = AssistantJson), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
     (status = 412, body = ErrorBody), (status = 422, body = ErrorBody)))]
@@ -302,7 +309,8 @@ pub(crate) async fn update(
 }
 
 /// Archives an assistant. Its files and conversations stay.
-#[utoipa::path(delete, path = "/assistants/{id}", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(delete, path = "/assistants/{id}", operation_id = "archive_assistant", tag = "assistants",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 412, body = ErrorBody)))]
 pub(crate) async fn archive(
@@ -320,7 +328,8 @@ pub(crate) async fn archive(
 }
 
 /// Brings an archived assistant back with all its files.
-#[utoipa::path(post, path = "/assistants/{id}/restore", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(post, path = "/assistants/{id}/restore", operation_id = "restore_assistant", tag = "assistants",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, body = AssistantJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(crate) async fn restore(
@@ -392,6 +401,7 @@ pub(crate) struct FoundPassage {
     file_id: String,
     filename: String,
     chunk_index: u32,
+    #[schema(required)]
     page: Option<u32>,
     /// Where it begins in the extracted text, in characters.
     start: u32,
@@ -399,19 +409,21 @@ pub(crate) struct FoundPassage {
     end: u32,
     text: String,
     /// Its place by meaning, from 1.
+    #[schema(required)]
     vector_rank: Option<u32>,
     /// Its place by words, from 1.
+    #[schema(required)]
     keyword_rank: Option<u32>,
     /// Its place in both together, from 1.
     fused_rank: u32,
+    #[schema(required)]
     cosine: Option<f64>,
     /// Calibrated relevance, 0–1.
     score: f64,
     /// Whether a chat would get it.
     kept: bool,
     /// Why, or why not.
-    #[schema(pattern = "^(kept|beyond_top_k|below_threshold)$")]
-    reason: &'static str,
+    reason: FoundReason,
 }
 
 impl From<Candidate> for FoundPassage {
@@ -431,11 +443,7 @@ impl From<Candidate> for FoundPassage {
             cosine: candidate.cosine.map(ratio),
             score: ratio(candidate.score),
             kept: candidate.verdict == Verdict::Kept,
-            reason: match candidate.verdict {
-                Verdict::Kept => "kept",
-                Verdict::BeyondTopK => "beyond_top_k",
-                Verdict::BelowThreshold => "below_threshold",
-            },
+            reason: candidate.verdict.into(),
         }
     }
 }
@@ -448,7 +456,8 @@ pub(crate) struct FoundPassages {
 }
 
 /// What a question would find in this assistant's files, and why. No model is asked.
-#[utoipa::path(post, path = "/assistants/{id}/retrieval-test", tag = "assistants", security(("bearer" = [])), params(("id" = String, Path)),
+#[utoipa::path(post, path = "/assistants/{id}/retrieval-test", operation_id = "test_retrieval", tag = "assistants",
+    security(("bearer" = [])), params(("id" = String, Path)),
     request_body = RetrievalTest, responses((status = 200, body = FoundPassages), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn retrieval_test(

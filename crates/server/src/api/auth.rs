@@ -21,7 +21,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    api::stamp,
+    api::{
+        stamp,
+        words::{Role, TokenType},
+    },
     auth::Principal,
     error::{ApiError, ErrorBody, Kind},
     input::{Body, present},
@@ -39,10 +42,10 @@ pub(crate) struct UserJson {
     id: String,
     email: String,
     name: String,
-    #[schema(pattern = "^(admin|manager|user)$")]
-    role: &'static str,
+    role: Role,
     is_active: bool,
     must_change_password: bool,
+    #[schema(required)]
     last_login_at: Option<String>,
     created_at: String,
     updated_at: String,
@@ -54,7 +57,7 @@ impl From<User> for UserJson {
             id: user.id.to_string(),
             email: user.email.to_string(),
             name: user.name,
-            role: user.role.as_str(),
+            role: user.role.into(),
             is_active: user.is_active,
             must_change_password: user.must_change_password,
             last_login_at: user.last_login_at.map(stamp),
@@ -68,10 +71,11 @@ impl From<User> for UserJson {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TokenPair {
     access_token: String,
-    token_type: &'static str,
+    token_type: TokenType,
     /// Seconds.
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
     /// Seconds.
     refresh_expires_in: i64,
@@ -284,7 +288,7 @@ fn hand_out(state: &AppState, signed_in: SignedIn, mode: SessionMode) -> Respons
     let refresh_token = (mode == SessionMode::Token).then(|| signed_in.refresh.expose().to_owned());
     let pair = TokenPair {
         access_token: signed_in.access.expose().to_owned(),
-        token_type: "bearer",
+        token_type: TokenType::Bearer,
         expires_in: (signed_in.access_expires_at - now).num_seconds(),
         refresh_token,
         refresh_expires_in,

@@ -34,10 +34,11 @@ pub(crate) struct ConversationJson {
     assistant_deleted: bool,
     title: String,
     message_count: u64,
+    #[schema(required)]
     last_message_at: Option<String>,
     /// An answer is being written in it.
     is_generating: bool,
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, required)]
     head_message_id: Option<String>,
     created_at: String,
     updated_at: String,
@@ -84,7 +85,8 @@ pub(crate) struct ListQuery {
 }
 
 /// One's own, newest activity first.
-#[utoipa::path(get, path = "/conversations", tag = "conversations", security(("bearer" = [])), params(ListQuery), responses(
+#[utoipa::path(get, path = "/conversations", operation_id = "list_conversations", tag = "conversations",
+    security(("bearer" = [])), params(ListQuery), responses(
     (status = 200, body = ConversationList), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -121,7 +123,8 @@ pub(crate) struct ConversationCreate {
 }
 
 /// Starts a conversation.
-#[utoipa::path(post, path = "/conversations", tag = "conversations", security(("bearer" = [])), request_body = ConversationCreate, responses(
+#[utoipa::path(post, path = "/conversations", operation_id = "create_conversation", tag = "conversations",
+    security(("bearer" = [])), request_body = ConversationCreate, responses(
     (status = 201, body = ConversationJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn create(
@@ -157,7 +160,8 @@ pub(crate) async fn create(
 }
 
 /// One conversation.
-#[utoipa::path(get, path = "/conversations/{id}", tag = "conversations", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/conversations/{id}", operation_id = "get_conversation", tag = "conversations",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, body = ConversationJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -178,7 +182,8 @@ pub(crate) struct ConversationUpdate {
 }
 
 /// Renames a conversation.
-#[utoipa::path(patch, path = "/conversations/{id}", tag = "conversations", security(("bearer" = [])), params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/conversations/{id}", operation_id = "rename_conversation", tag = "conversations",
+    security(("bearer" = [])), params(("id" = String, Path)),
     request_body = ConversationUpdate, responses((status = 200, body = ConversationJson), (status = 401, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn rename(
@@ -201,7 +206,8 @@ pub(crate) async fn rename(
 }
 
 /// Deletes a conversation; an answer being written in it is ended first.
-#[utoipa::path(delete, path = "/conversations/{id}", tag = "conversations", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(delete, path = "/conversations/{id}", operation_id = "delete_conversation", tag = "conversations",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn delete(
     State(state): State<AppState>,
@@ -240,7 +246,8 @@ pub(crate) struct Stopped {
 }
 
 /// Ends the answer being written; its text so far is kept.
-#[utoipa::path(post, path = "/conversations/{id}/stop", tag = "conversations", security(("bearer" = [])), params(("id" = String, Path)),
+#[utoipa::path(post, path = "/conversations/{id}/stop", operation_id = "stop_answer", tag = "conversations",
+    security(("bearer" = [])), params(("id" = String, Path)),
     request_body = Stop, responses((status = 200, body = Stopped), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 422, body = ErrorBody)))]
 pub(crate) async fn stop(

@@ -19,7 +19,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::{assistants::search_term, stamp},
+    api::{
+        assistants::search_term,
+        stamp,
+        words::{FileStatus, FileType},
+    },
     auth::{Manager, Principal},
     error::{ApiError, ErrorBody, Kind},
     input::{Ids, Params, id_field, page},
@@ -38,18 +42,17 @@ pub(crate) struct FileJson {
     #[schema(format = Uuid)]
     assistant_id: String,
     filename: String,
-    #[schema(pattern = "^(pdf|docx|txt|md)$")]
-    file_type: &'static str,
+    file_type: FileType,
     size_bytes: u64,
     sha256: String,
     chunk_count: u32,
-    #[schema(pattern = "^(uploading|processing|indexing|ready|error)$")]
-    status: &'static str,
+    status: FileStatus,
     /// 0–100.
     progress: u8,
     /// Why it is in error, for people.
+    #[schema(required)]
     error_message: Option<String>,
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, required)]
     uploaded_by: Option<String>,
     created_at: String,
     updated_at: String,
@@ -61,11 +64,11 @@ impl From<KnowledgeFile> for FileJson {
             id: file.id.to_string(),
             assistant_id: file.assistant.to_string(),
             filename: file.filename,
-            file_type: file.kind.as_str(),
+            file_type: file.kind.into(),
             size_bytes: file.size,
             sha256: file.sha256,
             chunk_count: file.chunk_count,
-            status: file.status.as_str(),
+            status: file.status.into(),
             progress: file.progress,
             error_message: file.error_message,
             uploaded_by: file.uploaded_by.map(|user| user.to_string()),
@@ -100,7 +103,8 @@ pub(crate) struct ListQuery {
 }
 
 /// Newest first.
-#[utoipa::path(get, path = "/files", tag = "files", security(("bearer" = [])), params(ListQuery), responses(
+#[utoipa::path(get, path = "/files", operation_id = "list_files", tag = "files",
+    security(("bearer" = [])), params(ListQuery), responses(
     (status = 200, body = FileList), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
@@ -144,7 +148,8 @@ pub(crate) struct UploadForm {
 }
 
 /// Takes a file; its processing begins by itself.
-#[utoipa::path(post, path = "/files", tag = "files", security(("bearer" = [])),
+#[utoipa::path(post, path = "/files", operation_id = "upload_file", tag = "files",
+    security(("bearer" = [])),
     request_body(content = UploadForm, content_type = "multipart/form-data"), responses((status = 201, body = FileJson),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
@@ -229,7 +234,8 @@ async fn visible(state: &AppState, principal: &Principal, id: FileId) -> Result<
 }
 
 /// One file.
-#[utoipa::path(get, path = "/files/{id}", tag = "files", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/files/{id}", operation_id = "get_file", tag = "files",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, body = FileJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
@@ -241,27 +247,29 @@ pub(crate) async fn get(
 
 /// Where a file is.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct FileStatus {
+pub(crate) struct FileProgress {
     #[schema(format = Uuid)]
     id: String,
-    status: &'static str,
+    status: FileStatus,
     progress: u8,
     chunk_count: u32,
+    #[schema(required)]
     error_message: Option<String>,
 }
 
 /// Where a file is on its way.
-#[utoipa::path(get, path = "/files/{id}/status", tag = "files", security(("bearer" = [])), params(("id" = String, Path)), responses(
-    (status = 200, body = FileStatus), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/files/{id}/status", operation_id = "get_file_status", tag = "files",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
+    (status = 200, body = FileProgress), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn status(
     State(state): State<AppState>,
     principal: Principal,
     Ids((id,)): Ids<(FileId,)>,
-) -> Result<Json<FileStatus>, ApiError> {
+) -> Result<Json<FileProgress>, ApiError> {
     let file = visible(&state, &principal, id).await?;
-    Ok(Json(FileStatus {
+    Ok(Json(FileProgress {
         id: file.id.to_string(),
-        status: file.status.as_str(),
+        status: file.status.into(),
         progress: file.progress,
         chunk_count: file.chunk_count,
         error_message: file.error_message,
@@ -269,7 +277,8 @@ pub(crate) async fn status(
 }
 
 /// The file as it was uploaded; always to be saved, never to be shown.
-#[utoipa::path(get, path = "/files/{id}/content", tag = "files", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/files/{id}/content", operation_id = "get_file_content", tag = "files",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, content_type = "application/octet-stream"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn content(
     State(state): State<AppState>,
@@ -318,6 +327,7 @@ fn disposition(name: &str) -> String {
 #[schema(as = Chunk)]
 pub(crate) struct ChunkJson {
     index: u32,
+    #[schema(required)]
     page: Option<u32>,
     /// Where it begins in the extracted text, in characters.
     start: u32,
@@ -345,7 +355,8 @@ pub(crate) struct ChunkQuery {
 }
 
 /// The chunks of a file, in order.
-#[utoipa::path(get, path = "/files/{id}/chunks", tag = "files", security(("bearer" = [])), params(("id" = String, Path), ChunkQuery), responses(
+#[utoipa::path(get, path = "/files/{id}/chunks", operation_id = "list_chunks", tag = "files",
+    security(("bearer" = [])), params(("id" = String, Path), ChunkQuery), responses(
     (status = 200, body = ChunkList), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn chunks(
     State(state): State<AppState>,
@@ -392,7 +403,8 @@ pub(crate) struct ExtractedText {
 }
 
 /// A file's text, so that a citation opens with its passage marked.
-#[utoipa::path(get, path = "/files/{id}/text", tag = "files", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/files/{id}/text", operation_id = "get_file_text", tag = "files",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, body = ExtractedText), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn text(
     State(state): State<AppState>,
@@ -418,7 +430,8 @@ pub(crate) async fn text(
 }
 
 /// Processes a file anew; what it holds now stays findable until that is complete.
-#[utoipa::path(post, path = "/files/{id}/reprocess", tag = "files", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(post, path = "/files/{id}/reprocess", operation_id = "reprocess_file", tag = "files",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 202, body = FileJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(crate) async fn reprocess(
@@ -436,7 +449,8 @@ pub(crate) async fn reprocess(
 }
 
 /// Removes a file; from this moment no answer uses it.
-#[utoipa::path(delete, path = "/files/{id}", tag = "files", security(("bearer" = [])), params(("id" = String, Path)), responses(
+#[utoipa::path(delete, path = "/files/{id}", operation_id = "delete_file", tag = "files",
+    security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn delete(State(state): State<AppState>, Ids((id,)): Ids<(FileId,)>) -> Result<StatusCode, ApiError> {
     if state.platform.store.delete_file(id, state.platform.clock.now()).await? {

@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::{ratio, stamp},
+    api::{
+        ratio, stamp,
+        words::{FinishReason, MessageRole, MessageStatus, Retrieval},
+    },
     auth::Principal,
     error::{ApiError, ErrorBody},
     input::{Body, Ids, Params, page, present},
@@ -37,6 +40,7 @@ pub(crate) struct CitationJson {
     file_id: String,
     filename: String,
     chunk_index: u32,
+    #[schema(required)]
     page: Option<u32>,
     /// Where it begins in the file's extracted text, in characters.
     start: u32,
@@ -44,6 +48,7 @@ pub(crate) struct CitationJson {
     end: u32,
     /// Calibrated relevance, 0–1.
     score: f64,
+    #[schema(required)]
     cosine: Option<f64>,
     snippet: String,
 }
@@ -74,6 +79,7 @@ pub(crate) struct MessageError {
 
 /// Tokens of an exchange.
 #[derive(Serialize, ToSchema)]
+#[schema(as = TokensUsed)]
 pub(crate) struct TokensUsedJson {
     prompt_tokens: u64,
     completion_tokens: u64,
@@ -90,24 +96,29 @@ pub(crate) struct MessageJson {
     id: String,
     #[schema(format = Uuid)]
     conversation_id: String,
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, required)]
     parent_id: Option<String>,
     sibling_index: u32,
     sibling_count: u32,
     seq: i64,
-    #[schema(pattern = "^(user|assistant)$")]
-    role: &'static str,
+    role: MessageRole,
     content: String,
+    #[schema(required)]
     model: Option<String>,
+    #[schema(required)]
     provider: Option<String>,
-    #[schema(pattern = "^(complete|streaming|stopped|interrupted|error)$")]
-    status: &'static str,
+    status: MessageStatus,
+    #[schema(required)]
     error: Option<MessageError>,
-    finish_reason: Option<String>,
+    #[schema(required)]
+    finish_reason: Option<FinishReason>,
+    #[schema(required)]
     tokens_used: Option<TokensUsedJson>,
     citations: Vec<CitationJson>,
-    /// ok, none or unavailable; null if there were no files to search.
-    retrieval: Option<&'static str>,
+    /// Null if there were no files to search.
+    #[schema(required)]
+    retrieval: Option<Retrieval>,
+    #[schema(required)]
     edited_at: Option<String>,
     created_at: String,
 }
@@ -121,16 +132,13 @@ impl From<Message> for MessageJson {
             sibling_index: message.sibling_index,
             sibling_count: message.sibling_count,
             seq: message.seq,
-            role: match message.speaker {
-                Speaker::User => "user",
-                Speaker::Assistant => "assistant",
-            },
+            role: message.speaker.into(),
             content: message.content,
             model: message.model,
             provider: message.provider,
-            status: message.state.as_str(),
+            status: message.state.into(),
             error: message.error.map(|(error, message)| MessageError { error, message }),
-            finish_reason: message.finish_reason,
+            finish_reason: message.finish_reason.as_deref().map(Into::into),
             tokens_used: message.tokens.map(|tokens| TokensUsedJson {
                 prompt_tokens: tokens.prompt,
                 completion_tokens: tokens.completion,
@@ -138,7 +146,7 @@ impl From<Message> for MessageJson {
                 estimated: tokens.estimated,
             }),
             citations: citations_json(&message.citations),
-            retrieval: message.retrieval.map(|outcome| outcome.as_str()),
+            retrieval: message.retrieval.map(Into::into),
             edited_at: message.edited_at.map(stamp),
             created_at: stamp(message.created_at),
         }
@@ -167,7 +175,8 @@ pub(crate) struct ListQuery {
 }
 
 /// The messages of the active path, in order.
-#[utoipa::path(get, path = "/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
+#[utoipa::path(get, path = "/conversations/{id}/messages", operation_id = "list_messages", tag = "messages",
+    security(("bearer" = [])),
     params(("id" = String, Path), ListQuery), responses((status = 200, body = MessageList), (status = 401, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn list(
@@ -199,7 +208,8 @@ pub(crate) async fn list(
 }
 
 /// One message; while it is being written, its text so far.
-#[utoipa::path(get, path = "/conversations/{id}/messages/{mid}", tag = "messages", security(("bearer" = [])),
+#[utoipa::path(get, path = "/conversations/{id}/messages/{mid}", operation_id = "get_message", tag = "messages",
+    security(("bearer" = [])),
     params(("id" = String, Path), ("mid" = String, Path)), responses((status = 200, body = MessageJson), (status = 401, body = ErrorBody),
     (status = 404, body = ErrorBody)))]
 pub(crate) async fn get(
@@ -234,7 +244,8 @@ pub(crate) struct Exchange {
 }
 
 /// Sends a message and answers it: as a stream of events, or in one piece.
-#[utoipa::path(post, path = "/conversations/{id}/messages", tag = "messages", security(("bearer" = [])), params(("id" = String, Path)),
+#[utoipa::path(post, path = "/conversations/{id}/messages", operation_id = "send_message", tag = "messages",
+    security(("bearer" = [])), params(("id" = String, Path)),
     request_body = MessageCreate, responses(
     (status = 200, description = "The answer as it is written, one JSON object per data line", content_type = "text/event-stream"),
     (status = 201, body = Exchange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
@@ -261,7 +272,7 @@ pub(crate) async fn send(
             state,
             principal.actor,
             turn.answer.id,
-            Vec::new(),
+            &[],
             Some(turn.reader),
         ));
     }
@@ -306,7 +317,8 @@ fn lost(message: MessageId) -> Failure {
 }
 
 /// Joins an answer: everything so far, then the rest as it is written. A finished one is told again.
-#[utoipa::path(get, path = "/conversations/{id}/messages/{mid}/stream", tag = "messages", security(("bearer" = [])),
+#[utoipa::path(get, path = "/conversations/{id}/messages/{mid}/stream", operation_id = "stream_message",
+    tag = "messages", security(("bearer" = [])),
     params(("id" = String, Path), ("mid" = String, Path)), responses(
     (status = 200, description = "As POST messages", content_type = "text/event-stream"), (status = 401, body = ErrorBody),
     (status = 404, body = ErrorBody)))]

@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod words;
 
 use across::clock::Time;
 use chrono::SecondsFormat;

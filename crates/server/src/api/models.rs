@@ -14,7 +14,9 @@ pub(crate) struct ModelJson {
     id: String,
     name: String,
     provider: &'static str,
+    #[schema(required)]
     context_length: Option<u32>,
+    #[schema(required)]
     max_output_tokens: Option<u32>,
     is_default: bool,
 }
@@ -30,7 +32,8 @@ pub(crate) struct ModelList {
 }
 
 /// The models that can be chatted with, at most five minutes old.
-#[utoipa::path(get, path = "/models", tag = "models", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/models", operation_id = "list_models", tag = "models",
+    security(("bearer" = [])), responses(
     (status = 200, body = ModelList), (status = 401, body = ErrorBody)))]
 pub(crate) async fn list(State(state): State<AppState>) -> Json<ModelList> {
     let catalog = state.platform.providers.catalog().await;

@@ -1,7 +1,7 @@
 // An assistant's message in the transcript: author, text, notes, actions; the same element while it is being written.
 import { BookOpenText } from "lucide-react";
 import { memo, useId, useMemo, useRef } from "react";
-import type { Message } from "@/api/chat-types";
+import type { Message } from "@/api/types";
 import { useT } from "@/i18n";
 import { copyText } from "@/lib/clipboard";
 import { cn } from "@/lib/cn";

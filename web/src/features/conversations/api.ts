@@ -7,9 +7,16 @@ import {
   useMutation,
   useQueryClient,
 } from "@tanstack/react-query";
-import type { Conversation, ConversationList, Message, MessageList } from "@/api/chat-types";
 import { api } from "@/api/client";
-import type { AssistantList, ExtractedText, ModelList } from "@/api/types";
+import type {
+  AssistantList,
+  Conversation,
+  ConversationList,
+  ExtractedText,
+  Message,
+  MessageList,
+  ModelList,
+} from "@/api/types";
 
 const PAGE = 50;
 
@@ -182,18 +189,18 @@ export function useRename() {
       return { before };
     },
     onError: (_error, { id }, context) => {
-      if (context !== undefined) patchConversation(client, id, { title: context.before });
+      if (context?.before !== undefined) patchConversation(client, id, { title: context.before });
     },
     onSuccess: (saved) => patchConversation(client, saved.id, saved),
     onSettled: () => client.invalidateQueries({ queryKey: keys.recent }),
   });
 }
 
-function findTitle(client: QueryClient, id: string): string | null {
+function findTitle(client: QueryClient, id: string): string | undefined {
   const open = client.getQueryData(conversationQuery(id).queryKey);
   if (open !== undefined) return open.title;
   const listed = client.getQueryData(conversationsQuery.queryKey)?.pages.flatMap((page) => page.conversations) ?? [];
-  return listed.find((one) => one.id === id)?.title ?? null;
+  return listed.find((one) => one.id === id)?.title;
 }
 
 export function useDelete() {

@@ -2,7 +2,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
-import type { Conversation } from "@/api/chat-types";
+import type { Conversation } from "@/api/types";
 import { aCitation, serve, turn, withLayout } from "@/testing/chat";
 import { aConversation, aUser } from "@/testing/factories";
 import { open } from "@/testing/render";

@@ -2,7 +2,7 @@
 import { PencilLine } from "lucide-react";
 import { useState } from "react";
 import { Link } from "react-router";
-import type { Conversation } from "@/api/chat-types";
+import type { Conversation } from "@/api/types";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { SidebarButton } from "@/ui/page";

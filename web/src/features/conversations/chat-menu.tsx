@@ -1,8 +1,8 @@
 // What one can do with a whole chat: rename and delete it.
 import { Ellipsis, PencilLine, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
-import type { Conversation } from "@/api/chat-types";
 import { errorSentence } from "@/api/error";
+import type { Conversation } from "@/api/types";
 import { t as translate, useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";

@@ -2,7 +2,7 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
-import type { Message } from "@/api/chat-types";
+import type { Message } from "@/api/types";
 import { aStream, assistant, chunk, done, serve, start, turn, withLayout } from "@/testing/chat";
 import { aConversation, aMessage, aModel, aUser } from "@/testing/factories";
 import { open } from "@/testing/render";
@@ -27,7 +27,7 @@ function answering(conversationId: string) {
 
 describe("a new chat", () => {
   it("R19 starts with the first message, goes on at its own address and shows the answer as it comes", async () => {
-    const conversation = aConversation({ title: null, assistant_id: assistant.id });
+    const conversation = aConversation({ title: "", assistant_id: assistant.id });
     serve(conversation);
     const created: unknown[] = [];
     server.use(
@@ -115,12 +115,12 @@ describe("sending", () => {
     serve(conversation, turn(conversation.id));
     server.use(
       http.post(url(`/conversations/${conversation.id}/messages`), () =>
-        refuse(429, { error: "QuotaExceededError", details: [{ resets_at: "2030-01-02T00:00:00Z" }] }),
+        refuse(503, { error: "ServiceUnavailableError", message: "No further answer can begin now. Try again soon." }),
       ),
     );
     const { person } = open(`/chat/${conversation.id}`, aUser());
     await person.type(await field(), "And now shorter.{Enter}");
-    expect(await screen.findByRole("alert")).toHaveTextContent(/budget is used up.*2030.*Your text is kept/);
+    expect(await screen.findByRole("alert")).toHaveTextContent("No further answer can begin now.");
     expect(await field()).toHaveValue("And now shorter.");
     expect(screen.getByRole("button", { name: "Send" })).toBeEnabled();
     expect(screen.getAllByRole("article")).toHaveLength(2);

@@ -3,8 +3,8 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useMatch, useNavigate } from "react-router";
-import type { Conversation } from "@/api/chat-types";
 import { errorSentence } from "@/api/error";
+import type { Conversation } from "@/api/types";
 import { type T, useI18n, useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { Button } from "@/ui/button";
@@ -138,7 +138,7 @@ interface ItemProps {
 function Item({ conversation, renaming, onRename }: ItemProps) {
   const t = useT();
   const navigate = useNavigate();
-  const { id, is_generating, is_unseen } = conversation;
+  const { id, is_generating } = conversation;
   const isOpen = useMatch(`/chat/${id}`) !== null;
   const writing = useStreams((state) => state.turns[id] !== undefined) || is_generating;
   const title = conversation.title || t("chat.untitled");
@@ -167,7 +167,7 @@ function Item({ conversation, renaming, onRename }: ItemProps) {
         }}
         className={cn(
           "flex h-[35px] min-w-0 flex-1 items-center gap-2 rounded-control px-2 coarse:h-11 coarse:pe-10 hoverable:group-hover:pe-9 group-focus-within:pe-9",
-          (isOpen || is_unseen) && "font-semibold",
+          isOpen && "font-semibold",
         )}
       >
         <span dir="auto" className="min-w-0 truncate">

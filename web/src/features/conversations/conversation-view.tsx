@@ -2,8 +2,8 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
-import type { Conversation, Message } from "@/api/chat-types";
 import { ApiError, errorSentence } from "@/api/error";
+import type { Conversation, Message } from "@/api/types";
 import { t as translate, useT } from "@/i18n";
 import { useTitle } from "@/lib/use-title";
 import { Button } from "@/ui/button";
@@ -150,7 +150,7 @@ function Open({ conversation, userId, messages }: OpenProps) {
           />
         )}
         <div className="mx-auto w-full max-w-[796px] shrink-0 px-2.5 pb-[max(0.75rem,env(safe-area-inset-bottom))] sm:px-5">
-          {conversation.assistant_deleted === true ? (
+          {conversation.assistant_deleted ? (
             <InlineNotice
               className="mb-2"
               action={

@@ -1,6 +1,6 @@
 // R32: the sections of the sidebar.
 import { expect, it } from "vitest";
-import type { Conversation } from "@/api/chat-types";
+import type { Conversation } from "@/api/types";
 import { groupByDate } from "./date-groups";
 
 const NOW = new Date(2026, 9, 14, 12);

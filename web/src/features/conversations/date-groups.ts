@@ -1,5 +1,5 @@
 // Sorts conversations into Today, Yesterday, Previous 7 days, Previous 30 days and months (ui rule R32). Pure.
-import type { Conversation } from "@/api/chat-types";
+import type { Conversation } from "@/api/types";
 import { daysAgo } from "@/lib/format";
 
 /** `month` groups carry the first moment they hold, to be named in the person's language. */

@@ -31,7 +31,11 @@ export function PassageDialog({ citation, onClose }: PassageDialogProps) {
       onOpenChange={(open) => {
         if (!open) onClose();
       }}
-      title={<bdi className="[overflow-wrap:anywhere]">{citation?.filename}</bdi>}
+      title={
+        <bdi dir="ltr" className="[overflow-wrap:anywhere]">
+          {citation?.filename}
+        </bdi>
+      }
       description={place}
       className="overflow-hidden sm:max-w-2xl"
     >

@@ -23,6 +23,7 @@ const citation: Citation = {
   chunk_index: 0,
   page: 9,
   score: 0.8,
+  cosine: null,
   start,
   end,
   snippet: "38 validators\nhave signed…",
@@ -54,7 +55,5 @@ describe("R28 a passage with its neighbours", () => {
   it("does not point into a text that is no longer the cited one", () => {
     expect(locatePassage({ ...source, text: `${"new words ".repeat(10)}${text}` }, citation)).toBeNull();
     expect(locatePassage({ text: "short", pages: [] }, citation)).toBeNull();
-    const { start: _s, end: _e, ...without } = citation;
-    expect(locatePassage(source, without)).toBeNull();
   });
 });

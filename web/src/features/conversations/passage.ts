@@ -25,7 +25,6 @@ export interface Passage {
  * anywhere.
  */
 export function locatePassage(source: ExtractedText, citation: Citation): Passage | null {
-  if (citation.start === undefined || citation.end === undefined) return null;
   // The server counts Unicode characters, JavaScript counts UTF-16 units.
   const letters = Array.from(source.text);
   const cited = letters.slice(citation.start, citation.end).join("");
@@ -34,8 +33,7 @@ export function locatePassage(source: ExtractedText, citation: Citation): Passag
   const to = Math.min(letters.length, citation.end + NEIGHBOURS);
   const before = wholeStart(letters.slice(from, citation.start).join(""), from > 0);
   const after = wholeEnd(letters.slice(citation.end, to).join(""), to < letters.length);
-  const start = citation.start;
-  const page = source.pages.find((one) => one.start <= start && start < one.end)?.page ?? citation.page;
+  const page = source.pages.find((one) => one.start <= citation.start && citation.start < one.end)?.page;
   return {
     blocks: paragraphs([
       { text: before, cited: false },
@@ -44,7 +42,7 @@ export function locatePassage(source: ExtractedText, citation: Citation): Passag
     ]),
     cutBefore: from > 0,
     cutAfter: to < letters.length,
-    page,
+    page: page ?? citation.page,
   };
 }
 

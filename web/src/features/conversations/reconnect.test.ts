@@ -1,7 +1,7 @@
 // R13: a lost connection is not an error; only the server's word ends an answer.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Message } from "@/api/chat-types";
 import { ApiError, networkError } from "@/api/error";
+import type { Message } from "@/api/types";
 import { type AnswerLine, BACKOFF, followAnswer, SILENCE } from "./reconnect";
 
 beforeEach(() => {

@@ -1,7 +1,7 @@
 // Keeps hold of one answer until it has ended: a lost connection is not an error, the truth is read from the server.
 
-import type { Message } from "@/api/chat-types";
 import { ApiError } from "@/api/error";
+import type { Message } from "@/api/types";
 
 /** Waits between tries, in milliseconds; the last one repeats. */
 export const BACKOFF = [500, 1000, 2000, 4000, 8000] as const;

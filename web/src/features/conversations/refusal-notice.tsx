@@ -2,7 +2,6 @@
 import { useEffect, useState } from "react";
 import { type ApiError, errorSentence } from "@/api/error";
 import { type T, useT } from "@/i18n";
-import { formatDateTime } from "@/lib/format";
 import { InlineNotice } from "@/ui/notice";
 import { TAKEN_BACK } from "./run-turn";
 import type { Refusal } from "./streams";
@@ -38,14 +37,10 @@ function sentence(error: ApiError, wait: number, t: T): string {
       return t("chat.refused.network");
     case "RateLimitError":
       return wait > 0 ? t("chat.refused.rate", { count: wait }) : t("chat.refused.rateOver");
-    case "QuotaExceededError": {
-      const resets = error.details.find((detail) => typeof detail.resets_at === "string")?.resets_at;
-      return typeof resets === "string"
-        ? t("chat.refused.quota", { time: formatDateTime(resets) })
-        : t("chat.refused.quotaPlain");
-    }
     case "ConflictError":
-      return error.details.some((detail) => "message_id" in detail) ? t("chat.refused.running") : error.message;
+      return error.details.some((detail) => detail.message_id !== undefined)
+        ? t("chat.refused.running")
+        : error.message;
     case "ServiceUnavailableError":
       return error.message;
     case "ValidationError":

@@ -1,7 +1,7 @@
 // A chat's title while it is being changed in place: Enter and leaving save it, Esc keeps the old one.
 import { useEffect, useRef } from "react";
-import type { Conversation } from "@/api/chat-types";
 import { errorSentence } from "@/api/error";
+import type { Conversation } from "@/api/types";
 import { t as translate, useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { toast } from "@/ui/toast";
@@ -50,7 +50,7 @@ export function RenameField({ conversation, className, onDone }: RenameFieldProp
       ref={field}
       dir="auto"
       aria-label={t("chat.renameLabel")}
-      defaultValue={conversation.title ?? ""}
+      defaultValue={conversation.title}
       maxLength={MAX_TITLE}
       onBlur={() => close(true)}
       onKeyDown={(event) => {

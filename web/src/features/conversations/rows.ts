@@ -1,5 +1,5 @@
 // The rows of the transcript: the stored messages and, after them, what is being sent and written. Pure.
-import type { Message } from "@/api/chat-types";
+import type { Message } from "@/api/types";
 import { answerRow, messageRow, questionRow, type TurnOutline } from "./streams";
 
 export type Row =

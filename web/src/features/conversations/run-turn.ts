@@ -1,10 +1,10 @@
 // Starts, follows, stops and finishes turns: the link between the server's streams and what the pages show.
 import type { QueryClient } from "@tanstack/react-query";
-import type { Message } from "@/api/chat-types";
 import { ApiError } from "@/api/error";
 import { useSession } from "@/api/session";
 import { isTerminal, type StreamEvent } from "@/api/sse";
 import { joinMessage, replay, sendMessage } from "@/api/stream";
+import type { Message } from "@/api/types";
 import { newId } from "@/lib/idempotency";
 import { findExchange, keys, loadedMessages, patchConversation, putMessages, readMessage, stopAnswer } from "./api";
 import { createBatch } from "./batch";

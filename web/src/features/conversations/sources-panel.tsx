@@ -139,7 +139,9 @@ function Source({ citation, focus, onOpen }: SourceProps) {
         >
           {index}
         </span>
-        <bdi className="min-w-0 [overflow-wrap:anywhere]">{filename}</bdi>
+        <bdi dir="ltr" className="min-w-0 [overflow-wrap:anywhere]">
+          {filename}
+        </bdi>
       </p>
       <blockquote dir="auto" className="text-md [overflow-wrap:anywhere]">
         “{snippet.trim()}”

@@ -2,8 +2,8 @@
 // nothing.
 import { create } from "zustand";
 import { useShallow } from "zustand/react/shallow";
-import type { Message } from "@/api/chat-types";
 import type { ApiError } from "@/api/error";
+import type { Message } from "@/api/types";
 import type { Turn } from "./turn";
 
 /**
@@ -119,7 +119,6 @@ export function messagesOf(live: LiveTurn): Message[] {
     edited_at: null,
     created_at,
     tokens_used: null,
-    cost_usd: null,
     provider: null,
   };
   const messages: Message[] = [];
@@ -135,6 +134,7 @@ export function messagesOf(live: LiveTurn): Message[] {
       error: null,
       finish_reason: null,
       citations: [],
+      retrieval: null,
     });
   }
   if (turn.messageId !== null) {

@@ -1,8 +1,7 @@
 // One answer as it becomes visible: folds the stream's events into what is shown. Pure.
 
-import type { Message } from "@/api/chat-types";
 import type { StreamEvent } from "@/api/sse";
-import type { Citation, FinishReason, Retrieval } from "@/api/types";
+import type { Citation, FinishReason, Message, Retrieval } from "@/api/types";
 
 export interface FailoverNotice {
   readonly from: string;
@@ -52,7 +51,7 @@ export function turnOf(message: Message): Turn {
     status: message.status,
     content: message.content,
     citations: message.citations,
-    retrieval: message.retrieval ?? null,
+    retrieval: message.retrieval,
     finishReason: message.finish_reason,
     error: message.error === null ? null : { code: message.error.error, message: message.error.message },
   };

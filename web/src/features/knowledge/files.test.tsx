@@ -212,7 +212,9 @@ describe("adding files", () => {
   it("a file that is already there is shown instead of sent twice", async () => {
     const there = aFile({ filename: "brief.pdf" });
     const { person } = await openFiles([there]);
-    server.use(http.post(url("/files"), () => refuse(409, { error: "ConflictError", details: [{ id: there.id }] })));
+    server.use(
+      http.post(url("/files"), () => refuse(409, { error: "ConflictError", details: [{ file_id: there.id }] })),
+    );
     choose(chosen("copy.pdf", 5));
     expect(await screen.findByText("copy.pdf is already here.")).toBeInTheDocument();
     await person.click(screen.getByRole("button", { name: "Show" }));

@@ -126,11 +126,5 @@ function send({ id, assistantId, file }: Upload): Promise<KnowledgeFile> {
 /** The id of the file that is already there, when that is why the server refused. */
 export function duplicateOf(error: unknown): string | null {
   if (!(error instanceof ApiError) || error.status !== 409) return null;
-  for (const detail of error.details) {
-    for (const name of ["id", "file_id", "existing_id"]) {
-      const id = detail[name];
-      if (typeof id === "string") return id;
-    }
-  }
-  return null;
+  return error.details.find((detail) => detail.file_id !== undefined)?.file_id ?? null;
 }

@@ -1,10 +1,10 @@
-// Sign in, set up, change the password, sign out.
+// Sign in, set up, sign out.
 
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { flushSync } from "react-dom";
 import { api } from "@/api/client";
 import { queryClient } from "@/api/query";
-import { endSession, setUser, startSession, useSession } from "@/api/session";
+import { endSession, startSession, useSession } from "@/api/session";
 import type { SetupStatus, TokenPair } from "@/api/types";
 import { clearUserStorage } from "@/lib/user-storage";
 
@@ -40,16 +40,6 @@ export function useSetupStatus() {
     queryKey: ["setup"],
     queryFn: ({ signal }) => api.get<SetupStatus>("/setup", { signal, anonymous: true }),
     staleTime: 0,
-  });
-}
-
-export function useChangePassword() {
-  return useMutation({
-    mutationFn: (input: { current_password: string; new_password: string }) => api.post<void>("/users/password", input),
-    onSuccess: () => {
-      const user = useSession.getState().user;
-      if (user !== null) setUser({ ...user, must_change_password: false });
-    },
   });
 }
 

@@ -1,4 +1,4 @@
-// Getting in: signing in, setting up, a password of one's own, and signing in again in place.
+// Getting in: signing in, setting up, and signing in again in place.
 import { screen, waitFor } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
@@ -142,18 +142,6 @@ describe("set-up", () => {
     open("/setup?token=x", null);
     expect(await screen.findByText("This server is already set up.")).toBeInTheDocument();
     expect(screen.queryByLabelText("Password")).not.toBeInTheDocument();
-  });
-});
-
-describe("a password given by an administrator", () => {
-  it("must be replaced before anything else is shown", async () => {
-    server.use(http.post(url("/users/password"), () => new HttpResponse(null, { status: 204 })));
-    const { person } = open("/assistants", { ...dana, must_change_password: true });
-    await person.type(await screen.findByLabelText("Current password"), "given to me");
-    expect(screen.queryByRole("navigation")).not.toBeInTheDocument();
-    await person.type(screen.getByLabelText("New password"), "three words in a row");
-    await person.click(screen.getByRole("button", { name: "Set password" }));
-    expect(await screen.findByRole("heading", { name: "Assistants" })).toBeInTheDocument();
   });
 });
 

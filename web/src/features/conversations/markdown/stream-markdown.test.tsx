@@ -15,7 +15,10 @@ const CITATION: Citation = {
   filename: "brief v3.pdf",
   chunk_index: 3,
   page: 4,
+  start: 13,
+  end: 39,
   score: 0.86,
+  cosine: 0.71,
   snippet: "38 validators have signed",
 };
 

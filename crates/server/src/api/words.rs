@@ -1,0 +1,118 @@
+//! The closed lists of words on the wire: one enum for each, so that the document names every word a client may meet.
+
+use across::{
+    actor,
+    conversations::message::{RetrievalOutcome, State},
+    knowledge::file::{Kind, Status},
+    providers::chat::Speaker,
+    retrieval::search::Verdict,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A list with the same members as a type of the product; a member that is new there does not compile here.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident from $source:path { $($word:ident),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name {
+            $($word,)+
+        }
+
+        impl From<$source> for $name {
+            fn from(source: $source) -> Self {
+                use $source as Source;
+                match source {
+                    $(Source::$word => Self::$word,)+
+                }
+            }
+        }
+    )+};
+}
+
+words! {
+    /// What a person may do; each may do what the ones before may.
+    Role from actor::Role { User, Manager, Admin }
+
+    /// The format of a knowledge file.
+    FileType from Kind { Pdf, Docx, Txt, Md }
+
+    /// Where a file is on its way to being found.
+    FileStatus from Status { Uploading, Processing, Indexing, Ready, Error }
+
+    /// Whose words a message holds.
+    MessageRole from Speaker { User, Assistant }
+
+    /// How far an answer is; a question is always complete.
+    MessageStatus from State { Complete, Streaming, Stopped, Interrupted, Error }
+
+    /// With what luck the files were searched.
+    Retrieval from RetrievalOutcome { Ok, None, Unavailable }
+
+    /// Why a chat would get a passage, or would not.
+    FoundReason from Verdict { Kept, BeyondTopK, BelowThreshold }
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FinishReason {
+    /// It was complete.
+    Stop,
+    /// It reached the length limit.
+    Length,
+    /// The provider withheld the rest.
+    ContentFilter,
+    /// Its reader ended it.
+    Stopped,
+}
+
+impl From<&str> for FinishReason {
+    /// The recorded word; as everywhere in the product, one that we do not know counts as complete.
+    fn from(recorded: &str) -> Self {
+        match recorded {
+            "length" => Self::Length,
+            "content_filter" => Self::ContentFilter,
+            "stopped" => Self::Stopped,
+            _ => Self::Stop,
+        }
+    }
+}
+
+/// How an access token is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenType {
+    Bearer,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Query parameters and columns use the product's own names; the wire must not know others.
+    #[test]
+    fn words_are_the_products_names() {
+        for role in [actor::Role::User, actor::Role::Manager, actor::Role::Admin] {
+            assert_eq!(json!(Role::from(role)), role.as_str());
+        }
+        for kind in Kind::ALL {
+            assert_eq!(json!(FileType::from(kind)), kind.as_str());
+        }
+        for status in Status::ALL {
+            assert_eq!(json!(FileStatus::from(status)), status.as_str());
+        }
+        for state in State::ALL {
+            assert_eq!(json!(MessageStatus::from(state)), state.as_str());
+        }
+        for outcome in RetrievalOutcome::ALL {
+            assert_eq!(json!(Retrieval::from(outcome)), outcome.as_str());
+        }
+        for reason in ["stop", "length", "content_filter", "stopped"] {
+            assert_eq!(json!(FinishReason::from(reason)), reason);
+        }
+    }
+}
