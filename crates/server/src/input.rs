@@ -65,7 +65,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let Strict(value) = serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
-        if text.contains("surrogate") {
+        if text.contains("surrogate") || text.contains("end of hex escape") {
             ApiError::new(Kind::VALIDATION, "A text holds half of a surrogate pair.")
         } else if let Some(rule) = text.strip_prefix(INVALID) {
             ApiError::new(Kind::VALIDATION, rule.split(" at line").next().unwrap_or_default())

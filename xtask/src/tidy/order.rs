@@ -23,8 +23,13 @@ const TOP: usize = ORDER.len() - 1;
 const RUNS_EVERYTHING: [&str; 2] = ["jobs/runner", "jobs/schedule"];
 /// Operations that need several ports at once take the platform as their context; they may name it and nothing else to
 /// their right. Types, rules and ports never do.
-const OPERATIONS: [&str; 5] =
-    ["identity/sign_in", "knowledge/upload", "knowledge/ingest", "conversations/reply", "conversations/writing"];
+const OPERATIONS: [&str; 5] = [
+    "identity/sign_in",
+    "knowledge/upload",
+    "knowledge/ingest",
+    "conversations/reply",
+    "conversations/writing",
+];
 
 /// Checks one file, if it is one of `across`.
 pub fn check(source: &Source) -> Vec<Violation> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rten::{Model, NodeId, RunOptions, ThreadPool};
 use rten_tensor::{AsView, Layout, NdTensor};
 use rten_text::{TokenId, Tokenizer};
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
 use super::reference;
 use crate::vector::normalise;
@@ -79,7 +80,7 @@ impl Engine {
     pub(super) fn embed(&self, text: &str) -> Result<Vec<Vec<f32>>, String> {
         let encoded = self
             .tokenizer
-            .encode(text, None)
+            .encode(fold(text).as_str(), None)
             .map_err(|error| format!("no word pieces: {error}"))?;
         let content = encoded.token_ids();
         // The tokenizer adds the marks around the whole text; each window needs its own.
@@ -148,6 +149,24 @@ fn windows(tokens: &[TokenId], size: usize, overlap: usize) -> Vec<&[TokenId]> {
     // A short rest would be a vector of few words, so the last window reaches back to be as full as the others.
     windows.extend(tokens.get(start.min(tokens.len().saturating_sub(size))..));
     windows
+}
+
+/// The text as the model learned to read it: lower case without accents, every control character a space, every ideograph
+/// a word. The tokenizer's own form of this panics on some Cyrillic, so its file names none.
+fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text
+        .nfd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+    {
+        match c {
+            c if c.is_control() => folded.push(' '),
+            '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => folded.extend([' ', c, ' ']),
+            c => folded.push(c),
+        }
+    }
+    folded
 }
 
 #[cfg(test)]
