@@ -78,9 +78,10 @@ impl Engine {
 
     /// The vectors of a text, one for each window, at least one.
     pub(super) fn embed(&self, text: &str) -> Result<Vec<Vec<f32>>, String> {
+        let folded = fold(text);
         let encoded = self
             .tokenizer
-            .encode(fold(text).as_str(), None)
+            .encode(folded.as_str(), None)
             .map_err(|error| format!("no word pieces: {error}"))?;
         let content = encoded.token_ids();
         // The tokenizer adds the marks around the whole text; each window needs its own.
