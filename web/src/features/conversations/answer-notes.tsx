@@ -24,7 +24,8 @@ export function AnswerNotes(props: AnswerNotesProps) {
   const ending = useEnding(props);
   return (
     <>
-      {retrieval === "none" && <Note>{t("chat.retrieval.none")}</Note>}
+      {/* Without a model there is nothing that could have answered alone; the offline provider says so itself. */}
+      {retrieval === "none" && props.provider !== "offline" && <Note>{t("chat.retrieval.none")}</Note>}
       {retrieval === "unavailable" && <Note tone="warning">{t("chat.retrieval.unavailable")}</Note>}
       {failover !== null && (
         <Note>{t("chat.failover", { first: failover.from, second: failover.to, reason: failover.reason })}</Note>

@@ -36,8 +36,7 @@ describe("R28 a passage with its neighbours", () => {
     expect(parts.filter((part) => part.cited).map((part) => part.text)).toEqual([CITED]);
     expect(passage?.blocks.map((block) => block.map((part) => part.text).join(""))).toEqual([
       "🙂 First page.",
-      `Lead-in. ${CITED} What follows.`,
-      "הפסקה הבאה.",
+      `Lead-in. ${CITED} What follows.\nהפסקה הבאה.`,
     ]);
     expect(passage).toMatchObject({ page: 2, cutBefore: false, cutAfter: false });
   });

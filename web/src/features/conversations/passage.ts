@@ -66,11 +66,11 @@ function wholeEnd(text: string, cut: boolean): string {
   return space < 0 ? text : text.slice(0, space);
 }
 
-/** Splits at line breaks, so that every paragraph can run in its own direction. */
+/** Splits at empty lines, so that every paragraph can run in its own direction; single line breaks stay inside. */
 function paragraphs(parts: readonly PassagePart[]): PassageBlock[] {
   const blocks: PassagePart[][] = [[]];
   for (const { text, cited } of parts) {
-    text.split(/\n+/).forEach((line, place) => {
+    text.split(/\n{2,}/).forEach((line, place) => {
       if (place > 0) blocks.push([]);
       if (line !== "") blocks.at(-1)?.push({ text: line, cited });
     });

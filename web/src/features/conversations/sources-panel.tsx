@@ -4,7 +4,6 @@ import { useEffect, useRef, useState } from "react";
 import type { Citation } from "@/api/types";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
-import { formatNumber } from "@/lib/format";
 import { Button } from "@/ui/button";
 import { Dialog, Sheet } from "@/ui/dialog";
 import { citedIndexes } from "./markdown/citations";
@@ -150,7 +149,7 @@ function Source({ citation, focus, onOpen }: SourceProps) {
         <span className="tabular">
           {page === null ? t("sources.passage", { n: chunk_index + 1 }) : t("sources.page", { page })}
           {" · "}
-          {t("sources.match", { score: formatNumber(Math.round(score * 100) / 100) })}
+          {t("sources.match", { score: score.toFixed(2) })}
         </span>
         <Button variant="link" size="inline" className="min-h-6 text-sm" onClick={onOpen}>
           {t("sources.openPassage")}

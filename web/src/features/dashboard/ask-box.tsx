@@ -37,7 +37,7 @@ export function AskBox({ assistants, onAsk }: AskBoxProps) {
     >
       <textarea
         rows={1}
-        dir="auto"
+        dir={text === "" ? undefined : "auto"}
         className="field-sizing-content block max-h-[40dvh] min-h-14 w-full resize-none bg-transparent px-1 text-lg outline-none"
         placeholder={t("dashboard.ask")}
         aria-label={t("dashboard.askLabel")}

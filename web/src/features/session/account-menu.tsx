@@ -37,8 +37,8 @@ export function AccountMenu() {
           <span className="sr-only">{t("user.menu")}: </span>
           <Avatar name={user.name} size="sm" />
           <span className="min-w-0 flex-1">
-            <span className="block truncate font-semibold" dir="auto">
-              {user.name}
+            <span className="block truncate font-semibold">
+              <bdi>{user.name}</bdi>
             </span>
             <span className="block truncate text-sm text-muted-foreground">{t(`role.${user.role}`)}</span>
           </span>
