@@ -122,7 +122,11 @@ function Scroll({ children }: { readonly children: ReactNode }) {
 
 function drawBlock(block: PassageBlock, place: number): ReactNode {
   return (
-    <p key={place} className="whitespace-pre-line [unicode-bidi:plaintext]" {...directionProps(block.map((part) => part.text).join(""))}>
+    <p
+      key={place}
+      className="whitespace-pre-line [unicode-bidi:plaintext]"
+      {...directionProps(block.map((part) => part.text).join(""))}
+    >
       {block.map((part, order) =>
         part.cited ? (
           // biome-ignore lint/suspicious/noArrayIndexKey: as above.
