@@ -6,7 +6,7 @@
 //! 3. Ids are UUIDs; lists order by time with ties by id, messages by `seq`.
 //! 4. No date functions in SQL; times come from the caller.
 //! 5. Concurrency by conditional updates and the number of rows they changed, never by lock hints. An update that changes
-//!    nothing ([`rows::hold`]) takes a row for the rest of the transaction.
+//!    nothing (`rows::hold`) takes a row for the rest of the transaction.
 //! 6. Every change goes through `Db::write`, and reads that belong together through `Db::snapshot`.
 //! 7. Enumerations are text with a CHECK.
 //! 8. A change of schema that one database cannot make in place is "new table, copy, rename" on both.

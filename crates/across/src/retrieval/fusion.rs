@@ -6,7 +6,7 @@ use std::{collections::HashMap, hash::Hash};
 /// and was measured to harm natural questions; 10 was best of those tried.
 const K: f64 = 10.0;
 
-/// One thing's places in the two rankings, from 1.
+/// One thing's places in the two rankings, from 1, and what they are worth together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fused<T> {
     /// The thing.
@@ -15,6 +15,8 @@ pub struct Fused<T> {
     pub vector_rank: Option<u32>,
     /// Its place by keywords.
     pub keyword_rank: Option<u32>,
+    /// The sum of what its places are worth.
+    pub score: f64,
 }
 
 /// Fuses two rankings, best first. Ties keep the vector ranking's order, then the keyword ranking's.
@@ -27,20 +29,23 @@ pub fn fuse<T: Copy + Eq + Hash>(by_vector: &[T], by_keyword: &[T], weights: Wei
             item: *item,
             vector_rank: Some(rank),
             keyword_rank: None,
+            score: worth(weights.vector, rank),
         });
     }
     for (rank, item) in (1u32..).zip(by_keyword) {
         if let Some(entry) = places.get(item).and_then(|place| fused.get_mut(*place)) {
             entry.keyword_rank = Some(rank);
+            entry.score += worth(weights.keyword, rank);
         } else {
             fused.push(Fused {
                 item: *item,
                 vector_rank: None,
                 keyword_rank: Some(rank),
+                score: worth(weights.keyword, rank),
             });
         }
     }
-    fused.sort_by(|a, b| weights.score(b).total_cmp(&weights.score(a)));
+    fused.sort_by(|a, b| b.score.total_cmp(&a.score));
     fused
 }
 
@@ -53,11 +58,8 @@ pub struct Weights {
     pub keyword: f64,
 }
 
-impl Weights {
-    fn score<T>(self, fused: &Fused<T>) -> f64 {
-        let part = |weight: f64, rank: Option<u32>| rank.map_or(0.0, |rank| weight / (K + f64::from(rank)));
-        part(self.vector, fused.vector_rank) + part(self.keyword, fused.keyword_rank)
-    }
+fn worth(weight: f64, rank: u32) -> f64 {
+    weight / (K + f64::from(rank))
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use crate::{
     providers::{
         failure::ProviderError,
         provider::EmbedPurpose,
-        registry::{EmbedderError, Providers},
+        registry::{EmbedderError, LOCAL_MODEL, Providers},
     },
     retrieval::{
-        fusion::{self, Weights},
+        fusion::{self, Fused, Weights},
         language::{self, Words},
         passage::{Passage, Passages},
         relevance::Calibration,
@@ -22,9 +22,6 @@ use crate::{
 
 /// How deep each ranking is read before fusion.
 const DEPTH: usize = 50;
-/// How much of the relevance the words of the question can add: a passage that holds every one of them passes the default
-/// threshold if its vector is not downright contrary.
-const WORDS_COUNT_FOR: f32 = 0.25;
 
 /// How files are cut and searched.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,88 +137,131 @@ pub async fn search(
         .filter(|_| matches.len() == DEPTH)
         .map_or(0.0, |last| last.cosine.min(0.0));
 
-    let weights = weights(&words, &model.id);
-    let fused = fusion::fuse(&vector_ids, &keyword_ids, weights);
-    let ids: Vec<ChunkId> = fused.iter().map(|entry| entry.item).collect();
+    let trust = if words.is_english || model.id != LOCAL_MODEL {
+        Trust::MEANING
+    } else {
+        Trust::WORDS
+    };
+    let ranked = fusion::fuse(&vector_ids, &keyword_ids, trust.ranks);
+    let ids: Vec<ChunkId> = ranked.iter().map(|entry| entry.item).collect();
     let mut passages: HashMap<ChunkId, Passage> = index
         .passages(assistant, &ids)
         .await?
         .into_iter()
         .map(|passage| (passage.chunk, passage))
         .collect();
+    let found: Vec<(Fused<ChunkId>, Passage)> = ranked
+        .into_iter()
+        .filter_map(|entry| passages.remove(&entry.item).map(|passage| (entry, passage)))
+        .collect();
+
+    let shares = shares_of_words(&words.terms, found.iter().map(|(_, passage)| passage.text.as_str()));
+    let mut found: Vec<_> = found.into_iter().zip(shares).collect();
+    let total = |((entry, _), share): &((Fused<ChunkId>, Passage), f32)| entry.score + trust.words * f64::from(*share);
+    found.sort_by(|a, b| total(b).total_cmp(&total(a)));
 
     let calibration = Calibration::of(&model);
-    let terms: HashSet<&str> = words.terms.iter().map(String::as_str).collect();
     let mut kept = 0;
-    let usable = fused
-        .into_iter()
-        .filter_map(|entry| passages.remove(&entry.item).map(|passage| (entry, passage)));
-    Ok((1u32..)
-        .zip(usable)
-        .map(|(fused_rank, (entry, passage))| {
-            let cosine = cosines.get(&entry.item).copied();
-            let score = (calibration.relevance(cosine.unwrap_or(farthest))
-                + WORDS_COUNT_FOR * share_of_words(&terms, &passage.text))
-            .min(1.0);
-            let verdict = if score < config.threshold {
-                Verdict::BelowThreshold
-            } else if kept == config.top_k {
-                Verdict::BeyondTopK
-            } else {
-                kept += 1;
-                Verdict::Kept
-            };
-            let (vector_rank, keyword_rank) = (entry.vector_rank, entry.keyword_rank);
-            Candidate {
-                passage,
-                vector_rank,
-                keyword_rank,
-                fused_rank,
-                cosine,
-                score,
-                verdict,
-            }
-        })
-        .collect())
-}
-
-/// How much each ranking counts. The built-in embedder learned English only: for other languages its order says little,
-/// so there the words decide and the vectors break ties.
-fn weights(words: &Words, model: &str) -> Weights {
-    if words.is_english || !model.starts_with(crate::providers::registry::LOCAL_MODEL) {
-        Weights {
-            vector: 2.0,
-            keyword: 1.0,
-        }
-    } else {
-        Weights {
-            vector: 1.0,
-            keyword: 4.0,
-        }
-    }
-}
-
-/// Which share of the question's words stands in the text, 0–1; a word counts if the text has one that begins alike, so
-/// that "launched" finds "launch".
-fn share_of_words(terms: &HashSet<&str>, text: &str) -> f32 {
-    if terms.is_empty() {
-        return 0.0;
-    }
-    let stems: HashSet<String> = language::split(text).iter().map(|word| stem(word)).collect();
-    let found = terms.iter().filter(|term| stems.contains(&stem(term))).count();
-    found as f32 / terms.len() as f32
-}
-
-/// The first letters of a word: all of a short one, without the last third of a long one.
-fn stem(word: &str) -> String {
-    let length = word.chars().count();
-    word.chars()
-        .take(if length <= 4 {
-            length
+    let judged = (1u32..).zip(found).map(|(fused_rank, ((entry, passage), share))| {
+        let cosine = cosines.get(&entry.item).copied();
+        let score = trust.relevance(calibration.relevance(cosine.unwrap_or(farthest)), share);
+        let verdict = if score < config.threshold {
+            Verdict::BelowThreshold
+        } else if kept == config.top_k {
+            Verdict::BeyondTopK
         } else {
-            (length * 2).div_ceil(3).max(4)
-        })
-        .collect()
+            kept += 1;
+            Verdict::Kept
+        };
+        let (vector_rank, keyword_rank) = (entry.vector_rank, entry.keyword_rank);
+        Candidate {
+            passage,
+            vector_rank,
+            keyword_rank,
+            fused_rank,
+            cosine,
+            score,
+            verdict,
+        }
+    });
+    Ok(judged.collect())
+}
+
+/// What is believed about a question's passages: what they mean, or the words they hold. The built-in embedder learned
+/// English only; in other languages its vectors say little, so there the words decide and the vectors break ties.
+struct Trust {
+    /// How much each ranking counts.
+    ranks: Weights,
+    /// How much the share of the question's words that stand in a passage counts beside the rankings.
+    words: f64,
+    by_meaning: bool,
+}
+
+impl Trust {
+    const MEANING: Self = Self {
+        ranks: Weights {
+            vector: 3.0,
+            keyword: 1.0,
+        },
+        words: 0.1,
+        by_meaning: true,
+    };
+    const WORDS: Self = Self {
+        ranks: Weights {
+            vector: 0.25,
+            keyword: 4.0,
+        },
+        words: 0.3,
+        by_meaning: false,
+    };
+
+    /// The relevance, 0–1, of a passage with this calibrated cosine that holds this share of the question's words. With
+    /// all of them it passes the default threshold unless its vector is downright contrary; where words decide, it passes
+    /// with about a seventh of their weight.
+    fn relevance(&self, calibrated_cosine: f32, share: f32) -> f32 {
+        let relevance = if self.by_meaning {
+            calibrated_cosine + 0.25 * share
+        } else {
+            0.65 + 0.35 * share
+        };
+        relevance.min(1.0)
+    }
+}
+
+/// Which share of the question's words stands in each text, 0–1, rare words counting more (inverse document frequency
+/// among these texts). A word counts if the text has one that begins alike, so that "launched" finds "launch".
+fn shares_of_words<'a>(terms: &[String], texts: impl Iterator<Item = &'a str>) -> Vec<f32> {
+    let stems_of = |text: &str| {
+        language::split(text)
+            .iter()
+            .map(|word| stem(word))
+            .collect::<HashSet<_>>()
+    };
+    let texts: Vec<HashSet<String>> = texts.map(stems_of).collect();
+    let wanted: HashSet<String> = terms.iter().map(|term| stem(term)).collect();
+    let weigh = |wanted: &String| {
+        let holding = texts.iter().filter(|stems| stems.contains(wanted)).count();
+        (1.0 + texts.len() as f32 / (holding as f32 + 0.5)).ln()
+    };
+    // In a fixed order: sums of floats depend on it.
+    let mut weights: Vec<(&String, f32)> = wanted.iter().map(|wanted| (wanted, weigh(wanted))).collect();
+    weights.sort_by(|a, b| a.0.cmp(b.0));
+    let all: f32 = weights.iter().map(|(_, weight)| weight).sum();
+    let share = |stems: &HashSet<String>| {
+        let found: f32 = weights
+            .iter()
+            .filter(|(wanted, _)| stems.contains(*wanted))
+            .map(|(_, weight)| weight)
+            .sum();
+        if all > 0.0 { found / all } else { 0.0 }
+    };
+    texts.iter().map(share).collect()
+}
+
+/// The first four letters of a word: what its forms have in common, in most languages. Of four to seven, four served
+/// retrieval best in every language it is measured in.
+fn stem(word: &str) -> String {
+    word.chars().take(4).collect()
 }
 
 #[cfg(test)]
@@ -229,10 +269,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_count_in_any_form() {
-        let terms = HashSet::from(["launch", "validators", "mars"]);
-        let share = share_of_words(&terms, "The launch was on Monday. 38 validators signed.");
-        assert!((share - 2.0 / 3.0).abs() < 1e-6);
-        assert_eq!(share_of_words(&HashSet::new(), "anything"), 0.0);
+    fn words_count_in_any_form_and_rare_ones_more() {
+        let terms = ["launch", "validators", "mars"].map(str::to_owned);
+        let texts = [
+            "The launch was on Monday.",
+            "A launch. 38 validators signed.",
+            "Launching soon.",
+            "Nothing.",
+        ];
+        let shares = shares_of_words(&terms, texts.into_iter());
+        assert!(shares[1] > shares[0] && shares[0] > 0.0, "{shares:?}");
+        assert_eq!((shares[0], shares[3]), (shares[2], 0.0));
+        // Of two words the rarer one counts more.
+        assert!(shares[1] - shares[0] > shares[0]);
+        assert_eq!(shares_of_words(&[], ["anything"].into_iter()), [0.0]);
     }
 }

@@ -16,6 +16,8 @@ pub(super) const DIMENSIONS: usize = 384;
 const WINDOW: usize = 256;
 /// Word pieces that neighbouring windows share.
 const OVERLAP: usize = 32;
+/// Word pieces that a vector stands for at least, unless the text has no more.
+const MIN_PIECE: usize = 48;
 /// How near the known sentence's vector must come to the stored one. Some processors' 8-bit arithmetic saturates, and then
 /// every vector would be quietly wrong.
 const SELF_TEST: f32 = 0.98;
@@ -76,20 +78,32 @@ impl Engine {
         Ok(engine)
     }
 
-    /// The vectors of a text, one for each window, at least one.
+    /// The vectors of a text, at least one: one for each of its paragraphs, or for each window of a long one. A vector
+    /// stands for one subject that way, and a question about the last paragraph is not drowned by the first.
     pub(super) fn embed(&self, text: &str) -> Result<Vec<Vec<f32>>, String> {
+        let mut pieces = Vec::new();
+        let mut gathered = Vec::new();
+        let mut paragraphs = text.split("\n\n").peekable();
+        while let Some(paragraph) = paragraphs.next() {
+            gathered.extend(self.word_pieces(paragraph)?);
+            // A heading or a line of a list says too little alone; it goes with what follows it.
+            if gathered.len() >= MIN_PIECE || paragraphs.peek().is_none() {
+                pieces.push(std::mem::take(&mut gathered));
+            }
+        }
+        let windows = pieces
+            .iter()
+            .flat_map(|piece| windows(piece, WINDOW - self.ends.len(), OVERLAP));
+        windows.map(|window| self.run(window)).collect()
+    }
+
+    fn word_pieces(&self, text: &str) -> Result<Vec<TokenId>, String> {
         let folded = fold(text);
-        let encoded = self
-            .tokenizer
-            .encode(folded.as_str(), None)
-            .map_err(|error| format!("no word pieces: {error}"))?;
-        let content = encoded.token_ids();
+        let encoded = self.tokenizer.encode(folded.as_str(), None);
+        let encoded = encoded.map_err(|error| format!("no word pieces: {error}"))?;
         // The tokenizer adds the marks around the whole text; each window needs its own.
-        let content = content.get(1..content.len().saturating_sub(1)).unwrap_or_default();
-        windows(content, WINDOW - self.ends.len(), OVERLAP)
-            .into_iter()
-            .map(|window| self.run(window))
-            .collect()
+        let ids = encoded.token_ids();
+        Ok(ids.get(1..ids.len().saturating_sub(1)).unwrap_or_default().to_vec())
     }
 
     /// The vector of one window: the mean over its word pieces. There is no padding, so the mask covers everything.

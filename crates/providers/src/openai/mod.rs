@@ -1,6 +1,6 @@
 //! OpenAI, and every server that speaks its dialect: chat, embeddings and the list of models.
 //!
-//! [`wire`] is its JSON, [`request`] maps to it, [`events`] maps from it, [`stream`] reads an answer as it comes.
+//! `wire` is its JSON, `request` maps to it, `events` maps from it, `stream` reads an answer as it comes.
 
 mod embeddings;
 mod events;

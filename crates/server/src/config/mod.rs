@@ -1,7 +1,7 @@
 //! The configuration: defaults, then `ai-across.toml`, then the environment, then arguments; the later wins.
 //!
-//! [`settings`] is the one table of everything that can be set, [`parse`] reads single values, [`layers`] finds them,
-//! [`show`] prints them. All problems are reported at once.
+//! `settings` is the one table of everything that can be set, `parse` reads single values, `layers` finds them,
+//! `show` prints them. All problems are reported at once.
 
 mod layers;
 mod parse;

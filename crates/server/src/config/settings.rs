@@ -84,7 +84,7 @@ settings! {
     /// Password of the first administrator, at least 12 characters.
     admin_password: Option<Secret> = "AI_ACROSS_ADMIN_PASSWORD", "", Masked, |text| optional(text, parse::secret);
 
-    /// Where people reach the platform, for links and cookies, e.g. https://ai.example.com. Not set: as the request
+    /// Where people reach the platform, for links and cookies, e.g. `https://ai.example.com`. Not set: as the request
     /// says.
     public_url: Option<Url> = "AI_ACROSS_PUBLIC_URL", "", Plain, |text| optional(text, parse::origin);
 
