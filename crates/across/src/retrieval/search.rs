@@ -217,12 +217,12 @@ impl Trust {
 
     /// The relevance, 0–1, of a passage with this calibrated cosine that holds this share of the question's words. With
     /// all of them it passes the default threshold unless its vector is downright contrary; where words decide, it passes
-    /// with about a seventh of their weight.
+    /// with about a sixteenth of their weight.
     fn relevance(&self, calibrated_cosine: f32, share: f32) -> f32 {
         let relevance = if self.by_meaning {
             calibrated_cosine + 0.25 * share
         } else {
-            0.65 + 0.35 * share
+            0.68 + 0.32 * share
         };
         relevance.min(1.0)
     }
