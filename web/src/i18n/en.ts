@@ -92,7 +92,7 @@ export const en = {
 
   "setup.title": "Set up",
   "setup.heading": "Set up AI-Across",
-  "setup.intro": "Create the first account. It is the administrator's: it can add everyone else.",
+  "setup.intro": "Create the first account. It is the administrator's.",
   "setup.things": "the state of this server",
   "setup.token": "Set-up token",
   "setup.tokenHint": "It is in the link the server printed when it started.",

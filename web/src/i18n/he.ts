@@ -94,7 +94,7 @@ export const he: Translation<typeof en> = {
 
   "setup.title": "התקנה",
   "setup.heading": "הגדרת AI-Across",
-  "setup.intro": "יצירת החשבון הראשון. זהו חשבון מנהל המערכת, וממנו אפשר להוסיף את כל השאר.",
+  "setup.intro": "יצירת החשבון הראשון. זהו חשבון מנהל המערכת.",
   "setup.things": "מצב השרת",
   "setup.token": "אסימון ההתקנה",
   "setup.tokenHint": "הוא נמצא בקישור שהשרת הדפיס כשהופעל.",
