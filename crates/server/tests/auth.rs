@@ -188,24 +188,27 @@ async fn the_cookie_works_only_for_our_own_page() {
 
 #[tokio::test]
 async fn set_up_happens_once_and_only_with_the_printed_token() {
-    let server = Server::start().await;
-    let status: Value = server
-        .request(Method::GET, "/api/v1/setup")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(status, json!({ "needed": false }));
-    let body = json!({ "token": "x", "email": "a@b.c", "name": "A", "password": PASSWORD });
-    let answer = server
-        .request(Method::POST, "/api/v1/setup")
-        .json(&body)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 404);
+    let (server, token) = Server::fresh().await;
+    let needed = async || {
+        let answer = server.request(Method::GET, "/api/v1/setup").send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["needed"].as_bool()
+    };
+    let set_up = async |token: &str, password: &str| {
+        let body = json!({ "token": token, "email": ADMIN, "name": "A", "password": password });
+        let answer = server.request(Method::POST, "/api/v1/setup").json(&body).send().await;
+        answer.unwrap().status().as_u16()
+    };
+    assert_eq!(needed().await, Some(true));
+    for wrong in ["", "x", &token[1..], &format!("{token}x")] {
+        assert_eq!(set_up(wrong, PASSWORD).await, 401, "{wrong:?}");
+    }
+    assert_eq!(set_up(&token, "password1234").await, 422);
+    assert_eq!(needed().await, Some(true));
+    assert_eq!(set_up(&token, PASSWORD).await, 201);
+    assert_eq!(needed().await, Some(false));
+    assert_eq!(set_up(&token, PASSWORD).await, 404);
+    let me = server.admin().await.get("/users/me").await.1;
+    assert_eq!((&me["email"], &me["role"]), (&json!(ADMIN), &json!("admin")));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -47,7 +47,7 @@ impl Server {
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
         );
-        let (child, base) = launch(&path, &environment);
+        let (child, base, _) = launch(&path, &environment);
         Self {
             child,
             base,
@@ -58,11 +58,35 @@ impl Server {
         }
     }
 
+    /// A server that nobody has set up yet, and the token of its printed link.
+    pub(crate) async fn fresh() -> (Self, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let (child, base, mut output) = launch(&path, &[]);
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let token = line
+            .trim()
+            .split_once("/setup?token=")
+            .expect("the set-up link")
+            .1
+            .to_owned();
+        let server = Self {
+            child,
+            base,
+            dir: path,
+            environment: Vec::new(),
+            _kept: Some(dir),
+            client: client(),
+        };
+        (server, token)
+    }
+
     /// `kill -9`, then a new process on the same data.
     pub(crate) async fn kill_and_restart(mut self) -> Self {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let (child, base) = launch(&self.dir, &self.environment);
+        let (child, base, _) = launch(&self.dir, &self.environment);
         let environment = std::mem::take(&mut self.environment);
         Self {
             child,
@@ -130,7 +154,7 @@ impl Server {
         ] {
             Self::add_user(&path, email, role);
         }
-        let (child, base) = launch(&path, &[]);
+        let (child, base, _) = launch(&path, &[]);
         let server = Self {
             child,
             base,
@@ -193,7 +217,7 @@ fn client() -> reqwest::Client {
     builder.redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
-fn launch(dir: &Path, environment: &[(String, String)]) -> (Child, String) {
+fn launch(dir: &Path, environment: &[(String, String)]) -> (Child, String, BufReader<ChildStdout>) {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -210,9 +234,8 @@ fn launch(dir: &Path, environment: &[(String, String)]) -> (Child, String) {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
     let base = line.trim().strip_prefix("listening on ").map(str::to_owned);
     let base = base.unwrap_or_else(|| {
         panic!(
@@ -220,7 +243,7 @@ fn launch(dir: &Path, environment: &[(String, String)]) -> (Child, String) {
             std::fs::read_to_string(dir.join("stderr.log")).unwrap()
         )
     });
-    (child, base)
+    (child, base, output)
 }
 
 /// Somebody who is signed in.
