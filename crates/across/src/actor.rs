@@ -33,6 +33,38 @@ impl Role {
     }
 }
 
+/// Where a request comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The address.
+    pub ip_address: Option<String>,
+    /// The program, at most 512 characters.
+    pub user_agent: Option<String>,
+}
+
+/// Who is about to do something, as the audit log names them: a person, somebody who tries to be one, or the platform
+/// itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doer {
+    /// The person, if it is known who.
+    pub user: Option<UserId>,
+    /// Their address, or the one that was tried.
+    pub email: Option<String>,
+    /// From where.
+    pub origin: Origin,
+}
+
+impl Doer {
+    /// The platform itself, and commands on its machine.
+    #[must_use]
+    pub fn platform() -> Self {
+        Self {
+            email: Some("system".to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
 /// A person whose session was verified for this very request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Actor {

@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 
+use serde_json::{Map, Value, json};
+
 use crate::{
+    audit::{Audited, Deed},
     clock::Time,
-    fault::StoreError,
+    fault::{Problem, StoreError},
     id::AssistantId,
     page::{Page, PageRequest},
 };
@@ -66,13 +69,25 @@ pub struct Assistant {
     pub updated_at: Time,
 }
 
-/// A field that is wrong, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The field's name in the contract.
-    pub field: &'static str,
-    /// A sentence for the person who filled it in.
-    pub message: String,
+impl Audited for Assistant {
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_values(&self) -> Map<String, Value> {
+        let draft = &self.draft;
+        let values = json!({
+            "name": draft.name,
+            "description": draft.description,
+            "instructions": draft.instructions,
+            "model": draft.model,
+            "temperature": draft.temperature,
+            "max_tokens": draft.max_tokens,
+            "avatar_url": draft.avatar_url,
+            "is_deleted": self.is_deleted,
+        });
+        values.as_object().cloned().unwrap_or_default()
+    }
 }
 
 impl Draft {
@@ -183,7 +198,7 @@ pub trait AssistantStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if there are [`MAX_ASSISTANTS`] already.
-    async fn create_assistant(&self, id: AssistantId, draft: Draft, at: Time) -> Result<Assistant, StoreError>;
+    async fn create_assistant(&self, id: AssistantId, draft: Draft, deed: Deed) -> Result<Assistant, StoreError>;
 
     /// The assistant, archived or not.
     async fn find_assistant(&self, id: AssistantId) -> Result<Option<Assistant>, StoreError>;
@@ -197,14 +212,19 @@ pub trait AssistantStore: Send + Sync {
         id: AssistantId,
         draft: Draft,
         expected: Option<i64>,
-        at: Time,
+        deed: Deed,
     ) -> Result<Changed, StoreError>;
 
     /// Archives it; files and conversations stay. An archived one is [`Changed::Missing`].
-    async fn archive_assistant(&self, id: AssistantId, expected: Option<i64>, at: Time) -> Result<Changed, StoreError>;
+    async fn archive_assistant(
+        &self,
+        id: AssistantId,
+        expected: Option<i64>,
+        deed: Deed,
+    ) -> Result<Changed, StoreError>;
 
     /// Brings an archived one back. A live one is [`Changed::WrongState`].
-    async fn restore_assistant(&self, id: AssistantId, at: Time) -> Result<Changed, StoreError>;
+    async fn restore_assistant(&self, id: AssistantId, deed: Deed) -> Result<Changed, StoreError>;
 }
 
 #[cfg(test)]

@@ -1,5 +1,14 @@
 //! Failures of the infrastructure, without any vendor's types. "Not found" is not among them: ports answer it with `None`.
 
+/// A field that is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The field's name in the contract.
+    pub field: &'static str,
+    /// A sentence for the person who filled it in.
+    pub message: String,
+}
+
 /// A database operation that did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

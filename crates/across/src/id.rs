@@ -82,6 +82,20 @@ ids! {
     MessageId,
     /// A unit of background work.
     JobId,
+    /// An entry of the audit log.
+    AuditId,
+    /// A provider's key.
+    ApiKeyId,
+    /// A quota.
+    QuotaId,
+    /// What is set aside for a call to a provider until it is known what it used.
+    HoldId,
+    /// A row of the usage log.
+    UsageId,
+    /// A notice.
+    NoticeId,
+    /// A folder of conversations.
+    FolderId,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes ids")]

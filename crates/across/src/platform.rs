@@ -7,31 +7,51 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     assistants::AssistantStore,
-    clock::Clock,
+    audit::AuditLog,
+    clock::{Clock, Time},
     conversations::{conversation::ConversationStore, live::LiveReplies},
     fault::StoreError,
+    governance::{meter::Meter, notice::NoticeStore, quota::QuotaStore, usage::UsageLog},
+    id::{FileId, JobId},
     identity::{
         password::PasswordHasher,
         session::{SessionStore, TokenSigner},
+        throttle::Throttle,
         user::UserStore,
     },
     jobs::queue::Queue,
     kept::KeptValues,
-    knowledge::{blob::Blobs, extractor::Extractor, file::KnowledgeStore},
-    providers::registry::Providers,
+    knowledge::{
+        blob::Blobs,
+        extractor::Extractor,
+        file::{KnowledgeStore, Status},
+    },
+    page::{Page, PageRequest},
+    providers::{key::ApiKeyStore, registry::Providers},
+    replay::Replays,
     retrieval::{
         passage::Passages,
-        search::RetrievalConfig,
         vectors::{KeywordIndex, VectorStore},
     },
+    secret::Vault,
+    settings::{LiveSettings, SettingsStore},
 };
 
 /// All that is remembered. Passing an `Arc<dyn Store>` where one port is asked for is plain trait upcasting.
 #[async_trait::async_trait]
 pub trait Store:
     KeptValues
+    + Replays
+    + AuditLog
+    + SettingsStore
     + UserStore
     + SessionStore
+    + Throttle
+    + QuotaStore
+    + Meter
+    + UsageLog
+    + NoticeStore
+    + ApiKeyStore
     + AssistantStore
     + KnowledgeStore
     + Passages
@@ -39,6 +59,7 @@ pub trait Store:
     + KeywordIndex
     + ConversationStore
     + Queue
+    + Statistics
     + Send
     + Sync
 {
@@ -48,6 +69,70 @@ pub trait Store:
     /// Whether this process is the only one that can use the database; then whatever is claimed at start was claimed by
     /// the dead.
     fn is_exclusive(&self) -> bool;
+}
+
+/// What the administrator's first page counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Accounts.
+    pub users: u64,
+    /// Accounts that may sign in.
+    pub active_users: u64,
+    /// Assistants, archived ones included.
+    pub assistants: u64,
+    /// Archived assistants.
+    pub deleted_assistants: u64,
+    /// Conversations.
+    pub conversations: u64,
+    /// Messages since the moment asked for.
+    pub messages_since: u64,
+    /// Keys that are used.
+    pub active_keys: u64,
+    /// Of these, keys with which something is wrong.
+    pub failing_keys: u64,
+}
+
+/// A job in the queue, for administrators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedJob {
+    /// Which.
+    pub id: JobId,
+    /// What kind of work.
+    pub kind: String,
+    /// On which file, if on one.
+    pub file: Option<FileId>,
+    /// Whether somebody works on it.
+    pub is_claimed: bool,
+    /// How often it was tried.
+    pub attempt: i32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it is due, or its lease ends.
+    pub due_at: Time,
+    /// When it was queued.
+    pub created_at: Time,
+}
+
+/// Counts things over all domains.
+#[async_trait::async_trait]
+pub trait Statistics: Send + Sync {
+    /// How many there are of everything; messages since `since`.
+    async fn counts(&self, since: Time) -> Result<Counts, StoreError>;
+
+    /// Files by their status; statuses without files are absent.
+    async fn files_by_status(&self) -> Result<Vec<(Status, u64)>, StoreError>;
+
+    /// The queue, oldest first.
+    async fn list_jobs(&self, page: PageRequest) -> Result<Page<QueuedJob>, StoreError>;
+}
+
+/// How much may be done at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Answers being written to one person.
+    pub streams_per_user: usize,
+    /// Answers being written in this process.
+    pub streams: usize,
 }
 
 /// The platform.
@@ -68,8 +153,12 @@ pub struct Platform {
     pub passwords: PasswordHasher,
     /// Answers being written by this process.
     pub live: LiveReplies,
-    /// How files are chunked and searched.
-    pub retrieval: RetrievalConfig,
+    /// What administrators set while it runs.
+    pub settings: LiveSettings,
+    /// Seals and opens providers' keys.
+    pub vault: Vault,
+    /// How much may be done at once.
+    pub limits: Limits,
     /// Every task that outlives its request; shutting down waits for them.
     pub tasks: TaskTracker,
     /// Tells those tasks that the process is about to end.

@@ -5,7 +5,7 @@ use super::source::{Source, Token};
 
 /// From the bottom up; those of one row may use each other.
 const ORDER: [&[&str]; 12] = [
-    &["id", "clock", "money", "page", "secret", "fault", "kept"],
+    &["id", "clock", "money", "page", "secret", "fault", "kept", "replay"],
     &["actor", "audit", "settings"],
     &["identity"],
     &["governance"],
@@ -23,8 +23,10 @@ const TOP: usize = ORDER.len() - 1;
 const RUNS_EVERYTHING: [&str; 2] = ["jobs/runner", "jobs/schedule"];
 /// Operations that need several ports at once take the platform as their context; they may name it and nothing else to
 /// their right. Types, rules and ports never do.
-const OPERATIONS: [&str; 5] = [
+const OPERATIONS: [&str; 7] = [
+    "identity/account",
     "identity/sign_in",
+    "providers/credentials",
     "knowledge/upload",
     "knowledge/ingest",
     "conversations/reply",

@@ -7,6 +7,10 @@ use crate::{
     clock::Time,
     conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
     fault::StoreError,
+    governance::{
+        meter::{Reservation, Spent},
+        quota::Refusal,
+    },
     id::{AssistantId, ConversationId, MessageId, UserId},
     page::{Page, PageRequest},
 };
@@ -96,7 +100,9 @@ pub struct NewTurn {
     /// Whether the files were searched.
     pub retrieval: Option<RetrievalOutcome>,
     /// The title to give a conversation that has none.
-    pub title: String,
+    pub title: Option<String>,
+    /// What the answer may use at most: set aside in the same transaction.
+    pub call: Reservation,
     /// Until when the answer belongs to this process without a sign of life.
     pub lease_until: Time,
     /// When.
@@ -116,6 +122,8 @@ pub enum Begun {
     AssistantDeleted,
     /// [`MAX_MESSAGES`] is reached.
     Full,
+    /// A quota has no room for the answer; nothing was recorded.
+    Refused(Box<Refusal>),
 }
 
 /// How an answer ended; everything that is recorded about it in one transaction.
@@ -135,6 +143,8 @@ pub struct Ending {
     pub model: Option<String>,
     /// What it used.
     pub tokens: Option<TokensUsed>,
+    /// The same for the meter: settled in the same transaction.
+    pub spent: Option<Spent>,
     /// When.
     pub at: Time,
 }
@@ -195,7 +205,8 @@ pub trait ConversationStore: Send + Sync {
     /// The last `limit` messages of the active path, oldest first: what a model may be shown.
     async fn active_path(&self, id: ConversationId, limit: u64) -> Result<Vec<Message>, StoreError>;
 
-    /// Records a question and its empty answer, moves the head to the answer; in one transaction.
+    /// Records a question and its empty answer, moves the head to the answer, and sets aside what the answer may use; in one
+    /// transaction.
     async fn begin_turn(&self, turn: NewTurn) -> Result<Begun, StoreError>;
 
     /// Saves the text so far of an answer being written and renews its lease. `true` if somebody asked for it to stop,
@@ -205,7 +216,8 @@ pub trait ConversationStore: Send + Sync {
     /// Whether somebody asked for it to stop, or it is gone; without writing.
     async fn stop_requested(&self, id: MessageId) -> Result<bool, StoreError>;
 
-    /// Records how an answer ended, in one transaction. Nothing happens if it is not being written any more.
+    /// Records how an answer ended and settles what it used, in one transaction. The message stays as it is if it is not
+    /// being written any more; what was used is settled in any case.
     async fn finish(&self, id: MessageId, ending: Ending) -> Result<(), StoreError>;
 
     /// Asks for the answer being written in a conversation to stop, or for this one only; it may be written by another
@@ -218,7 +230,11 @@ pub trait ConversationStore: Send + Sync {
     ) -> Result<Option<Vec<MessageId>>, StoreError>;
 
     /// Sets answers whose writer died to `Interrupted`, keeping their text, their tokens estimated by
-    /// [`estimate_tokens`](crate::conversations::context::estimate_tokens); returns how many. Those whose lease ran out
-    /// before `now`, or all of them if `everyone_is_dead`.
+    /// [`estimate_tokens`](crate::conversations::context::estimate_tokens) and charged at the price of what was set aside;
+    /// returns how many. Those whose lease ran out before `now`, or all of them if `everyone_is_dead`.
     async fn interrupt_abandoned(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError>;
+
+    /// Deletes conversations whose last activity was before `cutoff`, at most `limit`; returns how many. Those being
+    /// answered stay.
+    async fn expire_conversations(&self, cutoff: Time, limit: u64) -> Result<u64, StoreError>;
 }

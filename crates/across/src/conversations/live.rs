@@ -10,7 +10,10 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{conversations::event::Event, id::MessageId};
+use crate::{
+    conversations::event::Event,
+    id::{MessageId, UserId},
+};
 
 /// The answers being written by this process.
 #[derive(Default)]
@@ -18,6 +21,8 @@ pub struct LiveReplies(Arc<Mutex<HashMap<MessageId, Arc<Live>>>>);
 
 /// One answer being written.
 struct Live {
+    /// Who asked.
+    owner: UserId,
     grown: Mutex<Grown>,
     /// Changes whenever something was added, and closes when the writer is gone.
     added: watch::Receiver<()>,
@@ -39,9 +44,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl LiveReplies {
     /// Begins an answer; whoever holds the writer writes it.
     #[must_use]
-    pub fn begin(&self, message: MessageId) -> Writer {
+    pub fn begin(&self, owner: UserId, message: MessageId) -> Writer {
         let (add, added) = watch::channel(());
         let live = Arc::new(Live {
+            owner,
             grown: Mutex::default(),
             added,
             stop: CancellationToken::new(),
@@ -69,6 +75,12 @@ impl LiveReplies {
             live.stop.cancel();
             true
         })
+    }
+
+    /// How many answers are being written to this person.
+    #[must_use]
+    pub fn count_of(&self, owner: UserId) -> usize {
+        lock(&self.0).values().filter(|live| live.owner == owner).count()
     }
 
     /// How many answers are being written.
@@ -100,6 +112,12 @@ impl Writer {
             }
         }
         self.add.send_replace(());
+    }
+
+    /// Which answer it is.
+    #[must_use]
+    pub const fn message(&self) -> MessageId {
+        self.message
     }
 
     /// A reader of this answer.
@@ -222,7 +240,7 @@ mod tests {
     async fn every_reader_gets_the_whole_answer_whenever_it_joins() {
         let replies = LiveReplies::default();
         let message = MessageId::new();
-        let writer = replies.begin(message);
+        let writer = replies.begin(UserId::new(), message);
         let early = tokio::spawn(read(writer.reader()));
         writer.tell(Event::Usage(TokensUsed::default()));
         writer.tell(Event::Chunk("שלום ".into()));
@@ -240,7 +258,7 @@ mod tests {
     #[tokio::test]
     async fn a_writer_that_dies_ends_its_readers() {
         let replies = LiveReplies::default();
-        let writer = replies.begin(MessageId::new());
+        let writer = replies.begin(UserId::new(), MessageId::new());
         writer.tell(Event::Chunk("half".into()));
         let reader = tokio::spawn(read(writer.reader()));
         drop(writer);
@@ -251,7 +269,7 @@ mod tests {
     async fn stopping_reaches_the_writer() {
         let replies = LiveReplies::default();
         let message = MessageId::new();
-        let writer = replies.begin(message);
+        let writer = replies.begin(UserId::new(), message);
         assert!(replies.stop(message));
         writer.stopped().await;
         assert!(!replies.stop(MessageId::new()));

@@ -3,11 +3,10 @@
 use crate::{
     clock::Time,
     id::{ConversationId, FileId, MessageId},
+    money::MicroUsd,
     providers::chat::Speaker,
 };
 
-/// Characters of a message at most.
-pub const MAX_CHARS: usize = 100_000;
 /// Characters of a citation's snippet at most.
 pub const SNIPPET_CHARS: usize = 300;
 
@@ -121,6 +120,8 @@ pub struct TokensUsed {
     pub completion: u64,
     /// Counted by us because the provider did not say.
     pub estimated: bool,
+    /// What it cost; `None` for answers from before costs were kept.
+    pub cost: Option<MicroUsd>,
 }
 
 /// One message.

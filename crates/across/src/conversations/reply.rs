@@ -14,18 +14,26 @@ use crate::{
         writing::{self, LEASE},
     },
     fault::StoreError,
+    governance::{
+        meter::{Payer, Reservation},
+        quota::Refusal,
+        usage::Purpose,
+    },
     id::{AssistantId, ConversationId, MessageId},
     platform::Platform,
-    providers::chat::Material,
-    retrieval::search::{self, Candidate, Verdict},
+    providers::{
+        chat::{ChatRequest, Material},
+        registry::Unserved,
+        tokens,
+    },
+    retrieval::search::{self, Candidate, Inquiry, SearchError, Verdict},
+    settings::{OnRetrievalFailure, Settings},
 };
 
 /// How long retrieval may take before the answer goes on without it.
 const RETRIEVAL_TIME: Duration = Duration::from_secs(5);
 /// How many messages of history are looked at; the model's window decides how many are shown.
 const HISTORY: u64 = 200;
-/// Answers being written at once, for one process.
-const MAX_LIVE: usize = 4_000;
 /// Characters of a title made from the question.
 const TITLE_CHARS: usize = 60;
 
@@ -47,9 +55,18 @@ pub enum ReplyError {
     /// No provider serves this model.
     #[error("no provider serves the model {0:?}")]
     UnknownModel(String),
-    /// There is no model at all.
+    /// There is no model at all, or the key of its provider does not open.
     #[error("no model is available")]
     NoModel,
+    /// A quota has no room.
+    #[error("a quota has no room for this answer")]
+    Quota(Box<Refusal>),
+    /// This person has as many answers being written as one may have.
+    #[error("too many answers are being written to this person")]
+    TooManyOfYours,
+    /// The files could not be searched, and the administrator wants no answers without them.
+    #[error("the files could not be searched")]
+    NoRetrieval,
     /// The question does not fit into the model's window.
     #[error(transparent)]
     TooLong(#[from] TooLong),
@@ -82,9 +99,13 @@ pub async fn begin(
     content: String,
     model: Option<String>,
 ) -> Result<Turn, ReplyError> {
-    if platform.live.count() >= MAX_LIVE || platform.stopping.is_cancelled() {
+    if platform.live.count() >= platform.limits.streams || platform.stopping.is_cancelled() {
         return Err(ReplyError::Unavailable);
     }
+    if platform.live.count_of(actor.user) >= platform.limits.streams_per_user {
+        return Err(ReplyError::TooManyOfYours);
+    }
+    let settings = platform.settings.get();
     let store = &platform.store;
     let found = store
         .find_conversation(actor.user, conversation)
@@ -101,27 +122,55 @@ pub async fn begin(
         .await?
         .ok_or(ReplyError::AssistantDeleted)?;
     let wanted = model.or_else(|| assistant.draft.model.clone());
-    let (provider, model) = platform
-        .providers
-        .serving(wanted.as_deref())
-        .await
-        .ok_or_else(|| wanted.map_or(ReplyError::NoModel, ReplyError::UnknownModel))?;
+    let serving = platform.providers.serving(wanted.as_deref(), &settings).await;
+    let served = serving.map_err(|unserved| match unserved {
+        Unserved::Unknown => ReplyError::UnknownModel(wanted.unwrap_or_default()),
+        Unserved::Nothing | Unserved::NoKey => ReplyError::NoModel,
+    })?;
+    let payer = Payer {
+        user: Some(actor.user),
+        role: Some(actor.role),
+        assistant: Some(found.assistant),
+    };
 
     let history = store.active_path(conversation, HISTORY).await?;
-    let (outcome, kept) = retrieve(platform, found.assistant, &content).await?;
-    let request = context::build(&assistant, &model, materials(&kept), &history, &content)?;
+    let (outcome, kept) = retrieve(platform, &settings, payer, found.assistant, &content).await?;
+    let template = &settings.prompt_template;
+    let request = context::build(
+        template,
+        &assistant,
+        &served.model,
+        materials(&kept),
+        &history,
+        &content,
+    )?;
     // Passages that did not fit into the window were not shown to the model, so they are not cited either.
     let citations: Vec<Citation> = kept.iter().take(request.materials.len()).zip(1..).map(cite).collect();
 
     let at = platform.clock.now();
+    let answer = MessageId::new();
+    let call = Reservation {
+        key: served.key,
+        conversation: Some(conversation),
+        message: Some(answer),
+        ..Reservation::new(
+            payer,
+            Purpose::Chat,
+            served.provider.kind().as_str(),
+            &served.model.id,
+            at,
+        )
+    };
+    let call = call.worth(prompt_tokens(&request), u64::from(request.max_output), served.price);
     let turn = NewTurn {
         conversation,
         owner: actor.user,
         question: MessageId::new(),
-        title: title_from(&content),
+        title: settings.auto_title.then(|| title_from(&content)),
         content,
-        answer: MessageId::new(),
-        model: model.id,
+        answer,
+        model: served.model.id.clone(),
+        call: call.clone(),
         citations,
         retrieval: outcome,
         lease_until: at + LEASE,
@@ -133,13 +182,14 @@ pub async fn begin(
         Begun::Busy(message) => return Err(ReplyError::Busy(message)),
         Begun::AssistantDeleted => return Err(ReplyError::AssistantDeleted),
         Begun::Full => return Err(ReplyError::Full),
+        Begun::Refused(refusal) => return Err(ReplyError::Quota(refusal)),
     };
-    let writer = platform.live.begin(answer.id);
+    let writer = platform.live.begin(actor.user, answer.id);
     for event in opening(&question, &answer) {
         writer.tell(event);
     }
     let reader = writer.reader();
-    let task = writing::write(Arc::clone(platform), provider, request, answer.id, writer);
+    let task = writing::write(Arc::clone(platform), served, call, request, writer);
     platform.tasks.spawn(task);
     Ok(Turn {
         question,
@@ -193,28 +243,53 @@ pub fn closing(answer: &Message) -> Option<Event> {
     }
 }
 
-/// Searches the assistant's files. A search that fails or takes too long is said and survived.
+/// What the prompt has in tokens, as we count them.
+fn prompt_tokens(request: &ChatRequest) -> u64 {
+    let turns = request.turns.iter().map(|turn| tokens::estimate(&turn.text));
+    turns.sum::<u64>() + request.system.as_deref().map_or(0, tokens::estimate)
+}
+
+/// Searches the assistant's files. A search that fails or takes too long is said and survived, unless the administrator
+/// wants no answers without the files.
 async fn retrieve(
     platform: &Platform,
+    settings: &Settings,
+    payer: Payer,
     assistant: AssistantId,
     question: &str,
-) -> Result<(Option<RetrievalOutcome>, Vec<Candidate>), StoreError> {
+) -> Result<(Option<RetrievalOutcome>, Vec<Candidate>), ReplyError> {
     let store = platform.store.as_ref();
     if !store.has_knowledge(assistant).await? {
         return Ok((None, Vec::new()));
     }
-    let search = search::search(store, &platform.providers, platform.retrieval, assistant, question);
-    let found = match tokio::time::timeout(RETRIEVAL_TIME, search).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, %assistant, "retrieval failed; answering without the files");
-            return Ok((Some(RetrievalOutcome::Unavailable), Vec::new()));
-        }
-        Err(_) => {
-            tracing::warn!(%assistant, "retrieval took too long; answering without the files");
-            return Ok((Some(RetrievalOutcome::Unavailable), Vec::new()));
-        }
+    let inquiry = Inquiry {
+        assistant,
+        question,
+        payer,
+        settings,
+        clock: platform.clock.as_ref(),
     };
+    let search = search::search(store, &platform.providers, inquiry);
+    let problem = match tokio::time::timeout(RETRIEVAL_TIME, search).await {
+        Ok(Ok(found)) => return Ok(judge(found)),
+        Ok(Err(SearchError::Refused(refusal))) => return Err(ReplyError::Quota(refusal)),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it took too long".to_owned(),
+    };
+    match settings.rag_on_failure {
+        OnRetrievalFailure::Degrade => {
+            tracing::warn!(problem, %assistant, "retrieval failed; answering without the files");
+            Ok((Some(RetrievalOutcome::Unavailable), Vec::new()))
+        }
+        OnRetrievalFailure::Fail => {
+            tracing::warn!(problem, %assistant, "retrieval failed; refusing to answer without the files");
+            Err(ReplyError::NoRetrieval)
+        }
+    }
+}
+
+/// What is kept of a search's result.
+fn judge(found: Vec<Candidate>) -> (Option<RetrievalOutcome>, Vec<Candidate>) {
     let kept: Vec<_> = found
         .into_iter()
         .filter(|candidate| candidate.verdict == Verdict::Kept)
@@ -224,7 +299,7 @@ async fn retrieve(
     } else {
         RetrievalOutcome::Ok
     };
-    Ok((Some(outcome), kept))
+    (Some(outcome), kept)
 }
 
 fn materials(kept: &[Candidate]) -> Vec<Material> {

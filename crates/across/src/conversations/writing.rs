@@ -8,19 +8,22 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::{
     clock::Time,
     conversations::{
-        context,
         conversation::Ending,
         event::{Event, Failure, FailureKind},
         live::Writer,
         message::{State, TokensUsed},
     },
     fault::StoreError,
+    governance::meter::{Reservation, Spent},
     id::MessageId,
+    money::{MicroUsd, Price},
     platform::Platform,
     providers::{
         chat::{ChatEvent, ChatRequest, FinishReason, Usage},
         failure::{Category, ProviderError},
         provider::Provider,
+        registry::Served,
+        tokens,
     },
 };
 
@@ -44,19 +47,19 @@ const RECORD_TRIES: u32 = 5;
 /// Writes one answer to its end and records it, whatever happens on the way.
 pub(super) async fn write(
     platform: Arc<Platform>,
-    provider: Arc<dyn Provider>,
+    served: Served,
+    call: Reservation,
     request: ChatRequest,
-    answer: MessageId,
     writer: Writer,
 ) {
-    let prompt: String = request.turns.iter().map(|turn| turn.text.as_str()).collect();
-    let prompt_tokens =
-        context::estimate_tokens(&prompt) + request.system.as_deref().map_or(0, context::estimate_tokens);
+    let (provider, answer) = (served.provider, writer.message());
     let mut draft = Draft {
         provider: provider.kind().as_str(),
         model: request.model.clone(),
-        prompt_tokens,
+        price: served.price,
+        call,
         usage: None,
+        key_problem: None,
         saved: 0,
     };
     let run = AssertUnwindSafe(run(&platform, provider.as_ref(), request, answer, &writer, &mut draft));
@@ -106,27 +109,29 @@ enum Outcome {
 struct Draft {
     provider: &'static str,
     model: String,
-    prompt_tokens: u64,
+    price: Price,
+    /// What was set aside.
+    call: Reservation,
     usage: Option<Usage>,
+    /// What the provider said is wrong with its key.
+    key_problem: Option<&'static str>,
     /// How many bytes of the text were saved by a checkpoint.
     saved: usize,
 }
 
 impl Draft {
     fn end(self, outcome: &Outcome, content: String, message: MessageId, at: Time) -> (Ending, Event) {
-        let estimated = self.usage.is_none();
-        let tokens = self.usage.map_or_else(
-            || TokensUsed {
-                prompt: self.prompt_tokens,
-                completion: context::estimate_tokens(&content),
-                estimated,
-            },
-            |usage| TokensUsed {
-                prompt: usage.input_total,
-                completion: usage.output_total,
-                estimated,
-            },
-        );
+        let tokens = self.tokens_used(outcome, &content);
+        let spent = Spent {
+            hold: self.call.id,
+            provider: self.provider.to_owned(),
+            model: self.model.clone(),
+            prompt_tokens: tokens.prompt,
+            completion_tokens: tokens.completion,
+            cost: tokens.cost.unwrap_or_default(),
+            estimated: tokens.estimated,
+            key_problem: self.key_problem.map(str::to_owned),
+        };
         let has_text = !content.is_empty();
         let (state, error, finish_reason) = match outcome {
             Outcome::Finished(reason) => {
@@ -165,9 +170,43 @@ impl Draft {
             provider: Some(self.provider.to_owned()),
             model: Some(self.model),
             tokens: Some(tokens),
+            spent: Some(spent),
             at,
         };
         (ending, last)
+    }
+
+    /// The end of a call that the provider refused or broke off.
+    fn failed(&mut self, error: &ProviderError) -> Outcome {
+        self.key_problem = error.key_problem();
+        failed(error)
+    }
+
+    /// The provider's count if it gave one that can be true, else ours. Nothing is charged for a call that failed before
+    /// its first word.
+    fn tokens_used(&self, outcome: &Outcome, content: &str) -> TokensUsed {
+        if content.is_empty() && self.usage.is_none() && matches!(outcome, Outcome::Failed(..)) {
+            return TokensUsed {
+                cost: Some(MicroUsd::ZERO),
+                ..TokensUsed::default()
+            };
+        }
+        let ours = (self.call.prompt_tokens, tokens::estimate(content));
+        let far = |counted: u64, expected: u64| counted > expected.saturating_mul(4).saturating_add(256);
+        let counted = self.usage.filter(|usage| {
+            let absurd = far(usage.input_total, ours.0) || far(usage.output_total, self.call.completion_tokens);
+            if absurd {
+                tracing::warn!(?usage, "the provider's count of tokens cannot be true; ours is charged");
+            }
+            !absurd
+        });
+        let (prompt, completion) = counted.map_or(ours, |usage| (usage.input_total, usage.output_total));
+        TokensUsed {
+            prompt,
+            completion,
+            estimated: counted.is_none(),
+            cost: Some(self.price.cost(prompt, completion)),
+        }
     }
 }
 
@@ -188,7 +227,7 @@ async fn run(
     let mut stream = tokio::select! {
         stream = provider.chat(request) => match stream {
             Ok(stream) => stream,
-            Err(error) => return failed(&error),
+            Err(error) => return draft.failed(&error),
         },
         () = writer.stopped() => return Outcome::Stopped,
         () = &mut drained => return shutting_down(),
@@ -234,7 +273,7 @@ async fn run(
                     }
                 }
                 Some(Ok(ChatEvent::Reasoning(_))) => {}
-                Some(Err(error)) => return failed(&error),
+                Some(Err(error)) => return draft.failed(&error),
                 None => break,
             },
         }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    actor::Doer,
+    audit::Deed,
     clock::Time,
     fault::StoreError,
     id::{SessionId, UserId},
@@ -100,25 +102,55 @@ pub enum Rotation {
     Reused(SessionId),
 }
 
+/// A session, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Which.
+    pub id: SessionId,
+    /// From where it was begun.
+    pub ip_address: Option<String>,
+    /// With what it was begun.
+    pub user_agent: Option<String>,
+    /// When it began.
+    pub created_at: Time,
+    /// When it was last refreshed.
+    pub last_used_at: Time,
+}
+
 /// Remembers sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Begins a session, notes the sign-in on the account, replaces the password's hash if a newer form of it is given,
-    /// and ends the oldest sessions beyond [`MAX_SESSIONS`]; in one transaction.
-    async fn begin_session(&self, session: NewSession, rehashed: Option<PasswordHash>) -> Result<(), StoreError>;
+    /// Begins a session, notes the sign-in on the account and the address as one of its owner's, replaces the password's
+    /// hash if a newer form of it is given, and ends the oldest sessions beyond [`MAX_SESSIONS`]; in one transaction.
+    async fn begin_session(
+        &self,
+        session: NewSession,
+        rehashed: Option<PasswordHash>,
+        deed: Deed,
+    ) -> Result<(), StoreError>;
 
     /// The person behind a session, if the session lives and the account is active. Asked once per request.
     async fn session_user(&self, session: SessionId, now: Time) -> Result<Option<User>, StoreError>;
 
     /// Exchanges a refresh token for the next one. A used token is accepted once more within [`REUSE_GRACE`] of its
-    /// first use while none of its children has been used.
-    async fn rotate(&self, presented: RefreshHash, next: RefreshHash, now: Time) -> Result<Rotation, StoreError>;
+    /// first use while none of its children has been used; any other reuse ends the session and is written down as done by
+    /// whoever stands behind `doer`'s origin, in the name of the session's owner.
+    async fn rotate(
+        &self,
+        presented: RefreshHash,
+        next: RefreshHash,
+        doer: Doer,
+        now: Time,
+    ) -> Result<Rotation, StoreError>;
 
-    /// Ends a session.
-    async fn end_session(&self, session: SessionId) -> Result<(), StoreError>;
+    /// The living sessions of a person, latest use first.
+    async fn list_sessions(&self, user: UserId, now: Time) -> Result<Vec<Session>, StoreError>;
 
-    /// Ends all sessions of a person.
-    async fn end_sessions_of(&self, user: UserId) -> Result<(), StoreError>;
+    /// Ends one session of a person; `false` if they have no such session, and then nothing is written down.
+    async fn end_session(&self, user: UserId, session: SessionId, deed: Deed) -> Result<bool, StoreError>;
+
+    /// Ends all sessions of a person; `false` if there is no such person.
+    async fn end_sessions_of(&self, user: UserId, deed: Deed) -> Result<bool, StoreError>;
 }
 
 #[derive(Serialize, Deserialize)]

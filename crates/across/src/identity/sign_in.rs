@@ -1,27 +1,23 @@
 //! Signing in and out, and setting the platform up.
 
+use chrono::TimeDelta;
+
 use crate::{
-    actor::{Actor, Role},
+    actor::{Actor, Doer, Origin, Role},
+    audit::Action,
     clock::Time,
     fault::StoreError,
-    id::{SessionId, UserId},
+    id::SessionId,
     identity::{
-        password::{self, HasherBusy, Weak},
+        account::{self, RegisterError},
+        password::HasherBusy,
         session::{BadToken, NewSession, REFRESH_LIFETIME, RefreshToken, Rotation},
-        user::{Email, NewUser, User},
+        throttle::{address_bucket, counted_address, sign_in_buckets},
+        user::{Email, User},
     },
     platform::Platform,
     secret::Secret,
 };
-
-/// Where a request comes from, for the list of sessions.
-#[derive(Debug, Clone, Default)]
-pub struct Origin {
-    /// The address.
-    pub ip_address: Option<String>,
-    /// The program, at most 512 characters.
-    pub user_agent: Option<String>,
-}
 
 /// What a person gets who signed in.
 pub struct SignedIn {
@@ -43,6 +39,9 @@ pub enum SignInError {
     /// Unknown address, wrong password or deactivated account: nobody learns which.
     #[error("Email or password is not right.")]
     Refused,
+    /// Too many failures: nothing is looked at for so long.
+    #[error("Too many tries. Wait a little.")]
+    Throttled(TimeDelta),
     /// Too many sign-ins at once.
     #[error(transparent)]
     Busy(#[from] HasherBusy),
@@ -61,17 +60,59 @@ pub async fn sign_in(
     password: &Secret,
     origin: Origin,
 ) -> Result<SignedIn, SignInError> {
-    let account = match Email::parse(email) {
-        Some(email) => platform.store.find_user_by_email(&email).await?,
+    let now = platform.clock.now();
+    let tried = Email::parse(email);
+    let doer = Doer {
+        user: None,
+        email: Some(
+            tried
+                .as_ref()
+                .map_or_else(|| email.trim().chars().take(254).collect(), Email::to_string),
+        ),
+        origin,
+    };
+    let address = counted_address(doer.origin.ip_address.as_deref().unwrap_or_default());
+    let buckets = match &tried {
+        Some(email) => {
+            let known = platform.store.knows_address(email, &address).await?;
+            sign_in_buckets(email, &address, known)
+        }
+        None => address_bucket(&address),
+    };
+    // Counted before the work: of many parallel guesses only as many are looked at as the limit allows.
+    if let Err(until) = platform.store.attempt(buckets.clone(), now).await? {
+        let deed = doer.does(Action::UserLoginThrottled, now);
+        platform.store.note(deed, None, None).await?;
+        return Err(SignInError::Throttled(until - now));
+    }
+    let account = match &tried {
+        Some(email) => platform.store.find_user_by_email(email).await?,
         None => None,
     };
-    let matches = platform
+    let matches = match platform
         .passwords
         .verify(password, account.as_ref().map(|(_, hash)| hash))
-        .await?;
+        .await
+    {
+        Ok(matches) => matches,
+        Err(busy) => {
+            platform.store.forgive(buckets, &[]).await?;
+            return Err(busy.into());
+        }
+    };
     match account {
-        Some((user, _)) if matches && user.is_active => Ok(enter(platform, user, origin).await?),
-        _ => Err(SignInError::Refused),
+        Some((user, _)) if matches && user.is_active => {
+            // The pair has proved itself; what strangers did to the account or from the address stays counted.
+            let cleared: Vec<String> = buckets.first().iter().map(|bucket| bucket.key.clone()).collect();
+            platform.store.forgive(buckets, &cleared).await?;
+            Ok(enter(platform, user, doer.origin).await?)
+        }
+        account => {
+            let known = account.map(|(user, _)| user.id);
+            let deed = Doer { user: known, ..doer }.does(Action::UserLoginFailed, now);
+            platform.store.note(deed, known.map(|id| id.to_string()), None).await?;
+            Err(SignInError::Refused)
+        }
     }
 }
 
@@ -86,12 +127,18 @@ pub async fn enter(platform: &Platform, user: User, origin: Origin) -> Result<Si
         id: SessionId::new(),
         user: user.id,
         refresh: refresh.hash(),
-        ip_address: origin.ip_address,
-        user_agent: origin.user_agent,
+        ip_address: origin.ip_address.clone(),
+        user_agent: origin.user_agent.clone(),
         created_at: now,
     };
     let id = session.id;
-    platform.store.begin_session(session, None).await?;
+    let doer = Doer {
+        user: Some(user.id),
+        email: Some(user.email.to_string()),
+        origin,
+    };
+    let deed = doer.does(Action::UserLogin, now);
+    platform.store.begin_session(session, None, deed).await?;
     let user = User {
         last_login_at: Some(now),
         ..user
@@ -123,10 +170,14 @@ fn hand_out(
 ///
 /// # Errors
 /// [`SignInError::Refused`] for a token that is unknown, too old or used before; the last ends its session.
-pub async fn refresh(platform: &Platform, presented: &RefreshToken) -> Result<SignedIn, SignInError> {
+pub async fn refresh(platform: &Platform, presented: &RefreshToken, origin: Origin) -> Result<SignedIn, SignInError> {
     let now = platform.clock.now();
     let next = RefreshToken::random();
-    match platform.store.rotate(presented.hash(), next.hash(), now).await? {
+    let doer = Doer {
+        origin,
+        ..Doer::default()
+    };
+    match platform.store.rotate(presented.hash(), next.hash(), doer, now).await? {
         Rotation::Rotated { session, user, ends_at } => Ok(hand_out(
             platform,
             *user,
@@ -190,93 +241,35 @@ pub async fn identify(platform: &Platform, token: &str) -> Result<(Actor, User, 
 ///
 /// # Errors
 /// [`StoreError`] if that could not be recorded.
-pub async fn sign_out(platform: &Platform, actor: Actor, everywhere: bool) -> Result<(), StoreError> {
+pub async fn sign_out(platform: &Platform, actor: Actor, doer: &Doer, everywhere: bool) -> Result<(), StoreError> {
+    let deed = doer.does(Action::UserLogout, platform.clock.now());
     if everywhere {
-        platform.store.end_sessions_of(actor.user).await
+        platform.store.end_sessions_of(actor.user, deed).await?;
     } else {
-        platform.store.end_session(actor.session).await
+        platform.store.end_session(actor.user, actor.session, deed).await?;
     }
-}
-
-/// Why an account was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// The platform has accounts already, so nobody sets it up.
-    #[error("This platform is set up already.")]
-    SetUpAlready,
-    /// The address cannot be one.
-    #[error("This is not an email address.")]
-    Email,
-    /// The address is somebody's already.
-    #[error("There is an account with this email address already.")]
-    Taken,
-    /// The name is empty or too long.
-    #[error("A name has 1 to 100 characters.")]
-    Name,
-    /// The password is not accepted.
-    #[error(transparent)]
-    Password(#[from] Weak),
-    /// Too many sign-ins at once.
-    #[error(transparent)]
-    Busy(#[from] HasherBusy),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Ok(())
 }
 
 /// Makes the first account, an administrator. Exactly one of any number of parallel calls succeeds.
 ///
 /// # Errors
 /// [`RegisterError`]; [`RegisterError::SetUpAlready`] if any account exists.
-pub async fn set_up(platform: &Platform, email: &str, name: &str, password: &Secret) -> Result<User, RegisterError> {
+pub async fn set_up(
+    platform: &Platform,
+    email: &str,
+    name: &str,
+    password: &Secret,
+    doer: &Doer,
+) -> Result<User, RegisterError> {
     if platform.store.any_user().await? {
         return Err(RegisterError::SetUpAlready);
     }
-    let user = checked(platform, email, name, Role::Admin, password).await?;
+    let user = account::checked(platform, email, name, Role::Admin, password).await?;
+    let deed = doer.does(Action::UserCreate, user.created_at);
     platform
         .store
-        .create_first_user(user)
+        .create_first_user(user, deed)
         .await?
         .ok_or(RegisterError::SetUpAlready)
-}
-
-/// Makes an account.
-///
-/// # Errors
-/// [`RegisterError`]; [`RegisterError::Taken`] if the address has one.
-pub async fn register(
-    platform: &Platform,
-    email: &str,
-    name: &str,
-    role: Role,
-    password: &Secret,
-) -> Result<User, RegisterError> {
-    let user = checked(platform, email, name, role, password).await?;
-    platform.store.create_user(user).await.map_err(|error| match error {
-        StoreError::Conflict(_) => RegisterError::Taken,
-        other => other.into(),
-    })
-}
-
-async fn checked(
-    platform: &Platform,
-    email: &str,
-    name: &str,
-    role: Role,
-    password: &Secret,
-) -> Result<NewUser, RegisterError> {
-    let email = Email::parse(email).ok_or(RegisterError::Email)?;
-    let name = name.trim();
-    if name.chars().any(char::is_control) || !(1..=100).contains(&name.chars().count()) {
-        return Err(RegisterError::Name);
-    }
-    password::check_policy(password.expose(), email.as_str(), name)?;
-    Ok(NewUser {
-        id: UserId::new(),
-        email,
-        name: name.to_owned(),
-        role,
-        password: platform.passwords.hash(password).await?,
-        created_at: platform.clock.now(),
-    })
 }

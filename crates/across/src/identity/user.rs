@@ -5,7 +5,17 @@ use std::fmt;
 use async_trait::async_trait;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::{actor::Role, clock::Time, fault::StoreError, id::UserId, identity::password::PasswordHash};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    actor::Role,
+    audit::{Audited, Deed},
+    clock::Time,
+    fault::StoreError,
+    id::{SessionId, UserId},
+    identity::password::PasswordHash,
+    page::{Page, PageRequest},
+};
 
 /// An e-mail address in its canonical form: trimmed, NFKC, lower-case. Two spellings of one address are one account.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -63,10 +73,29 @@ pub struct User {
     pub must_change_password: bool,
     /// When they last signed in.
     pub last_login_at: Option<Time>,
+    /// Grows with every change an administrator or its owner makes; the HTTP layer's `ETag`.
+    pub version: i64,
     /// When the account was made.
     pub created_at: Time,
     /// When the account last changed.
     pub updated_at: Time,
+}
+
+impl Audited for User {
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_values(&self) -> Map<String, Value> {
+        let values = json!({
+            "email": self.email.as_str(),
+            "name": self.name,
+            "role": self.role.as_str(),
+            "is_active": self.is_active,
+            "must_change_password": self.must_change_password,
+        });
+        values.as_object().cloned().unwrap_or_default()
+    }
 }
 
 /// An account about to be made.
@@ -82,8 +111,51 @@ pub struct NewUser {
     pub role: Role,
     /// Its password's hash.
     pub password: PasswordHash,
+    /// Whether its owner must choose a new password before anything else.
+    pub must_change_password: bool,
     /// When it is made.
     pub created_at: Time,
+}
+
+/// What changes about an account; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// Its address.
+    pub email: Option<Email>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its role.
+    pub role: Option<Role>,
+    /// Whether it may sign in. Its sessions end when it may not any more, and the answers it waits for are stopped.
+    pub is_active: Option<bool>,
+    /// Whether its owner must choose a new password.
+    pub must_change_password: Option<bool>,
+}
+
+/// What became of a change to one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserChanged {
+    /// It happened; of a deleted account, what it was.
+    Done(Box<User>),
+    /// There is no such account.
+    Missing,
+    /// Somebody else changed it since `expected`; carries the present version.
+    Stale(i64),
+    /// The address is somebody else's.
+    Taken,
+    /// Nobody could administer the platform any more.
+    LastAdmin,
+}
+
+/// Which accounts a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Words that occur in the name or the address, in any case.
+    pub search: Option<String>,
+    /// Of this role.
+    pub role: Option<Role>,
+    /// That may, or may not, sign in.
+    pub is_active: Option<bool>,
 }
 
 /// Remembers people.
@@ -93,16 +165,47 @@ pub trait UserStore: Send + Sync {
     async fn any_user(&self) -> Result<bool, StoreError>;
 
     /// Makes the very first account; `None` if one exists already. Exactly one of any number of parallel calls succeeds.
-    async fn create_first_user(&self, user: NewUser) -> Result<Option<User>, StoreError>;
+    async fn create_first_user(&self, user: NewUser, deed: Deed) -> Result<Option<User>, StoreError>;
 
     /// Makes an account.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the address is taken.
-    async fn create_user(&self, user: NewUser) -> Result<User, StoreError>;
+    async fn create_user(&self, user: NewUser, deed: Deed) -> Result<User, StoreError>;
 
     /// The account with its password's hash.
     async fn find_user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, StoreError>;
+
+    /// The account with its password's hash.
+    async fn find_user(&self, id: UserId) -> Result<Option<(User, PasswordHash)>, StoreError>;
+
+    /// Newest first.
+    async fn list_users(&self, filter: &UserFilter, page: PageRequest) -> Result<Page<User>, StoreError>;
+
+    /// Changes an account, if its version is `expected` or nothing is expected. There is an active administrator
+    /// afterwards, whatever runs in parallel.
+    async fn update_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+        expected: Option<i64>,
+        deed: Deed,
+    ) -> Result<UserChanged, StoreError>;
+
+    /// Deletes an account with its sessions, conversations and everything in them; what it used and did stays in the
+    /// logs. There is an active administrator afterwards, whatever runs in parallel.
+    async fn delete_user(&self, id: UserId, expected: Option<i64>, deed: Deed) -> Result<UserChanged, StoreError>;
+
+    /// Sets an account's password and ends its sessions but `keep`; in one transaction. `false` if there is no such
+    /// account.
+    async fn set_password(
+        &self,
+        id: UserId,
+        password: PasswordHash,
+        must_change: bool,
+        keep: Option<SessionId>,
+        deed: Deed,
+    ) -> Result<bool, StoreError>;
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 pub use across_extract::{Kind, Page as TextPage};
 use async_trait::async_trait;
 
+use serde_json::{Map, Value, json};
+
 use crate::{
+    audit::{Audited, Deed},
     clock::Time,
     fault::StoreError,
     id::{AssistantId, ChunkId, FileId, UserId},
@@ -101,6 +104,22 @@ pub struct KnowledgeFile {
     pub created_at: Time,
     /// When it last changed.
     pub updated_at: Time,
+}
+
+impl Audited for KnowledgeFile {
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_values(&self) -> Map<String, Value> {
+        let values = json!({
+            "assistant_id": self.assistant.to_string(),
+            "filename": self.filename,
+            "size_bytes": self.size,
+            "sha256": self.sha256,
+        });
+        values.as_object().cloned().unwrap_or_default()
+    }
 }
 
 /// A file whose bytes are durable and which is about to be recorded.
@@ -212,7 +231,7 @@ pub enum Reprocess {
 #[async_trait]
 pub trait KnowledgeStore: Send + Sync {
     /// Records a file as `Processing` (generation 1 to come) and queues its `Job::Ingest`, in one transaction.
-    async fn accept_file(&self, file: NewFile) -> Result<Accepted, StoreError>;
+    async fn accept_file(&self, file: NewFile, deed: Deed) -> Result<Accepted, StoreError>;
 
     /// The file, unless deleted; with whether its assistant is archived.
     async fn find_file(&self, id: FileId) -> Result<Option<(KnowledgeFile, bool)>, StoreError>;
@@ -270,10 +289,13 @@ pub trait KnowledgeStore: Send + Sync {
     async fn fail_file(&self, lease: Lease, id: FileId, message: &str, at: Time) -> Result<(), StoreError>;
 
     /// Queues a new attempt under the next generation.
-    async fn reprocess(&self, id: FileId, at: Time) -> Result<Reprocess, StoreError>;
+    async fn reprocess(&self, id: FileId, deed: Deed) -> Result<Reprocess, StoreError>;
+
+    /// Queues a new attempt for every file, or those of one assistant, that is not being worked on; returns how many.
+    async fn reprocess_all(&self, assistant: Option<AssistantId>, deed: Deed) -> Result<u64, StoreError>;
 
     /// Marks the file deleted and queues its purge; from then on nothing finds it. `false` if there is no such file.
-    async fn delete_file(&self, id: FileId, at: Time) -> Result<bool, StoreError>;
+    async fn delete_file(&self, id: FileId, deed: Deed) -> Result<bool, StoreError>;
 
     /// Removes what is left of a deleted file from the database.
     async fn purge_file(&self, lease: Lease, id: FileId) -> Result<(), StoreError>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     fault::{BlobError, StoreError},
+    governance::meter::Payer,
     id::FileId,
     jobs::queue::Lease,
     knowledge::{
@@ -14,10 +15,12 @@ use crate::{
     },
     platform::Platform,
     providers::{
+        embedder::{EMBED_BATCH, EmbedError},
         failure::{Category, ProviderError},
         provider::EmbedPurpose,
-        registry::{EMBED_BATCH, EmbedderError, LOCAL_MODEL},
+        registry::{EmbedderError, LOCAL_MODEL},
     },
+    retrieval::search::RetrievalConfig,
 };
 
 /// Texts embedded between two reports of progress by the built-in embedder, which takes a tenth of a second for each.
@@ -61,6 +64,19 @@ impl From<ProviderError> for WorkError {
     }
 }
 
+impl From<EmbedError> for WorkError {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Provider(error) => error.into(),
+            EmbedError::Store(error) => error.into(),
+            EmbedError::Refused(refusal) => Self::Retry(format!(
+                "A quota has no room for indexing this file until {} UTC. Ask an administrator.",
+                refusal.resets_at.format("%Y-%m-%d %H:%M")
+            )),
+        }
+    }
+}
+
 impl From<EmbedderError> for WorkError {
     fn from(error: EmbedderError) -> Self {
         match error {
@@ -91,15 +107,29 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
         .set_progress(lease, id, Status::Indexing, EXTRACTED, platform.clock.now())
         .await?;
 
-    let (embedder, model) = platform.providers.embedder(store.as_ref()).await?;
-    let space = model.space();
+    let settings = platform.settings.get();
+    let embedder = platform
+        .providers
+        .embedder(store.as_ref(), &settings.embedding_model)
+        .await?;
+    // Whoever uploaded it pays, in the role they have now.
+    let uploader = match file.uploaded_by {
+        Some(id) => store.find_user(id).await?.map(|(user, _)| user),
+        None => None,
+    };
+    let payer = Payer {
+        user: file.uploaded_by,
+        role: uploader.map(|user| user.role),
+        assistant: Some(file.assistant),
+    };
+    let space = embedder.model.space();
     let pieces = cut(platform, text).await?;
     let total = pieces.len();
     let mut done = store.chunks_written(id, generation, &space).await? as usize;
     if done == 0 {
         store.discard_chunks(lease, id, generation).await?;
     }
-    let batch = if model.id == LOCAL_MODEL {
+    let batch = if embedder.model.id == LOCAL_MODEL {
         LOCAL_BATCH
     } else {
         EMBED_BATCH
@@ -109,7 +139,15 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
         .filter(|next| !next.is_empty())
     {
         let inputs = next.iter().map(|piece| piece.text.clone()).collect();
-        let vectors = embedder.embed(model.clone(), inputs, EmbedPurpose::Document).await?;
+        let vectors = embedder
+            .embed(
+                store.as_ref(),
+                platform.clock.as_ref(),
+                payer,
+                inputs,
+                EmbedPurpose::Document,
+            )
+            .await?;
         let chunks = (done..)
             .zip(next)
             .zip(vectors)
@@ -155,7 +193,7 @@ async fn extract(platform: &Platform, kind: across_extract::Kind, id: FileId) ->
 
 /// The chunks to be, without their vectors. Cutting a long text keeps a processor busy, so it is done aside.
 async fn cut(platform: &Platform, text: ExtractedText) -> Result<Vec<NewChunk>, WorkError> {
-    let config = platform.retrieval;
+    let config = RetrievalConfig::from(platform.settings.get().as_ref());
     let cut = move || {
         let pieces = chunk::pieces(&text.text, &text.pages, config.chunk_tokens, config.chunk_overlap);
         pieces

@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
-    actor::AsManager,
+    actor::{AsManager, Doer},
+    audit::Action,
     fault::{BlobError, StoreError},
     id::{AssistantId, FileId},
     knowledge::{
@@ -16,10 +17,9 @@ use crate::{
         file::{Accepted, KnowledgeFile, NewFile},
     },
     platform::Platform,
+    settings::Settings,
 };
 
-/// Bytes of a file at most.
-pub const MAX_BYTES: u64 = 25 * 1024 * 1024;
 /// Bytes of a displayed file name at most.
 pub const MAX_NAME_BYTES: usize = 255;
 
@@ -27,8 +27,8 @@ pub const MAX_NAME_BYTES: usize = 255;
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// It has more bytes than allowed.
-    #[error("The file is larger than {} MB.", MAX_BYTES / 1024 / 1024)]
-    TooLarge,
+    #[error("The file is larger than {0} MB.")]
+    TooLarge(u32),
     /// It has none.
     #[error("The file is empty.")]
     Empty,
@@ -38,6 +38,9 @@ pub enum UploadError {
     /// It is not what its name says, or not of a kind that is read.
     #[error(transparent)]
     WrongKind(#[from] KindRefused),
+    /// It could be read, but files of its kind are not wanted.
+    #[error("Files of this kind are not allowed here. Allowed are: {0}.")]
+    NotAllowed(String),
     /// No such assistant, or it is archived.
     #[error("no such assistant")]
     NoAssistant,
@@ -59,6 +62,8 @@ pub enum UploadError {
 pub struct Upload {
     platform: Arc<Platform>,
     by: AsManager,
+    doer: Doer,
+    settings: Arc<Settings>,
     assistant: AssistantId,
     filename: String,
     blob: Box<dyn NewBlob>,
@@ -74,6 +79,7 @@ impl Upload {
     pub async fn begin(
         platform: &Arc<Platform>,
         by: AsManager,
+        doer: Doer,
         assistant: AssistantId,
         filename: &str,
     ) -> Result<Self, UploadError> {
@@ -86,6 +92,8 @@ impl Upload {
         Ok(Self {
             platform: Arc::clone(platform),
             by,
+            doer,
+            settings: platform.settings.get(),
             assistant,
             filename,
             blob,
@@ -100,8 +108,8 @@ impl Upload {
     /// [`UploadError::TooLarge`] as soon as the limit is passed, whatever length was declared.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), UploadError> {
         self.size += bytes.len() as u64;
-        if self.size > MAX_BYTES {
-            return Err(UploadError::TooLarge);
+        if self.size > self.settings.max_upload_bytes() {
+            return Err(UploadError::TooLarge(self.settings.max_upload_mb));
         }
         self.hash.update(&bytes);
         Ok(self.blob.write(bytes).await?)
@@ -123,6 +131,14 @@ impl Upload {
             .map_err(std::io::Error::other)
             .flatten();
         let kind = kind.map_err(BlobError::Io)??;
+        if !self
+            .settings
+            .allowed_file_types
+            .iter()
+            .any(|allowed| allowed == kind.as_str())
+        {
+            return Err(UploadError::NotAllowed(self.settings.allowed_file_types.join(", ")));
+        }
         let file = NewFile {
             id: FileId::new(),
             assistant: self.assistant,
@@ -136,7 +152,8 @@ impl Upload {
         let id = file.id;
         // The blob first: a file that is recorded has its bytes. A crash in between leaves an orphan that the sweep takes.
         self.blob.keep(id).await?;
-        let refused = match self.platform.store.accept_file(file).await {
+        let deed = self.doer.does(Action::FileCreate, file.created_at);
+        let refused = match self.platform.store.accept_file(file, deed).await {
             Ok(Accepted::Yes(file)) => {
                 self.platform.job_queued.notify_one();
                 return Ok(*file);

@@ -72,6 +72,16 @@ impl ProviderError {
         }
     }
 
+    /// What this failure says about the key, in a word for the administrator; `None` if it says nothing.
+    #[must_use]
+    pub const fn key_problem(&self) -> Option<&'static str> {
+        match self.category {
+            Category::AuthBad => Some("unauthorized"),
+            Category::NoCredit => Some("no_credit"),
+            _ => None,
+        }
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {

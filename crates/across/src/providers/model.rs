@@ -1,5 +1,7 @@
 //! Models and who serves them.
 
+use crate::money::Price;
+
 /// A vendor, or something that stands in for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProviderKind {
@@ -7,11 +9,40 @@ pub enum ProviderKind {
     Offline,
     /// Built in: turns text into vectors, with no key and no network.
     Local,
-    /// OpenAI, or any server that speaks its dialect.
+    /// OpenAI, or a server that stands in for it.
     OpenAi,
+    /// OpenRouter, which passes on to many others.
+    OpenRouter,
+    /// Anthropic.
+    Anthropic,
+    /// Google.
+    Google,
+    /// Any other server that speaks OpenAI's dialect.
+    Custom,
 }
 
 impl ProviderKind {
+    /// Those that keys are kept for.
+    pub const KEYED: [Self; 5] = [
+        Self::OpenRouter,
+        Self::OpenAi,
+        Self::Anthropic,
+        Self::Google,
+        Self::Custom,
+    ];
+
+    /// The keyed provider of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::KEYED.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// Whether it is part of this program: then calling it costs nothing and leaves the house by no wire.
+    #[must_use]
+    pub const fn is_built_in(self) -> bool {
+        matches!(self, Self::Offline | Self::Local)
+    }
+
     /// The name in columns and on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -19,6 +50,10 @@ impl ProviderKind {
             Self::Offline => "offline",
             Self::Local => "local",
             Self::OpenAi => "openai",
+            Self::OpenRouter => "openrouter",
+            Self::Anthropic => "anthropic",
+            Self::Google => "google",
+            Self::Custom => "custom",
         }
     }
 }
@@ -36,6 +71,8 @@ pub struct Model {
     pub context_length: Option<u32>,
     /// Tokens of one answer at most, if known.
     pub max_output_tokens: Option<u32>,
+    /// What a million of its tokens cost, if known.
+    pub price: Option<Price>,
 }
 
 /// A model that makes vectors.

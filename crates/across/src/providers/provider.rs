@@ -58,4 +58,10 @@ pub trait Provider: Send + Sync {
 
     /// The models it can chat with, as it lists them now.
     async fn models(&self) -> Result<Vec<Model>, ProviderError>;
+
+    /// Whether the provider takes the key. By default it is asked for its models; a provider that lists them to anybody
+    /// asks for something else.
+    async fn check_key(&self) -> Result<(), ProviderError> {
+        self.models().await.map(drop)
+    }
 }

@@ -1,19 +1,27 @@
-//! Which providers this installation has: the merged list of models, who serves which, and the one embedder in use.
+//! Which providers this installation has now: those of the configuration and of the stored keys, the merged list of models,
+//! who serves which, and the one embedder in use.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::Mutex;
 
 use crate::{
     clock::{Clock, Time},
     fault::StoreError,
+    governance::price,
+    id::ApiKeyId,
     kept::KeptValues,
+    money::Price,
     providers::{
-        failure::{Category, ProviderError},
+        embedder::Embedder,
+        key::{ApiKey, ApiKeyStore, CUSTOM_PRICE, Sealed, sealed_name},
         model::{EmbeddingModel, Model, ProviderKind},
-        provider::{EmbedPurpose, EmbedRequest, Pieces, Provider},
+        provider::Provider,
     },
+    secret::{Secret, Vault},
+    settings::Settings,
 };
 
 /// The id of the built-in embedder's model.
@@ -22,154 +30,372 @@ pub const LOCAL_MODEL: &str = "all-MiniLM-L6-v2";
 const CATALOG_AGE: TimeDelta = TimeDelta::minutes(5);
 /// Under which name the choice of embedder is kept.
 const CHOICE: &str = "embedding_model";
-/// Texts in one embedding call at most.
-pub const EMBED_BATCH: usize = 64;
+
+/// A way to a provider.
+#[derive(Clone)]
+pub struct Connection {
+    /// Who is at its end.
+    pub kind: ProviderKind,
+    /// The stored key it uses, if it uses one.
+    pub key: Option<ApiKeyId>,
+    /// Whether it has a key at all, stored or configured.
+    pub is_keyed: bool,
+    /// The provider; `None` if the stored key does not open: then nobody is called in its place.
+    pub provider: Option<Arc<dyn Provider>>,
+    /// The models it can embed with.
+    pub embeds: Vec<EmbeddingModel>,
+    /// What everything costs there, if the administrator said so.
+    pub price: Option<Price>,
+}
+
+/// Makes connections from keys; the one place that knows vendors' adapters.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// The provider that this key opens, and the models it can embed with; `None` if this version has no adapter for it.
+    fn connect(&self, key: &ApiKey, secret: &Secret) -> Option<(Arc<dyn Provider>, Vec<EmbeddingModel>)>;
+
+    /// Whether a `custom` key may point there: an `http` or `https` address without user, query and fragment, every
+    /// address of whose host may be called.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong.
+    async fn check_base_url(&self, base_url: &str) -> Result<(), String>;
+}
+
+/// A model on offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    /// The model; its price is filled in if anybody knows it.
+    pub model: Model,
+    /// What is charged: its price, or the fallback.
+    pub price: Price,
+    /// With which of the stored keys it is served, if with one.
+    pub key: Option<ApiKeyId>,
+}
 
 /// The list of models as it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalog {
-    /// All that can be chatted with now, the default first.
-    pub models: Vec<Model>,
+    /// All that can be chatted with now.
+    pub offers: Vec<Offer>,
     /// Some provider could not be asked, and its models are those of an earlier answer.
     pub stale: bool,
     /// When the providers were asked.
     pub fetched_at: Time,
 }
 
-/// A provider together with the model it embeds with.
+/// Who serves a model.
 #[derive(Clone)]
-pub struct Embedder {
-    provider: Arc<dyn Provider>,
-}
-
-impl Embedder {
-    /// The vectors of `inputs`, in their order.
-    ///
-    /// # Errors
-    /// The provider's failure; [`Category::Malformed`] if it answered with fewer vectors than texts.
-    pub async fn embed(
-        &self,
-        model: EmbeddingModel,
-        inputs: Vec<String>,
-        purpose: EmbedPurpose,
-    ) -> Result<Vec<Pieces>, ProviderError> {
-        let expected = inputs.len();
-        let dimensions = model.dimensions;
-        let answer = self.provider.embed(EmbedRequest { model, inputs, purpose }).await?;
-        let sound = answer.vectors.len() == expected
-            && answer
-                .vectors
-                .iter()
-                .all(|pieces| !pieces.is_empty() && pieces.iter().all(|v| v.len() == dimensions));
-        if sound {
-            Ok(answer.vectors)
-        } else {
-            let message = "the embeddings do not match the texts that were sent";
-            Err(ProviderError::local(self.provider.kind(), Category::Malformed, message))
-        }
-    }
-}
-
-/// What is embedded with, if the installation has decided nothing yet.
-#[derive(Clone)]
-pub struct EmbeddingChoice {
-    /// The model.
-    pub model: EmbeddingModel,
-    /// Who serves it.
+pub struct Served {
+    /// Who.
     pub provider: Arc<dyn Provider>,
+    /// With which of the stored keys, if with one.
+    pub key: Option<ApiKeyId>,
+    /// The model.
+    pub model: Model,
+    /// What it costs.
+    pub price: Price,
+}
+
+/// Why nobody serves a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unserved {
+    /// No provider has it, or it may not be used.
+    Unknown,
+    /// Nothing can be chatted with at all.
+    Nothing,
+    /// The key of its provider does not open.
+    NoKey,
+}
+
+/// The connections at one time.
+#[derive(Default)]
+struct Stored {
+    keys: Vec<Sealed>,
+    connections: Arc<Vec<Connection>>,
+    /// Grows with every change, so that a list made of earlier ones is not taken for the present.
+    generation: u64,
 }
 
 /// The providers of an installation.
 pub struct Providers {
-    chat: Vec<Arc<dyn Provider>>,
-    embedders: Vec<EmbeddingChoice>,
+    configured: Vec<Connection>,
+    built_in: Vec<Connection>,
+    connector: Arc<dyn Connector>,
+    fallback: Price,
     clock: Arc<dyn Clock>,
-    catalog: Mutex<Option<Catalog>>,
+    stored: RwLock<Stored>,
+    catalog: Mutex<Option<(u64, Catalog)>>,
 }
 
 impl Providers {
-    /// Providers in order of preference. The first of `embedders` is taken when the installation embeds its first text;
-    /// from then on that model is used, whatever comes first later.
+    /// Providers in order of preference: `configured` ones, which stand back where a key is stored for them, and those
+    /// that are part of this program. `fallback` is charged for models whose price nobody knows.
     #[must_use]
-    pub fn new(chat: Vec<Arc<dyn Provider>>, embedders: Vec<EmbeddingChoice>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        configured: Vec<Connection>,
+        built_in: Vec<Connection>,
+        connector: Arc<dyn Connector>,
+        fallback: Price,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let connections = Arc::new(configured.iter().chain(&built_in).cloned().collect());
         Self {
-            chat,
-            embedders,
+            configured,
+            built_in,
+            connector,
+            fallback,
             clock,
+            stored: RwLock::new(Stored {
+                connections,
+                ..Stored::default()
+            }),
             catalog: Mutex::new(None),
         }
     }
 
-    /// The embedder in use. Vectors of different models cannot be compared, so the choice is made once and kept.
+    /// Makes connections from keys.
+    #[must_use]
+    pub fn connector(&self) -> &dyn Connector {
+        self.connector.as_ref()
+    }
+
+    /// Takes over the stored keys as they are now; does nothing if none of them changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be read; the connections stay as they were.
+    pub async fn refresh(&self, keys: &(impl ApiKeyStore + ?Sized), vault: &Vault) -> Result<(), StoreError> {
+        let keys = keys.active_keys().await?;
+        let mut stored = self.stored.write().unwrap_or_else(PoisonError::into_inner);
+        let same =
+            |(a, b): (&Sealed, &Sealed)| a.key.id == b.key.id && a.key.version == b.key.version && a.sealed == b.sealed;
+        if stored.keys.len() == keys.len() && stored.keys.iter().zip(&keys).all(same) {
+            return Ok(());
+        }
+        let mut opened: Vec<Connection> = Vec::new();
+        for key in &keys {
+            // Of one provider the preferred key is used; every custom one is a server of its own.
+            let is_taken = opened.iter().any(|open| open.kind == key.key.provider);
+            if key.key.provider == ProviderKind::Custom || !is_taken {
+                opened.extend(self.open(key, vault));
+            }
+        }
+        let stands_back = |connection: &&Connection| !opened.iter().any(|open| open.kind == connection.kind);
+        let configured: Vec<_> = self.configured.iter().filter(stands_back).cloned().collect();
+        stored.connections = Arc::new(
+            opened
+                .into_iter()
+                .chain(configured)
+                .chain(self.built_in.clone())
+                .collect(),
+        );
+        stored.keys = keys;
+        stored.generation += 1;
+        Ok(())
+    }
+
+    fn open(&self, stored: &Sealed, vault: &Vault) -> Option<Connection> {
+        let key = &stored.key;
+        let opened = vault.open(&sealed_name(key.id), &stored.sealed);
+        let secret = opened
+            .ok()
+            .and_then(|plain| String::from_utf8(plain).ok())
+            .map(Secret::new);
+        let (provider, embeds) = match &secret {
+            Some(secret) => {
+                let (provider, embeds) = self.connector.connect(key, secret)?;
+                (Some(provider), embeds)
+            }
+            None => {
+                tracing::error!(key = %key.id, "a provider's key does not open; it was sealed for another row, or changed");
+                (None, Vec::new())
+            }
+        };
+        let custom = key.custom.as_ref();
+        Some(Connection {
+            kind: key.provider,
+            key: Some(key.id),
+            is_keyed: true,
+            provider,
+            embeds,
+            price: custom.map(|custom| custom.price.unwrap_or(CUSTOM_PRICE)),
+        })
+    }
+
+    fn connections(&self) -> (u64, Arc<Vec<Connection>>) {
+        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        (stored.generation, Arc::clone(&stored.connections))
+    }
+
+    /// The embedding space that the installation's files live in, if any has been indexed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be read.
+    pub async fn space_in_use(&self, kept: &(impl KeptValues + ?Sized)) -> Result<Option<String>, StoreError> {
+        kept.kept(CHOICE).await
+    }
+
+    /// Whether a setting of the embedding model means the space that is in use.
+    #[must_use]
+    pub fn means_space(wanted: &str, space: &str) -> bool {
+        let model = space.rsplit_once(':').map_or(space, |(model, _)| model);
+        wanted == "auto" || wanted == model || (wanted == "local" && model == LOCAL_MODEL)
+    }
+
+    /// The embedder in use. Vectors of different models cannot be compared, so the choice is made once, by `wanted`
+    /// (`auto`, `local` or a model's id), and kept.
     ///
     /// # Errors
     /// [`EmbedderError`] if the choice could not be read or is not served any more.
-    pub async fn embedder(
-        &self,
-        kept: &(impl KeptValues + ?Sized),
-    ) -> Result<(Embedder, EmbeddingModel), EmbedderError> {
-        let first = self.embedders.first().ok_or(EmbedderError::Gone(String::new()))?;
-        let choice = kept.keep_once(CHOICE, &first.model.space()).await?;
-        let found = self.embedders.iter().find(|choice_| choice_.model.space() == choice);
-        let found = found.ok_or(EmbedderError::Gone(choice))?;
-        Ok((
-            Embedder {
-                provider: Arc::clone(&found.provider),
-            },
-            found.model.clone(),
-        ))
+    pub async fn embedder(&self, kept: &(impl KeptValues + ?Sized), wanted: &str) -> Result<Embedder, EmbedderError> {
+        let (_, connections) = self.connections();
+        let offered: Vec<(&Connection, &EmbeddingModel)> = connections
+            .iter()
+            .filter(|connection| connection.provider.is_some())
+            .flat_map(|connection| connection.embeds.iter().map(move |model| (connection, model)))
+            .collect();
+        let choice = match kept.kept(CHOICE).await? {
+            Some(choice) => choice,
+            None => {
+                let is_local =
+                    |(connection, _): &&(&Connection, &EmbeddingModel)| connection.kind == ProviderKind::Local;
+                let first = match wanted {
+                    "auto" => offered
+                        .iter()
+                        .find(|(connection, _)| connection.is_keyed)
+                        .or(offered.iter().find(is_local)),
+                    "local" => offered.iter().find(is_local),
+                    id => offered.iter().find(|(_, model)| model.id == id),
+                };
+                let (_, first) = first.ok_or_else(|| EmbedderError::Gone(wanted.to_owned()))?;
+                kept.keep_once(CHOICE, &first.space()).await?
+            }
+        };
+        let found = offered.into_iter().find(|(_, model)| model.space() == choice);
+        let (connection, model) = found.ok_or(EmbedderError::Gone(choice))?;
+        let provider = connection.provider.clone().ok_or(EmbedderError::Gone(model.space()))?;
+        Ok(Embedder {
+            price: self.price(connection, &model.id, None),
+            provider,
+            key: connection.key,
+            model: model.clone(),
+        })
+    }
+
+    /// What a million tokens of a model cost: what is known, else the fallback, so that nothing unknown is free.
+    fn price(&self, connection: &Connection, model: &str, stated: Option<Price>) -> Price {
+        known_price(connection, model, stated).unwrap_or(self.fallback)
     }
 
     /// The models that can be chatted with, at most five minutes old. Parallel callers share one answer; a provider that
     /// fails keeps its last known models.
     pub async fn catalog(&self) -> Catalog {
+        self.catalog_within(CATALOG_AGE).await
+    }
+
+    /// The models that can be chatted with, asked for now.
+    pub async fn fresh_catalog(&self) -> Catalog {
+        self.catalog_within(TimeDelta::zero()).await
+    }
+
+    async fn catalog_within(&self, age: TimeDelta) -> Catalog {
         let now = self.clock.now();
         let mut kept = self.catalog.lock().await;
-        if let Some(catalog) = kept
-            .as_ref()
-            .filter(|catalog| (now - catalog.fetched_at).abs() < CATALOG_AGE)
+        let (generation, connections) = self.connections();
+        if let Some((made_of, catalog)) = kept.as_ref()
+            && *made_of == generation
+            && (now - catalog.fetched_at).abs() < age
         {
             return catalog.clone();
         }
-        let answers = futures::future::join_all(self.chat.iter().map(|provider| provider.models())).await;
+        let ask = |connection: &Connection| {
+            let provider = connection.provider.clone();
+            async move {
+                match provider {
+                    Some(provider) => provider.models().await.map_err(|error| error.to_string()),
+                    None => Err("its key does not open".to_owned()),
+                }
+            }
+        };
+        let answers = futures::future::join_all(connections.iter().map(ask)).await;
         let mut fresh = Catalog {
-            models: Vec::new(),
+            offers: Vec::new(),
             stale: false,
             fetched_at: now,
         };
-        for (provider, answer) in self.chat.iter().zip(answers) {
-            match answer {
-                Ok(models) => fresh.models.extend(models),
-                Err(error) => {
-                    tracing::warn!(%error, "could not list models");
-                    fresh.stale = true;
-                    let known = kept.iter().flat_map(|catalog| &catalog.models);
-                    fresh
-                        .models
-                        .extend(known.filter(|model| model.provider == provider.kind()).cloned());
+        for (connection, answer) in connections.iter().zip(answers) {
+            let models = answer.unwrap_or_else(|error| {
+                tracing::warn!(error, provider = connection.kind.as_str(), "could not list models");
+                fresh.stale = true;
+                let known = kept.iter().flat_map(|(_, catalog)| &catalog.offers);
+                let of_this = known.filter(|offer| offer.model.provider == connection.kind);
+                of_this.map(|offer| offer.model.clone()).collect()
+            });
+            fresh.offers.extend(models.into_iter().map(|model| {
+                let price = known_price(connection, &model.id, model.price);
+                Offer {
+                    price: price.unwrap_or(self.fallback),
+                    model: Model { price, ..model },
+                    key: connection.key,
                 }
-            }
+            }));
         }
-        *kept = Some(fresh.clone());
+        *kept = Some((generation, fresh.clone()));
         fresh
     }
 
-    /// Who serves the model with this id, or the default model if none is named. `None` if nobody does.
-    pub async fn serving(&self, model: Option<&str>) -> Option<(Arc<dyn Provider>, Model)> {
-        let models = self.catalog().await.models;
-        let model = match model {
-            Some(id) => models.into_iter().find(|model| model.id == id)?,
-            None => models.into_iter().next()?,
-        };
-        let provider = self.chat.iter().find(|provider| provider.kind() == model.provider)?;
-        Some((Arc::clone(provider), model))
+    /// The offers that may be used, the default first: what `settings` names, else the first.
+    pub async fn offers(&self, settings: &Settings) -> Catalog {
+        let mut catalog = self.catalog().await;
+        catalog.keep_allowed(settings);
+        catalog
     }
 
-    /// Whether a model of this provider is configured.
-    #[must_use]
-    pub fn has(&self, kind: ProviderKind) -> bool {
-        self.chat.iter().any(|provider| provider.kind() == kind)
+    /// Who serves the model with this id, or the default model if none is named.
+    ///
+    /// # Errors
+    /// [`Unserved`] if nobody does.
+    pub async fn serving(&self, model: Option<&str>, settings: &Settings) -> Result<Served, Unserved> {
+        let offers = self.offers(settings).await.offers;
+        let (_, connections) = self.connections();
+        let broken = connections.iter().any(|connection| connection.provider.is_none());
+        let missing = || match (model, broken) {
+            (_, true) => Unserved::NoKey,
+            (Some(_), false) => Unserved::Unknown,
+            (None, false) => Unserved::Nothing,
+        };
+        let wanted = |offer: &Offer| model.is_none_or(|id| offer.model.id == id);
+        let offer = offers.into_iter().find(wanted).ok_or_else(missing)?;
+        let serves = |open: &&Connection| open.kind == offer.model.provider && open.key == offer.key;
+        let connection = connections.iter().find(serves).ok_or_else(missing)?;
+        Ok(Served {
+            provider: connection.provider.clone().ok_or(Unserved::NoKey)?,
+            key: connection.key,
+            model: offer.model,
+            price: offer.price,
+        })
     }
+}
+
+impl Catalog {
+    /// Takes out what may not be used, and puts the default first.
+    pub fn keep_allowed(&mut self, settings: &Settings) {
+        self.offers.retain(|offer| settings.allows_model(&offer.model.id));
+        if let Some(default) = &settings.default_model {
+            // Stable: the others keep their order.
+            self.offers.sort_by_key(|offer| offer.model.id != *default);
+        }
+    }
+}
+
+fn known_price(connection: &Connection, model: &str, stated: Option<Price>) -> Option<Price> {
+    if connection.kind.is_built_in() {
+        return Some(Price::FREE);
+    }
+    connection
+        .price
+        .or(stated)
+        .or_else(|| price::listed(connection.kind.as_str(), model))
 }
 
 /// Why there is no embedder.
@@ -178,7 +404,7 @@ pub enum EmbedderError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The model that the files are embedded with is not served any more.
-    #[error("no provider serves the embedding model {0:?} that this installation's files were indexed with")]
+    /// The model that the files are embedded with, or are to be, is not served.
+    #[error("no provider serves the embedding model {0:?} that this installation's files are indexed with")]
     Gone(String),
 }

@@ -3,10 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
+    clock::Clock,
     fault::StoreError,
+    governance::{
+        meter::{Meter, Payer},
+        quota::Refusal,
+    },
     id::{AssistantId, ChunkId},
     kept::KeptValues,
     providers::{
+        embedder::EmbedError,
         failure::ProviderError,
         provider::EmbedPurpose,
         registry::{EmbedderError, LOCAL_MODEL, Providers},
@@ -18,6 +24,7 @@ use crate::{
         relevance::Calibration,
         vectors::{KeywordIndex, VectorQuery, VectorStore},
     },
+    settings::Settings,
 };
 
 /// How deep each ranking is read before fusion.
@@ -36,14 +43,13 @@ pub struct RetrievalConfig {
     pub chunk_overlap: usize,
 }
 
-impl Default for RetrievalConfig {
-    /// The specification's values.
-    fn default() -> Self {
+impl From<&Settings> for RetrievalConfig {
+    fn from(settings: &Settings) -> Self {
         Self {
-            top_k: 5,
-            threshold: 0.7,
-            chunk_tokens: 512,
-            chunk_overlap: 50,
+            top_k: settings.rag_top_k as usize,
+            threshold: settings.rag_similarity_threshold as f32,
+            chunk_tokens: settings.chunk_size as usize,
+            chunk_overlap: settings.chunk_overlap as usize,
         }
     }
 }
@@ -87,32 +93,67 @@ pub enum SearchError {
     /// The question could not be embedded.
     #[error(transparent)]
     Embedding(#[from] ProviderError),
+    /// A quota has no room for embedding the question.
+    #[error("a quota has no room for this call")]
+    Refused(Box<Refusal>),
     /// The database or the vector store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a search asks of what is remembered.
-pub trait Index: VectorStore + KeywordIndex + Passages + KeptValues {}
-impl<T: VectorStore + KeywordIndex + Passages + KeptValues + ?Sized> Index for T {}
+impl From<EmbedError> for SearchError {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Provider(error) => Self::Embedding(error),
+            EmbedError::Refused(refusal) => Self::Refused(refusal),
+            EmbedError::Store(error) => Self::Store(error),
+        }
+    }
+}
 
-/// Everything found for `question` in the files of `assistant`, in fused order.
+/// A question to the files of an assistant.
+#[derive(Clone, Copy)]
+pub struct Inquiry<'a> {
+    /// Whose files.
+    pub assistant: AssistantId,
+    /// The question.
+    pub question: &'a str,
+    /// Whose quotas pay for embedding it.
+    pub payer: Payer,
+    /// How it is searched.
+    pub settings: &'a Settings,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+/// What a search asks of what is remembered.
+pub trait Index: VectorStore + KeywordIndex + Passages + KeptValues + Meter {}
+impl<T: VectorStore + KeywordIndex + Passages + KeptValues + Meter + ?Sized> Index for T {}
+
+/// Everything found for a question in the files of an assistant, in fused order.
 ///
 /// # Errors
 /// [`SearchError`] if the question could not be embedded or the store failed.
 pub async fn search(
     index: &(impl Index + ?Sized),
     providers: &Providers,
-    config: RetrievalConfig,
-    assistant: AssistantId,
-    question: &str,
+    inquiry: Inquiry<'_>,
 ) -> Result<Vec<Candidate>, SearchError> {
+    let Inquiry {
+        assistant,
+        question,
+        payer,
+        settings,
+        clock,
+    } = inquiry;
+    let config = RetrievalConfig::from(settings);
     let words = Words::of(question);
     let by_vector = async {
-        let (embedder, model) = providers.embedder(index).await?;
+        let embedder = providers.embedder(index, &settings.embedding_model).await?;
         let vectors = embedder
-            .embed(model.clone(), vec![question.to_owned()], EmbedPurpose::Query)
+            .embed(index, clock, payer, vec![question.to_owned()], EmbedPurpose::Query)
             .await?;
+        let model = embedder.model;
         let vector = vectors
             .into_iter()
             .next()

@@ -1,0 +1,279 @@
+//! What administrators do with providers' keys: add, change, remove, try.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    actor::Doer,
+    audit::Action,
+    fault::{Problem, StoreError},
+    id::ApiKeyId,
+    platform::Platform,
+    providers::{
+        failure::Category,
+        key::{self, ApiKey, Custom, KeyChange, KeyChanged, NewApiKey, sealed_name},
+        model::ProviderKind,
+    },
+    secret::Secret,
+};
+
+/// How long a trial of a key may take.
+const TRIAL: Duration = Duration::from_secs(10);
+
+/// Why a key was not added or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// A field is wrong.
+    #[error("{}", .0.first().map_or("", |problem| problem.message.as_str()))]
+    Invalid(Vec<Problem>),
+    /// There is no such key.
+    #[error("There is no such key.")]
+    Missing,
+    /// Somebody else changed it meanwhile; carries the present version.
+    #[error("Somebody else changed this key meanwhile.")]
+    Stale(i64),
+    /// The provider has a key of that name already.
+    #[error("This provider has a key of that name already.")]
+    Taken,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn wrong(field: &'static str, message: impl Into<String>) -> KeyError {
+    let message = message.into();
+    KeyError::Invalid(vec![Problem { field, message }])
+}
+
+fn check_name(name: &str) -> Result<String, KeyError> {
+    let name = name.trim();
+    if key::NAME.contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        Ok(name.to_owned())
+    } else {
+        Err(wrong("name", "A name has 1 to 100 characters on one line."))
+    }
+}
+
+fn check_key(secret: &Secret) -> Result<(), KeyError> {
+    let text = secret.expose();
+    if key::KEY.contains(&text.chars().count()) && text.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(wrong("key", "A key has 8 to 512 characters, without spaces."))
+    }
+}
+
+async fn check_custom(
+    platform: &Platform,
+    provider: ProviderKind,
+    custom: Option<Custom>,
+) -> Result<Option<Custom>, KeyError> {
+    match (provider, custom) {
+        (ProviderKind::Custom, Some(custom)) => {
+            let checked = platform.providers.connector().check_base_url(&custom.base_url).await;
+            checked.map_err(|sentence| wrong("base_url", sentence))?;
+            let param = custom.max_tokens_param.as_deref();
+            if param.is_some_and(|param| !["max_tokens", "max_completion_tokens"].contains(&param)) {
+                return Err(wrong(
+                    "max_tokens_param",
+                    "This is max_tokens or max_completion_tokens.",
+                ));
+            }
+            Ok(Some(custom))
+        }
+        (ProviderKind::Custom, None) => Err(wrong("base_url", "A custom provider needs the address of its server.")),
+        (_, Some(_)) => Err(wrong("base_url", "Only custom providers have an address of their own.")),
+        (_, None) => Ok(None),
+    }
+}
+
+/// A key as it was typed.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// Whose customers it stands for.
+    pub provider: ProviderKind,
+    /// What people call it.
+    pub name: String,
+    /// The key.
+    pub key: Secret,
+    /// Whether it becomes the one that is used.
+    pub is_default: bool,
+    /// Whether it is used at all.
+    pub is_active: bool,
+    /// For `custom` ones.
+    pub custom: Option<Custom>,
+}
+
+/// Adds a key, sealed.
+///
+/// # Errors
+/// [`KeyError`]; nothing is stored then.
+pub async fn add(platform: &Platform, doer: &Doer, typed: Typed) -> Result<ApiKey, KeyError> {
+    let name = check_name(&typed.name)?;
+    check_key(&typed.key)?;
+    let custom = check_custom(platform, typed.provider, typed.custom).await?;
+    let id = ApiKeyId::new();
+    let new = NewApiKey {
+        id,
+        provider: typed.provider,
+        name,
+        sealed: platform.vault.seal(&sealed_name(id), typed.key.expose().as_bytes()),
+        hint: key::hint(&typed.key),
+        is_default: typed.is_default,
+        is_active: typed.is_active,
+        custom,
+    };
+    let deed = doer.does(Action::ApiKeyCreate, platform.clock.now());
+    let added = platform.store.create_key(new, deed).await?.ok_or(KeyError::Taken)?;
+    platform
+        .providers
+        .refresh(platform.store.as_ref(), &platform.vault)
+        .await?;
+    Ok(added)
+}
+
+/// What is to change about a key, as it was typed; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Retyped {
+    /// Its name.
+    pub name: Option<String>,
+    /// The key.
+    pub key: Option<Secret>,
+    /// Whether it is the one that is used.
+    pub is_default: Option<bool>,
+    /// Whether it is used at all.
+    pub is_active: Option<bool>,
+    /// Where a `custom` one's server answers. A key is sent only where it was entered for, so this needs the key again.
+    pub base_url: Option<String>,
+}
+
+/// Changes a key.
+///
+/// # Errors
+/// [`KeyError`]; nothing is changed then.
+pub async fn change(
+    platform: &Platform,
+    doer: &Doer,
+    id: ApiKeyId,
+    typed: Retyped,
+    expected: Option<i64>,
+) -> Result<ApiKey, KeyError> {
+    let present = platform.store.find_key(id).await?.ok_or(KeyError::Missing)?.key;
+    let name = typed.name.as_deref().map(check_name).transpose()?;
+    if let Some(key) = &typed.key {
+        check_key(key)?;
+    }
+    let custom = match typed.base_url {
+        Some(base_url) => {
+            if typed.key.is_none() {
+                return Err(wrong("key", "Another address needs the key typed again."));
+            }
+            let moved = Custom {
+                base_url,
+                ..present.custom.clone().unwrap_or_default()
+            };
+            check_custom(platform, present.provider, Some(moved)).await?
+        }
+        None => None,
+    };
+    let seal = |key: Secret| {
+        let sealed = platform.vault.seal(&sealed_name(id), key.expose().as_bytes());
+        (sealed, key::hint(&key))
+    };
+    let change = KeyChange {
+        name,
+        sealed: typed.key.map(seal),
+        is_default: typed.is_default,
+        is_active: typed.is_active,
+        custom,
+    };
+    let deed = doer.does(Action::ApiKeyUpdate, platform.clock.now());
+    let changed = outcome(platform.store.update_key(id, change, expected, deed).await?)?;
+    platform
+        .providers
+        .refresh(platform.store.as_ref(), &platform.vault)
+        .await?;
+    Ok(changed)
+}
+
+/// Removes a key; calls in progress finish with it.
+///
+/// # Errors
+/// [`KeyError`]; nothing is changed then.
+pub async fn remove(platform: &Platform, doer: &Doer, id: ApiKeyId, expected: Option<i64>) -> Result<(), KeyError> {
+    let deed = doer.does(Action::ApiKeyDelete, platform.clock.now());
+    outcome(platform.store.delete_key(id, expected, deed).await?)?;
+    Ok(platform
+        .providers
+        .refresh(platform.store.as_ref(), &platform.vault)
+        .await?)
+}
+
+fn outcome(changed: KeyChanged) -> Result<ApiKey, KeyError> {
+    match changed {
+        KeyChanged::Done(key) => Ok(*key),
+        KeyChanged::Missing => Err(KeyError::Missing),
+        KeyChanged::Stale(version) => Err(KeyError::Stale(version)),
+        KeyChanged::Taken => Err(KeyError::Taken),
+    }
+}
+
+/// How a trial of a key ended. There is no more to be learned from it than this, whatever the provider says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trial {
+    /// It works.
+    Ok,
+    /// The provider rejects it.
+    Unauthorized,
+    /// Nobody answers there.
+    Unreachable,
+    /// Somebody answers, but not as a provider does.
+    Error,
+}
+
+impl Trial {
+    /// What is noted on the key.
+    const fn problem(self) -> Option<&'static str> {
+        match self {
+            Self::Ok => None,
+            Self::Unauthorized => Some("unauthorized"),
+            Self::Unreachable => Some("unreachable"),
+            Self::Error => Some("error"),
+        }
+    }
+}
+
+/// Tries a key by asking its provider for the list of models; also how long that took.
+///
+/// # Errors
+/// [`KeyError::Missing`], or the database failed.
+pub async fn test(platform: &Platform, doer: &Doer, id: ApiKeyId) -> Result<(Trial, Duration), KeyError> {
+    let stored = platform.store.find_key(id).await?.ok_or(KeyError::Missing)?;
+    let opened = platform.vault.open(&sealed_name(id), &stored.sealed).ok();
+    let secret = opened.and_then(|plain| String::from_utf8(plain).ok()).map(Secret::new);
+    let begun = Instant::now();
+    let connected = secret.and_then(|secret| platform.providers.connector().connect(&stored.key, &secret));
+    let trial = match connected {
+        None => Trial::Error,
+        Some((provider, _)) => match tokio::time::timeout(TRIAL, provider.check_key()).await {
+            Ok(Ok(())) => Trial::Ok,
+            Ok(Err(error)) => match error.category {
+                Category::AuthBad | Category::NoCredit => Trial::Unauthorized,
+                Category::Network | Category::Timeout => Trial::Unreachable,
+                _ => Trial::Error,
+            },
+            Err(_) => Trial::Unreachable,
+        },
+    };
+    let (took, now) = (begun.elapsed(), platform.clock.now());
+    let problem = trial.problem();
+    platform.store.note_key(id, problem.map(str::to_owned), now).await?;
+    let values = serde_json::json!({ "status": problem.unwrap_or("ok") });
+    let deed = doer.does(Action::ApiKeyTest, now);
+    platform
+        .store
+        .note(deed, Some(id.to_string()), values.as_object().cloned())
+        .await?;
+    Ok((trial, took))
+}
