@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::fault::StoreError;
 
-/// Keeps values that never change once they are decided.
+/// Keeps values that stay as they were decided, but for a new form of the same, as a change of the master key makes it.
 #[async_trait]
 pub trait KeptValues: Send + Sync {
     /// The value kept under `name`, or `fresh` if there was none, which is then kept: the first of parallel calls wins
@@ -13,4 +13,7 @@ pub trait KeptValues: Send + Sync {
 
     /// The value kept under `name`, if one is.
     async fn kept(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Replaces the value kept under `name` if it is `old`; `false` if it is not, and then nothing changes.
+    async fn replace_kept(&self, name: &str, old: &str, new: &str) -> Result<bool, StoreError>;
 }

@@ -68,14 +68,49 @@ impl fmt::Debug for MasterKey {
 pub struct Unsealable;
 
 /// Authenticated encryption at rest: Fernet, with the name of the thing sealed inside, so that a sealed value copied to
-/// another row does not open there.
-pub struct Vault(Fernet);
+/// another row does not open there. What is sealed begins with the id of the key that sealed it, so that the installation's
+/// key can be changed.
+pub struct Vault {
+    current: Sealer,
+    earlier: Vec<Sealer>,
+    fingerprints: [u8; 32],
+}
+
+struct Sealer {
+    /// `k` and eight hexadecimal digits; says nothing about the key itself.
+    id: String,
+    fernet: Fernet,
+}
+
+impl Sealer {
+    fn new(key: &MasterKey) -> Option<Self> {
+        let id = key.derive("ai-across vault key id v1");
+        let id: String = id.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Some(Self {
+            id: format!("k{id}"),
+            fernet: Fernet::new(&URL_SAFE.encode(key.derive("ai-across vault v1")))?,
+        })
+    }
+}
+
+/// The key's id and what follows it, of something sealed; things from before keys had ids have none.
+fn parts(sealed: &str) -> (Option<&str>, &str) {
+    match sealed.split_once(':') {
+        Some((id, token)) => (Some(id), token),
+        None => (None, sealed),
+    }
+}
 
 impl Vault {
-    /// A vault under the given master key; `None` never happens with a 32-byte derived key.
+    /// A vault that seals under `current` and also opens what was sealed under the `earlier` master keys; `None` never
+    /// happens with 32-byte derived keys.
     #[must_use]
-    pub fn new(key: &MasterKey) -> Option<Self> {
-        Fernet::new(&URL_SAFE.encode(key.derive("ai-across vault v1"))).map(Self)
+    pub fn new(current: &MasterKey, earlier: &[MasterKey]) -> Option<Self> {
+        Some(Self {
+            current: Sealer::new(current)?,
+            earlier: earlier.iter().map(Sealer::new).collect::<Option<_>>()?,
+            fingerprints: current.derive("ai-across fingerprint v1"),
+        })
     }
 
     /// Seals `plain` for the thing called `name`.
@@ -85,19 +120,42 @@ impl Vault {
         payload.extend_from_slice(name.as_bytes());
         payload.push(0);
         payload.extend_from_slice(plain);
-        self.0.encrypt(&payload)
+        format!("{}:{}", self.current.id, self.current.fernet.encrypt(&payload))
     }
 
     /// Opens what was sealed for the thing called `name`.
     ///
     /// # Errors
-    /// [`Unsealable`] if the key is another, the data was changed, or it was sealed for something else.
+    /// [`Unsealable`] if none of the keys sealed it, the data was changed, or it was sealed for something else.
     pub fn open(&self, name: &str, sealed: &str) -> Result<Vec<u8>, Unsealable> {
-        let payload = self.0.decrypt(sealed).map_err(|_| Unsealable)?;
+        let (id, token) = parts(sealed);
+        let payload = std::iter::once(&self.current)
+            .chain(&self.earlier)
+            .filter(|sealer| id.is_none_or(|id| id == sealer.id))
+            .find_map(|sealer| sealer.fernet.decrypt(token).ok())
+            .ok_or(Unsealable)?;
         let plain = payload
             .strip_prefix(name.as_bytes())
             .and_then(|rest| rest.strip_prefix(&[0]));
         plain.map(<[u8]>::to_vec).ok_or(Unsealable)
+    }
+
+    /// Whether this was sealed under the current key, as far as it says.
+    #[must_use]
+    pub fn is_current(&self, sealed: &str) -> bool {
+        parts(sealed).0 == Some(self.current.id.as_str())
+    }
+
+    /// A keyed hash, for telling equal data from different data without keeping it: whoever reads it learns nothing about
+    /// data that could be guessed, such as a password.
+    #[must_use]
+    pub fn fingerprint(&self, data: &[u8]) -> [u8; 32] {
+        let mut out = [0; 32];
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.fingerprints) {
+            mac.update(data);
+            out.copy_from_slice(&mac.finalize().into_bytes());
+        }
+        out
     }
 }
 
@@ -128,8 +186,35 @@ pub fn hmac_sha384(key: &[u8], data: &[u8]) -> [u8; 48] {
 mod tests {
     use super::*;
 
+    fn key(fill: u8) -> MasterKey {
+        MasterKey::new(&[fill; 32]).unwrap()
+    }
+
     fn vault(fill: u8) -> Vault {
-        Vault::new(&MasterKey::new(&[fill; 32]).unwrap()).unwrap()
+        Vault::new(&key(fill), &[]).unwrap()
+    }
+
+    #[test]
+    fn s47_what_an_earlier_key_sealed_opens_until_it_is_forgotten() {
+        let old = vault(1).seal("pepper", b"hot");
+        let both = Vault::new(&key(2), &[key(1)]).unwrap();
+        assert_eq!(both.open("pepper", &old), Ok(b"hot".to_vec()));
+        assert!(!both.is_current(&old));
+        let new = both.seal("pepper", b"hot");
+        assert!(both.is_current(&new));
+        assert_eq!(vault(2).open("pepper", &new), Ok(b"hot".to_vec()));
+        assert_eq!(vault(2).open("pepper", &old), Err(Unsealable));
+        // Sealed before keys had ids.
+        let bare = old.split_once(':').unwrap().1;
+        assert_eq!(both.open("pepper", bare), Ok(b"hot".to_vec()));
+        assert!(!vault(1).is_current(bare));
+    }
+
+    #[test]
+    fn fingerprints_differ_by_data_and_by_key() {
+        assert_eq!(vault(1).fingerprint(b"a"), vault(1).fingerprint(b"a"));
+        assert_ne!(vault(1).fingerprint(b"a"), vault(1).fingerprint(b"b"));
+        assert_ne!(vault(1).fingerprint(b"a"), vault(2).fingerprint(b"a"));
     }
 
     #[test]

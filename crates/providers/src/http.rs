@@ -1,6 +1,6 @@
 //! The one HTTP client that speaks to vendors: its time limits, its size limits, and what its failures mean.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use across::providers::{
     failure::{Category, ProviderError},
@@ -8,15 +8,19 @@ use across::providers::{
 };
 use chrono::DateTime;
 use reqwest::{
-    Client, Response,
+    Client, ClientBuilder, Response,
     header::{DATE, HeaderMap, RETRY_AFTER},
     redirect,
 };
+
+use crate::guard::{Guard, forbidden};
 
 /// The most that is read of an answer that is not a stream, in bytes.
 pub(crate) const MAX_BODY: usize = 10 * 1024 * 1024;
 /// The most that is read of an error's body, in bytes.
 pub(crate) const MAX_ERROR_BODY: usize = 64 * 1024;
+/// The most that the head of an answer may have, in bytes.
+pub(crate) const MAX_HEAD: u32 = 64 * 1024;
 /// The most of a vendor's message that is kept, in characters.
 const MAX_MESSAGE: usize = 200;
 
@@ -55,22 +59,45 @@ pub struct SetupError(#[from] reqwest::Error);
 /// # Errors
 /// [`SetupError`] if TLS cannot be initialised.
 pub fn client(timeouts: &Timeouts) -> Result<Client, SetupError> {
+    build(timeouts, |builder| builder)
+}
+
+/// The client for servers that an administrator may name: it connects only to addresses that `guard` has checked, and to
+/// no proxy, which would find other ones.
+pub(crate) fn guarded_client(timeouts: &Timeouts, guard: &Guard) -> Result<Client, SetupError> {
+    build(timeouts, |builder| {
+        builder.no_proxy().dns_resolver(Arc::new(guard.clone()))
+    })
+}
+
+fn build(timeouts: &Timeouts, finish: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, SetupError> {
     // An error says that another part of the process chose a provider of cryptography already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = || {
-        Client::builder()
+        let builder = Client::builder()
             .user_agent(concat!("ai-across/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(timeouts.connect)
             // The exact limits are kept where the answer is read; this one is the net beneath them.
             .read_timeout(timeouts.first_byte.max(timeouts.idle))
-            .tcp_keepalive(Duration::from_secs(30))
+            .http2_max_header_list_size(MAX_HEAD)
+            .tcp_keepalive(Duration::from_secs(30));
+        finish(builder)
     };
     builder().build().or_else(|error| {
         // A container without certificate authorities can still reach a server on its own network over plain HTTP.
         tracing::warn!(%error, "no certificate authorities found: vendors reached over https will be refused");
         Ok(builder().tls_certs_only([]).build()?)
     })
+}
+
+/// Whether the head of an answer is larger than any vendor's.
+pub(crate) fn is_head_too_large(headers: &HeaderMap) -> bool {
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    size > MAX_HEAD as usize
 }
 
 /// Reads a body up to `limit` bytes and says whether that was all of it.
@@ -92,6 +119,9 @@ pub(crate) async fn read_up_to(
 
 /// A failure of the connection in the platform's terms.
 pub(crate) fn transport(provider: ProviderKind, error: reqwest::Error) -> ProviderError {
+    if let Some(forbidden) = forbidden(&error) {
+        return ProviderError::local(provider, Category::Network, forbidden.to_string());
+    }
     let category = if error.is_builder() {
         // Nothing was sent: a key with line breaks, for example, cannot stand in a header.
         Category::BadRequest

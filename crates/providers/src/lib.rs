@@ -2,26 +2,41 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`http`] | the one HTTP client: time limits, size limits, what its failures mean |
+//! | [`connector`] | keys to providers: the one place that knows every vendor |
+//! | [`guard`] | which addresses an administrator may have called |
+//! | [`http`] | the HTTP clients: time limits, size limits, what their failures mean |
+//! | `endpoint` | one vendor's server: its key, its requests, what is asked again |
 //! | [`sse`] | bytes of a stream to frames |
-//! | [`openai`] | OpenAI and every server that speaks its dialect |
+//! | `stream`, `answer` | frames to an answer, and what its end means |
+//! | `refusal` | what a vendor says when it refuses |
+//! | `openai` | OpenAI, OpenRouter and every server that speaks OpenAI's dialect |
+//! | `anthropic`, `gemini` | Anthropic and Google in their own dialects |
 //! | [`offline`] | answers from the passages alone, with no key and no network |
 //! | [`local_embedding`] | the built-in embedder, with no key and no network |
 //!
 //! To add a vendor: a folder with `wire.rs` (its JSON as it comes), `request.rs` (a pure map to it), `events.rs` (a pure
-//! fold from it to `ChatEvent`) and `mod.rs` (the `Provider`); a variant of `ProviderKind`; recorded exchanges in
-//! `tests/transcripts/<vendor>/`; a line where the server is composed. The compiler lists the places. A vendor that speaks
-//! a known dialect needs none of this: it is a base URL.
+//! fold from it into an `Answer`) and `mod.rs` (the `Provider`); a variant of `ProviderKind`; recorded exchanges in
+//! `tests/transcripts/<vendor>/`; a line in `connector.rs`. The compiler lists the places. A vendor that speaks a known
+//! dialect needs none of this: it is a base URL.
 
+mod answer;
+mod anthropic;
+pub mod connector;
+mod endpoint;
+mod gemini;
+pub mod guard;
 pub mod http;
 pub mod local_embedding;
 pub mod offline;
-pub mod openai;
+mod openai;
+mod refusal;
 pub mod sse;
+mod stream;
 mod vector;
 
 pub use crate::{
+    connector::{Reach, VendorConnector},
     local_embedding::LocalEmbedder,
     offline::OfflineProvider,
-    openai::{OpenAi, embedding_dimensions},
+    openai::embedding_dimensions,
 };

@@ -5,6 +5,8 @@
 
 /// The longest line, and the most data of one frame, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
+/// What is kept of lines that are no part of the format, in bytes.
+pub const MAX_STRAY: usize = 64 * 1024;
 
 /// One event of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +33,8 @@ pub struct SseReader {
     begun: bool,
     event: Option<String>,
     data: Option<String>,
+    /// Lines that are neither fields nor comments, as far as they are kept.
+    stray: String,
 }
 
 impl SseReader {
@@ -63,16 +67,17 @@ impl SseReader {
         Ok(())
     }
 
-    /// Ends the stream and returns the frame that was still open, if any. It may be truncated.
+    /// Ends the stream and returns the frame that was still open, if any, which may be truncated; and the lines that are
+    /// neither fields nor comments, at most [`MAX_STRAY`] bytes of them, which some servers' errors are.
     #[must_use]
-    pub fn finish(mut self) -> Option<Frame> {
+    pub fn finish(mut self) -> (Option<Frame>, String) {
         let mut frames = Vec::new();
         // An oversize end is a truncated end: nothing of it is delivered.
         if !self.line.is_empty() && self.end_line(&mut frames).is_err() {
-            return None;
+            return (None, self.stray);
         }
         self.dispatch(&mut frames);
-        frames.pop()
+        (frames.pop(), self.stray)
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Oversize> {
@@ -101,7 +106,12 @@ impl SseReader {
         match field {
             "data" => self.add_data(value)?,
             "event" => self.event = Some(value.to_owned()),
-            // A comment (empty field name), `id`, `retry`, or something a later standard adds.
+            // The first is that of a comment.
+            "" | "id" | "retry" => {}
+            _ if self.stray.len() + line.len() < MAX_STRAY => {
+                self.stray.push_str(line);
+                self.stray.push('\n');
+            }
             _ => {}
         }
         Ok(())
@@ -140,7 +150,7 @@ mod tests {
         for piece in pieces {
             reader.push(piece, &mut frames).unwrap();
         }
-        frames.extend(reader.finish());
+        frames.extend(reader.finish().0);
         frames
     }
 
@@ -208,6 +218,29 @@ mod tests {
     #[test]
     fn invalid_utf8_spoils_a_character_and_not_the_stream() {
         assert_eq!(data(&read(&[b"data: a\xffb\n\ndata: c\n\n"])), ["a\u{fffd}b", "c"]);
+    }
+
+    #[test]
+    fn lines_outside_the_format_are_kept_in_bounds() {
+        let mut reader = SseReader::new();
+        let mut frames = Vec::new();
+        reader
+            .push(
+                b"id: 1\nretry: 2\n: ping\n{\n  \"error\": {}\n}\n\ndata: a",
+                &mut frames,
+            )
+            .unwrap();
+        let (open, stray) = reader.finish();
+        assert_eq!(
+            (open.unwrap().data.as_str(), stray.as_str()),
+            ("a", "{\n  \"error\": {}\n}\n")
+        );
+
+        let mut reader = SseReader::new();
+        for _ in 0..100_000 {
+            reader.push(b"never ending\n", &mut frames).unwrap();
+        }
+        assert!(reader.finish().1.len() < MAX_STRAY);
     }
 
     #[test]

@@ -90,6 +90,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
     }
 }
 
+/// Who is about to do something, for the audit log: the person behind the request and where it comes from.
+pub(crate) struct By(pub(crate) Doer);
+
+impl<S: Send + Sync> FromRequestParts<S> for By {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Principal { user, .. } = Principal::from_request_parts(parts, state).await?;
+        let origin = origin(parts);
+        Ok(Self(Doer {
+            user: Some(user.id),
+            email: Some(user.email.to_string()),
+            origin,
+        }))
+    }
+}
+
+/// An administrator.
+pub(crate) struct Admin(pub(crate) AsAdmin);
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let principal = Principal::from_request_parts(parts, state).await?;
+        principal.actor.as_admin().map(Self).ok_or_else(forbidden)
+    }
+}
+
 /// A manager or an administrator.
 pub(crate) struct Manager(pub(crate) AsManager);
 

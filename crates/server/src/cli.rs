@@ -9,8 +9,13 @@ use std::{
 };
 
 use across::{
-    actor::Role,
-    identity::sign_in::{self, RegisterError},
+    actor::{Doer, Role},
+    audit::Action,
+    identity::{
+        account::{self, AccountError, NewAccount, RegisterError},
+        user::{Email, User, UserChange, UserFilter},
+    },
+    page::PageRequest,
     secret::Secret,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -94,6 +99,27 @@ enum UserCommand {
         #[command(flatten)]
         options: Options,
     },
+    /// List the accounts
+    List {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Set a new password, read from standard input, and end the account's sessions
+    ResetPassword {
+        /// The account's email address
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Keep an account from signing in and end its sessions
+    Deactivate {
+        /// The account's email address
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        options: Options,
+    },
 }
 
 #[derive(Args)]
@@ -132,6 +158,9 @@ pub fn run() -> ExitCode {
             role,
             options,
         }) => add_user(&email, &name, role, options),
+        Command::User(UserCommand::List { options }) => list_users(options),
+        Command::User(UserCommand::ResetPassword { email, options }) => reset_password(&email, options),
+        Command::User(UserCommand::Deactivate { email, options }) => deactivate(&email, options),
         Command::Config { example: true, .. } => print(&config::example()),
         Command::Config {
             example: false,
@@ -177,23 +206,121 @@ fn migrate(check: bool, options: Options) -> Result<(), Failure> {
     })
 }
 
-/// Makes an account. The password comes from standard input: arguments can be read by every process of the machine.
-fn add_user(email: &str, name: &str, role: Role, options: Options) -> Result<(), Failure> {
-    let loaded = load(options)?;
-    logging::start(&loaded.config)?;
+/// The first line of standard input: arguments can be read by every process of the machine.
+fn typed_password() -> Result<Secret, Failure> {
     let mut password = String::new();
     let read = io::stdin().lock().read_line(&mut password);
     read.map_err(|error| Failure::Working(format!("the password could not be read: {error}")))?;
-    let password = Secret::new(password.trim_end_matches(['\r', '\n']));
+    Ok(Secret::new(password.trim_end_matches(['\r', '\n'])))
+}
+
+fn add_user(email: &str, name: &str, role: Role, options: Options) -> Result<(), Failure> {
+    let loaded = load(options)?;
+    logging::start(&loaded.config)?;
+    let password = typed_password()?;
     block_on(async {
         let composition = compose::compose(&loaded.config).await?;
-        let made = sign_in::register(&composition.platform, email, name, role, &password).await;
-        let user = made.map_err(|error| match error {
+        let new = NewAccount {
+            email,
+            name,
+            role,
+            password: Some(password),
+            must_change_password: None,
+        };
+        let made = account::register(&composition.platform, &Doer::platform(), new).await;
+        let (user, _) = made.map_err(|error| match error {
             RegisterError::Busy(_) | RegisterError::Store(_) => Failure::Working(error.to_string()),
             _ => Failure::Usage(error.to_string()),
         })?;
         print(&format!("made {} ({})\n", user.email, user.role.as_str()))
     })
+}
+
+fn list_users(options: Options) -> Result<(), Failure> {
+    const AT_A_TIME: u64 = 100;
+    let loaded = load(options)?;
+    logging::start(&loaded.config)?;
+    block_on(async {
+        let composition = compose::compose(&loaded.config).await?;
+        let mut offset = 0;
+        loop {
+            let page = PageRequest {
+                limit: AT_A_TIME,
+                offset,
+            };
+            let found = composition
+                .platform
+                .store
+                .list_users(&UserFilter::default(), page)
+                .await;
+            let found = found.map_err(|error| Failure::Working(error.to_string()))?;
+            for user in &found.items {
+                let state = if user.is_active { "active" } else { "deactivated" };
+                let seen = user.last_login_at.map_or_else(|| "never".to_owned(), crate::api::stamp);
+                print(&format!(
+                    "{}\t{}\t{state}\t{seen}\t{}\n",
+                    user.email,
+                    user.role.as_str(),
+                    user.name
+                ))?;
+            }
+            offset += AT_A_TIME;
+            if offset >= found.total {
+                return Ok(());
+            }
+        }
+    })
+}
+
+fn reset_password(email: &str, options: Options) -> Result<(), Failure> {
+    let loaded = load(options)?;
+    logging::start(&loaded.config)?;
+    let password = typed_password()?;
+    block_on(async {
+        let composition = compose::compose(&loaded.config).await?;
+        let user = named(&composition, email).await?;
+        account::reset_password(&composition.platform, &Doer::platform(), user.id, Some(password))
+            .await
+            .map_err(|error| refused(&error))?;
+        print(&format!(
+            "set a new password for {} and ended its sessions\n",
+            user.email
+        ))
+    })
+}
+
+fn deactivate(email: &str, options: Options) -> Result<(), Failure> {
+    let loaded = load(options)?;
+    logging::start(&loaded.config)?;
+    block_on(async {
+        let composition = compose::compose(&loaded.config).await?;
+        let user = named(&composition, email).await?;
+        let change = UserChange {
+            is_active: Some(false),
+            ..UserChange::default()
+        };
+        let platform = &composition.platform;
+        let deed = Doer::platform().does(Action::UserUpdate, platform.clock.now());
+        let changed = platform.store.update_user(user.id, change, None, deed).await;
+        let changed = changed.map_err(AccountError::from).and_then(account::outcome);
+        changed.map_err(|error| refused(&error))?;
+        print(&format!("deactivated {} and ended its sessions\n", user.email))
+    })
+}
+
+async fn named(composition: &compose::Composition, email: &str) -> Result<User, Failure> {
+    let unknown = || Failure::Usage(format!("there is no account with the email address {email}"));
+    let email = Email::parse(email).ok_or_else(unknown)?;
+    let found = composition.platform.store.find_user_by_email(&email).await;
+    let found = found.map_err(|error| Failure::Working(error.to_string()))?;
+    found.map(|(user, _)| user).ok_or_else(unknown)
+}
+
+fn refused(error: &AccountError) -> Failure {
+    match error {
+        AccountError::Busy(_) | AccountError::Store(_) => Failure::Working(error.to_string()),
+        _ => Failure::Usage(error.to_string()),
+    }
 }
 
 fn document() -> Result<(), Failure> {

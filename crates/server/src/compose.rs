@@ -1,51 +1,37 @@
 //! The composition root: configuration in, [`Platform`] out. Here alone it is decided what stands behind each port.
 
-use std::{fs, num::NonZero, path::Path, sync::Arc, thread::available_parallelism, time::Duration};
+use std::{
+    collections::BTreeMap, fs, num::NonZero, path::Path, sync::Arc, thread::available_parallelism, time::Duration,
+};
 
 use across::{
+    actor::Doer,
+    audit::Action,
     clock::{Clock, SystemClock},
     fault::StoreError,
-    identity::{
-        password::PasswordHasher,
-        session::TokenSigner,
-        sign_in::{self, RegisterError},
-    },
-    kept::KeptValues as _,
-    platform::Platform,
+    identity::{account::RegisterError, password::PasswordHasher, session::TokenSigner, sign_in},
+    money::Price,
+    platform::{Limits, Platform},
     providers::{
-        model::EmbeddingModel,
+        model::{EmbeddingModel, ProviderKind},
         provider::Provider,
-        registry::{EmbeddingChoice, LOCAL_MODEL, Providers},
+        registry::{Connection, LOCAL_MODEL, Providers},
     },
-    retrieval::search::RetrievalConfig,
-    secret::{MasterKey, Vault},
+    settings::{Changed, LiveSettings, SettingsStore as _},
 };
-use across_providers::{
-    LocalEmbedder, OfflineProvider, OpenAi, embedding_dimensions,
-    http::{self, Timeouts},
-};
+use across_providers::{LocalEmbedder, OfflineProvider, Reach, VendorConnector, http::Timeouts};
 use across_store::{LocalBlobs, OpenError, Options, SqlStore};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use url::Url;
 
 use crate::{
-    config::{ADMIN_NAME, Config, Database, EmbeddingSetting},
+    config::{ADMIN_NAME, Config, Database},
     data_dir::DataDir,
     extractor::ChildExtractor,
     failure::Failure,
+    unlock::{Secrets, Unlocked},
 };
 
-/// Under which name the sealed pepper of the passwords is kept.
-const PEPPER: &str = "password_pepper";
-/// Where OpenAI answers.
-const OPENAI: &str = "https://api.openai.com/v1";
-/// OpenAI's embedding models, the one that `auto` takes first.
-const OPENAI_EMBEDDING_MODELS: [&str; 3] = [
-    "text-embedding-3-small",
-    "text-embedding-3-large",
-    "text-embedding-ada-002",
-];
 /// Numbers in a vector of the built-in embedder.
 const LOCAL_DIMENSIONS: usize = 384;
 /// The pause between words of the offline provider: fast to read, and slow enough to be seen and stopped.
@@ -65,9 +51,14 @@ pub struct Composition {
 /// [`Failure`]: data that must not be touched, a database that does not answer, a key that is not the data's.
 pub async fn compose(config: &Config) -> Result<Composition, Failure> {
     let held = DataDir::hold(&config.data_dir)?;
-    let store = open(config, &held).await?;
+    let database = config.database();
+    let existing = existing(&database);
+    let store = connect(&database).await?;
+    // Before anything is changed: a key that is not the data's changes nothing.
+    let secrets = Secrets::found(config, &held, &store).await?;
+    bring_up_to_date(&store, &database, existing, &held).await?;
     let blobs = LocalBlobs::open(held.path()).map_err(|error| Failure::Working(error.to_string()))?;
-    let (key, pepper) = unlock(config, &held, &store).await?;
+    let Unlocked { key, vault, pepper } = secrets.unlock(&store).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let extractor = ChildExtractor::of_this_program()
         .map_err(|error| Failure::Working(format!("the program cannot find its own file: {error}")))?;
@@ -81,11 +72,22 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
         tokens: TokenSigner::new(&key),
         passwords: PasswordHasher::new(pepper, cores),
         live: Default::default(),
-        retrieval: RetrievalConfig::default(),
+        settings: LiveSettings::default(),
+        vault,
+        limits: Limits {
+            streams_per_user: usize::try_from(config.max_streams_per_user).unwrap_or(usize::MAX),
+            streams: usize::try_from(config.max_streams).unwrap_or(usize::MAX),
+        },
         tasks: TaskTracker::new(),
         stopping: CancellationToken::new(),
         job_queued: Notify::new(),
     });
+    let unreadable = |error: StoreError| Failure::Working(error.to_string());
+    let stored = platform.store.settings().await.map_err(unreadable)?;
+    platform.settings.set(&stored);
+    let refreshed = platform.providers.refresh(platform.store.as_ref(), &platform.vault);
+    refreshed.await.map_err(unreadable)?;
+    adopt_embedding_model(config, &platform).await.map_err(unreadable)?;
     first_administrator(config, &platform).await?;
     Ok(Composition { platform, _held: held })
 }
@@ -96,7 +98,10 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
 /// [`Failure`], as [`compose`].
 pub async fn migrate(config: &Config) -> Result<(), Failure> {
     let held = DataDir::hold(&config.data_dir)?;
-    open(config, &held).await.map(drop)
+    let database = config.database();
+    let existing = existing(&database);
+    let store = connect(&database).await?;
+    bring_up_to_date(&store, &database, existing, &held).await
 }
 
 /// The migrations that this version would run. Makes no database; fails if there is none yet.
@@ -117,14 +122,21 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, Failure> {
     store.pending().await.map_err(|error| refusal(&error, &database))
 }
 
-async fn open(config: &Config, held: &DataDir) -> Result<SqlStore, Failure> {
-    let database = config.database();
-    let existing = match &database {
+/// The database's file, if it holds data already. To be asked before the database is opened.
+fn existing(database: &Database) -> Option<&Path> {
+    match database {
         Database::File(path) if holds_data(path) => Some(path),
         Database::File(_) | Database::Server(_) => None,
-    };
-    let store = connect(&database).await?;
-    let pending = store.pending().await.map_err(|error| refusal(&error, &database))?;
+    }
+}
+
+async fn bring_up_to_date(
+    store: &SqlStore,
+    database: &Database,
+    existing: Option<&Path>,
+    held: &DataDir,
+) -> Result<(), Failure> {
+    let pending = store.pending().await.map_err(|error| refusal(&error, database))?;
     if let Some(first) = pending.first() {
         if let Some(path) = existing {
             // Nobody writes: this process holds the data and has not begun.
@@ -132,13 +144,13 @@ async fn open(config: &Config, held: &DataDir) -> Result<SqlStore, Failure> {
             let target = held.snapshot(path, &name)?;
             tracing::info!(snapshot = %target.display(), "copied the database before its migration");
         }
-        store.migrate().await.map_err(|error| refusal(&error, &database))?;
+        store.migrate().await.map_err(|error| refusal(&error, database))?;
         tracing::info!(
             migrations = pending.len(),
             "the database is at this version's schema now"
         );
     }
-    Ok(store)
+    Ok(())
 }
 
 fn holds_data(path: &Path) -> bool {
@@ -170,115 +182,106 @@ fn refusal(error: &OpenError, database: &Database) -> Failure {
     }
 }
 
-/// The master key, and the pepper that only it opens.
-async fn unlock(config: &Config, held: &DataDir, store: &SqlStore) -> Result<(MasterKey, Vec<u8>), Failure> {
-    let sealed = store
-        .kept(PEPPER)
-        .await
-        .map_err(|error| Failure::Working(error.to_string()))?;
-    let text = match &config.secret_key {
-        Some(key) => key.expose().to_owned(),
-        None => match held.secret_key()? {
-            Some(key) => key,
-            None if sealed.is_none() => held.make_secret_key()?,
-            None => {
-                return Err(Failure::Refused(format!(
-                    "the secret key of this data is gone: {} holds no secret.key, and AI_ACROSS_SECRET_KEY is not set. \
-                     Put the file back from a backup, or set the variable.",
-                    held.path().display()
-                )));
-            }
-        },
-    };
-    let damaged = || Failure::Refused("the file secret.key is damaged: put it back from a backup".to_owned());
-    let key = MasterKey::new(text.as_bytes()).ok_or_else(damaged)?;
-    let vault = Vault::new(&key).ok_or_else(damaged)?;
-    let sealed = match sealed {
-        Some(sealed) => sealed,
-        None => {
-            let fresh = vault.seal(PEPPER, &rand::random::<[u8; 32]>());
-            store
-                .keep_once(PEPPER, &fresh)
-                .await
-                .map_err(|error| Failure::Working(error.to_string()))?
-        }
-    };
-    let pepper = vault.open(PEPPER, &sealed).map_err(|_| {
-        Failure::Refused(
-            "the secret key is not the one this data was made with. Set AI_ACROSS_SECRET_KEY, or the file secret.key in \
-             the data directory, to the earlier value. Nothing was changed."
-                .to_owned(),
-        )
-    })?;
-    Ok((key, pepper))
-}
-
+/// The providers that the configuration and the program itself offer.
 fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Providers, Failure> {
-    let timeouts = Timeouts {
-        connect: config.provider_connect_timeout,
-        first_byte: config.provider_first_byte_timeout,
-        idle: config.provider_idle_timeout,
-        total: config.provider_total_timeout,
+    let vendors = [
+        (
+            ProviderKind::OpenRouter,
+            &config.openrouter_api_key,
+            &config.openrouter_base_url,
+        ),
+        (ProviderKind::OpenAi, &config.openai_api_key, &config.openai_base_url),
+        (
+            ProviderKind::Anthropic,
+            &config.anthropic_api_key,
+            &config.anthropic_base_url,
+        ),
+        (ProviderKind::Google, &config.gemini_api_key, &config.gemini_base_url),
+    ];
+    let stand_ins = vendors
+        .iter()
+        .filter_map(|(kind, _, base)| Some((*kind, (*base).clone()?)));
+    let reach = Reach {
+        stand_ins: stand_ins.collect(),
+        timeouts: Timeouts {
+            connect: config.provider_connect_timeout,
+            first_byte: config.provider_first_byte_timeout,
+            idle: config.provider_idle_timeout,
+            total: config.provider_total_timeout,
+        },
+        allow_private: config.allow_private_providers,
     };
-    let openai = if config.has_openai() {
-        Some(openai(config, timeouts)?)
-    } else {
-        None
+    let connector = VendorConnector::new(reach).map_err(|error| Failure::Working(error.to_string()))?;
+    let configured = vendors
+        .into_iter()
+        .filter(|(_, key, base)| key.is_some() || base.is_some())
+        .filter_map(|(kind, key, _)| {
+            let (provider, embeds) = connector.configured(kind, key.clone())?;
+            Some(Connection {
+                is_keyed: key.is_some(),
+                embeds,
+                ..unkeyed(kind, provider)
+            })
+        })
+        .collect();
+    let local = EmbeddingModel {
+        id: LOCAL_MODEL.to_owned(),
+        dimensions: LOCAL_DIMENSIONS,
     };
-    let mut chat: Vec<Arc<dyn Provider>> = openai.iter().cloned().collect();
-    chat.push(Arc::new(OfflineProvider::new(OFFLINE_PACE)));
-
-    // All that can be had, the wanted one first: an installation that chose another before goes on with that.
-    let local = embedder(LOCAL_MODEL, LOCAL_DIMENSIONS, Arc::new(LocalEmbedder::new()));
-    let of_openai = openai.iter().flat_map(|provider| {
-        let models = OPENAI_EMBEDDING_MODELS.into_iter();
-        models.filter_map(|id| Some(embedder(id, embedding_dimensions(id)?, Arc::clone(provider))))
-    });
-    let mut embedders: Vec<_> = of_openai.collect();
-    let wanted = match &config.embedding_model {
-        EmbeddingSetting::OpenAi(model) => Some(model),
-        EmbeddingSetting::Auto | EmbeddingSetting::Local => None,
+    let built_in = vec![
+        unkeyed(ProviderKind::Offline, Arc::new(OfflineProvider::new(OFFLINE_PACE))),
+        Connection {
+            embeds: vec![local],
+            ..unkeyed(ProviderKind::Local, Arc::new(LocalEmbedder::new()))
+        },
+    ];
+    let fallback = Price {
+        prompt: config.fallback_prompt_price,
+        completion: config.fallback_completion_price,
     };
-    // Stable: what is not wanted keeps its order.
-    embedders.sort_by_key(|choice| Some(&choice.model) != wanted);
-    let local_first = match config.embedding_model {
-        EmbeddingSetting::Auto => config.openai_api_key.is_none(),
-        EmbeddingSetting::Local => true,
-        EmbeddingSetting::OpenAi(_) => false,
-    };
-    embedders.insert(if local_first { 0 } else { embedders.len() }, local);
-    Ok(Providers::new(chat, embedders, clock))
+    Ok(Providers::new(
+        configured,
+        built_in,
+        Arc::new(connector),
+        fallback,
+        clock,
+    ))
 }
 
-fn embedder(id: &str, dimensions: usize, provider: Arc<dyn Provider>) -> EmbeddingChoice {
-    EmbeddingChoice {
-        model: EmbeddingModel {
-            id: id.to_owned(),
-            dimensions,
-        },
-        provider,
+/// A way to a provider that needs no stored key, and embeds nothing.
+fn unkeyed(kind: ProviderKind, provider: Arc<dyn Provider>) -> Connection {
+    Connection {
+        kind,
+        key: None,
+        is_keyed: false,
+        provider: Some(provider),
+        embeds: Vec::new(),
+        price: None,
     }
 }
 
-fn openai(config: &Config, timeouts: Timeouts) -> Result<Arc<dyn Provider>, Failure> {
-    let client = http::client(&timeouts).map_err(|error| Failure::Working(error.to_string()))?;
-    let base = match &config.openai_base_url {
-        Some(url) => url.clone(),
-        None => Url::parse(OPENAI).map_err(|error| Failure::Working(error.to_string()))?,
-    };
-    Ok(Arc::new(OpenAi::new(
-        client,
-        base,
-        config.openai_api_key.clone(),
-        timeouts,
-    )))
+/// Makes the configured embedding model the setting, unless administrators chose one or files are indexed already.
+async fn adopt_embedding_model(config: &Config, platform: &Platform) -> Result<(), StoreError> {
+    const KEY: &str = "embedding_model";
+    let store = platform.store.as_ref();
+    let stored = store.settings().await?;
+    let is_decided = stored.values.contains_key(KEY) || platform.providers.space_in_use(store).await?.is_some();
+    if config.embedding_model == "auto" || is_decided {
+        return Ok(());
+    }
+    let change = BTreeMap::from([(KEY.to_owned(), Some(config.embedding_model.clone().into()))]);
+    let deed = Doer::platform().does(Action::SettingsUpdate, platform.clock.now());
+    if let Changed::Done(stored) = store.change_settings(change, Some(stored.revision), deed).await? {
+        platform.settings.set(&stored);
+    }
+    Ok(())
 }
 
 async fn first_administrator(config: &Config, platform: &Platform) -> Result<(), Failure> {
     let (Some(email), Some(password)) = (&config.admin_email, &config.admin_password) else {
         return Ok(());
     };
-    match sign_in::set_up(platform, email.as_str(), ADMIN_NAME, password).await {
+    match sign_in::set_up(platform, email.as_str(), ADMIN_NAME, password, &Doer::platform()).await {
         Ok(user) => {
             tracing::info!(user = %user.id, "made the first administrator from the configuration");
             Ok(())

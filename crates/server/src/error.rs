@@ -1,15 +1,20 @@
 //! What a refusal looks like over HTTP: the only place that knows status numbers, and the table of error names.
 
 use across::{
-    assistants::Problem,
+    clock::Time,
     conversations::{
         event::{Failure, FailureKind},
         reply::ReplyError,
     },
-    fault::{BlobError, StoreError},
+    fault::{BlobError, Problem, StoreError},
+    governance::quota::{Refusal, Scope, Window},
     id::{FileId, MessageId},
-    identity::sign_in::{RegisterError, SignInError, Stranger},
+    identity::{
+        account::RegisterError,
+        sign_in::{SignInError, Stranger},
+    },
     knowledge::upload::UploadError,
+    providers::credentials::KeyError,
     retrieval::search::SearchError,
 };
 use axum::{
@@ -19,6 +24,8 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::api::{stamp, words::QuotaScope};
 
 /// A row of the table: name and status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +53,8 @@ kinds! {
     TOO_LARGE = "PayloadTooLargeError" PAYLOAD_TOO_LARGE,
     MEDIA_TYPE = "UnsupportedMediaTypeError" UNSUPPORTED_MEDIA_TYPE,
     VALIDATION = "ValidationError" UNPROCESSABLE_ENTITY,
+    RATE_LIMIT = "RateLimitError" TOO_MANY_REQUESTS,
+    QUOTA = "QuotaExceededError" TOO_MANY_REQUESTS,
     INTERNAL = "InternalError" INTERNAL_SERVER_ERROR,
     PROVIDER = "ProviderError" BAD_GATEWAY,
     INTERRUPTED = "ProviderStreamInterruptedError" BAD_GATEWAY,
@@ -93,6 +102,26 @@ pub(crate) struct ErrorDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = Uuid, nullable = false)]
     message_id: Option<String>,
+    /// Whose quota has no room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<QuotaScope>,
+    /// Which of its limits, e.g. `daily_cost_limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    limit: Option<&'static str>,
+    /// The limit in dollars, tokens or requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    amount: Option<f64>,
+    /// What of it is used or set aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    used: Option<f64>,
+    /// When the limit's stretch of time ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    resets_at: Option<String>,
 }
 
 impl ErrorDetail {
@@ -114,6 +143,17 @@ impl ErrorDetail {
     fn answer(id: MessageId) -> Self {
         Self {
             message_id: Some(id.to_string()),
+            ..Self::default()
+        }
+    }
+
+    fn quota(refusal: &Refusal) -> Self {
+        Self {
+            scope: Some(refusal.scope.into()),
+            limit: Some(refusal.limit.as_str()),
+            amount: Some(refusal.amount),
+            used: Some(refusal.used),
+            resets_at: Some(stamp(refusal.resets_at)),
             ..Self::default()
         }
     }
@@ -176,6 +216,55 @@ impl ApiError {
             "Something broke on our side. The request id finds it in the log.",
         )
         .because(cause)
+    }
+
+    /// Too many wrong passwords.
+    pub(crate) fn too_many_tries(wait: chrono::TimeDelta) -> Self {
+        let seconds = u64::try_from(wait.num_seconds()).unwrap_or_default().max(1);
+        let minutes = seconds.div_ceil(60);
+        Self::new(Kind::RATE_LIMIT, format!("Too many tries. Wait {minutes} min.")).retry_after(seconds)
+    }
+
+    /// As many passwords are being looked at as can be.
+    pub(crate) fn hasher_busy() -> Self {
+        Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2)
+    }
+
+    /// The first request with this key is not answered yet.
+    pub(crate) fn in_progress(message: Option<MessageId>) -> Self {
+        let told = Self::new(
+            Kind::CONFLICT,
+            "The first request with this Idempotency-Key is still being answered.",
+        );
+        match message {
+            Some(message) => told.detail(ErrorDetail::answer(message)),
+            None => told,
+        }
+    }
+
+    /// A quota has no room, as of `now`.
+    pub(crate) fn quota(refusal: &Refusal, now: Time) -> Self {
+        let whose = match refusal.scope {
+            Scope::Global => "everybody",
+            Scope::Role(_) => "your role",
+            Scope::User(_) => "you",
+            Scope::Assistant(_) => "this assistant",
+        };
+        let until = match refusal.limit.window() {
+            Window::Minute => "minute",
+            Window::Hour => "hour",
+            Window::Day => "day",
+            Window::Month => "month",
+        };
+        let seconds = (refusal.resets_at - now).num_seconds().max(1);
+        Self::new(
+            Kind::QUOTA,
+            format!(
+                "What {whose} may use in a {until} leaves no room for this. Try again later, or ask an administrator."
+            ),
+        )
+        .detail(ErrorDetail::quota(refusal))
+        .retry_after(u64::try_from(seconds).unwrap_or(1))
     }
 
     fn detail(mut self, detail: ErrorDetail) -> Self {
@@ -254,9 +343,8 @@ impl From<SignInError> for ApiError {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Refused => Self::new(Kind::AUTHENTICATION, error.to_string()),
-            SignInError::Busy(_) => {
-                Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2)
-            }
+            SignInError::Throttled(wait) => Self::too_many_tries(wait),
+            SignInError::Busy(_) => Self::hasher_busy(),
             SignInError::Store(error) => error.into(),
         }
     }
@@ -280,9 +368,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::Email => Self::field("email", message),
             RegisterError::Name => Self::field("name", message),
             RegisterError::Password(_) => Self::field("password", message),
-            RegisterError::Busy(_) => {
-                Self::new(Kind::UNAVAILABLE, "Too many sign-ins at once. Try again soon.").retry_after(2)
-            }
+            RegisterError::Busy(_) => Self::hasher_busy(),
             RegisterError::Store(error) => error.into(),
         }
     }
@@ -292,9 +378,9 @@ impl From<UploadError> for ApiError {
     fn from(error: UploadError) -> Self {
         let message = error.to_string();
         match error {
-            UploadError::TooLarge => Self::new(Kind::TOO_LARGE, message),
+            UploadError::TooLarge(_) => Self::new(Kind::TOO_LARGE, message),
             UploadError::Empty | UploadError::NoName => Self::field("file", message),
-            UploadError::WrongKind(_) => Self::new(Kind::MEDIA_TYPE, message),
+            UploadError::WrongKind(_) | UploadError::NotAllowed(_) => Self::new(Kind::MEDIA_TYPE, message),
             UploadError::NoAssistant => Self::not_found(),
             UploadError::Duplicate(existing) => Self::new(Kind::CONFLICT, message).detail(ErrorDetail::file(existing)),
             UploadError::TooMany => Self::new(Kind::CONFLICT, message),
@@ -304,8 +390,9 @@ impl From<UploadError> for ApiError {
     }
 }
 
-impl From<ReplyError> for ApiError {
-    fn from(error: ReplyError) -> Self {
+impl ApiError {
+    /// Why there is no answer, as of `now`.
+    pub(crate) fn reply(error: ReplyError, now: Time) -> Self {
         let cause = error.to_string();
         match error {
             ReplyError::Missing => Self::not_found(),
@@ -326,6 +413,15 @@ impl From<ReplyError> for ApiError {
                 "No model is available right now. Ask an administrator.",
             )
             .because(cause),
+            ReplyError::TooManyOfYours => Self::new(
+                Kind::RATE_LIMIT,
+                "As many answers are being written to you as may be at once. Wait for one to end.",
+            )
+            .retry_after(5),
+            ReplyError::Quota(refusal) => Self::quota(&refusal, now),
+            ReplyError::NoRetrieval => {
+                Self::new(Kind::UNAVAILABLE, "The files could not be searched. Try again soon.").retry_after(5)
+            }
             ReplyError::Unavailable => {
                 Self::new(Kind::UNAVAILABLE, "No further answer can begin now. Try again soon.").retry_after(5)
             }
@@ -334,8 +430,9 @@ impl From<ReplyError> for ApiError {
     }
 }
 
-impl From<SearchError> for ApiError {
-    fn from(error: SearchError) -> Self {
+impl ApiError {
+    /// Why there was no search, as of `now`.
+    pub(crate) fn search(error: SearchError, now: Time) -> Self {
         let cause = error.to_string();
         match error {
             SearchError::Embedder(_) | SearchError::Embedding(_) => {
@@ -343,7 +440,21 @@ impl From<SearchError> for ApiError {
                     .retry_after(5)
                     .because(cause)
             }
+            SearchError::Refused(refusal) => Self::quota(&refusal, now),
             SearchError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let message = error.to_string();
+        match error {
+            KeyError::Invalid(problems) => Self::problems(&problems),
+            KeyError::Missing => Self::not_found(),
+            KeyError::Stale(_) => crate::etag::stale(),
+            KeyError::Taken => Self::new(Kind::CONFLICT, message),
+            KeyError::Store(error) => error.into(),
         }
     }
 }

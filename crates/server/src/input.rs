@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use axum::{
-    body::Body as HttpBody,
+    body::{Body as HttpBody, Bytes},
     extract::{FromRequest, FromRequestParts, Path as AxumPath},
     http::{Request, header, request::Parts},
 };
@@ -45,20 +45,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "Send JSON with Content-Type: application/json.",
             ));
         }
-        let limited = http_body_util::Limited::new(request.into_body(), MAX_BODY);
-        let bytes = match limited.collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(ApiError::new(Kind::TOO_LARGE, "A request's body has at most 1 MiB."));
-            }
-            Err(_) => {
-                return Err(ApiError::new(
-                    Kind::MALFORMED,
-                    "The request's body did not arrive whole.",
-                ));
-            }
-        };
-        parse(&bytes).map(Self)
+        parse(&whole_body(request.into_body()).await?).map(Self)
+    }
+}
+
+/// All bytes of a body that is not too large.
+pub(crate) async fn whole_body(body: HttpBody) -> Result<Bytes, ApiError> {
+    match http_body_util::Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(ApiError::new(Kind::TOO_LARGE, "A request's body has at most 1 MiB."))
+        }
+        Err(_) => Err(ApiError::new(
+            Kind::MALFORMED,
+            "The request's body did not arrive whole.",
+        )),
     }
 }
 
@@ -250,6 +251,30 @@ pub(crate) fn checked_line(
         return Err(ApiError::field(field, message));
     }
     Ok(text)
+}
+
+/// A moment in a query: RFC 3339, or a day of UTC. A day stands for its beginning, or, if it `ends` a stretch, for the
+/// beginning of the next one, so that the day itself is in the stretch.
+pub(crate) fn moment(field: &str, text: Option<&str>, ends: bool) -> Result<Option<across::clock::Time>, ApiError> {
+    use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let moment = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        Ok(day) => Some(day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(i64::from(ends))),
+        Err(_) => DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|time| time.with_timezone(&Utc)),
+    };
+    // What neither database can hold is no moment of ours.
+    let sensible = moment.filter(|moment| (1970..=9999).contains(&chrono::Datelike::year(moment)));
+    let told = || {
+        ApiError::field(
+            field,
+            "This is a moment like 2026-01-31T12:00:00Z, or a day like 2026-01-31.",
+        )
+    };
+    sensible.map(Some).ok_or_else(told)
 }
 
 /// `limit` and `offset` of a list, checked.

@@ -7,6 +7,7 @@
 //! | [`compose`], [`data_dir`], [`extractor`] | what stands behind each port |
 //! | [`serve`], [`recovery`], [`state`] | the process: start, connections, signals, end |
 //! | [`router`], [`api`], [`auth`], [`input`], [`error`], [`middleware`], [`sse`] | HTTP |
+//! | [`idempotency`], [`etag`], [`csv`] | requests sent twice, versions, exports |
 //! | [`openapi`], [`spa`] | the interface's description, the web app |
 
 pub mod api;
@@ -14,10 +15,13 @@ pub mod auth;
 pub mod cli;
 pub mod compose;
 pub mod config;
+pub mod csv;
 pub mod data_dir;
 pub mod error;
+pub mod etag;
 pub mod extractor;
 pub mod failure;
+pub mod idempotency;
 pub mod input;
 pub mod logging;
 pub mod middleware;
@@ -28,3 +32,4 @@ pub mod serve;
 pub mod spa;
 pub mod sse;
 pub mod state;
+mod unlock;

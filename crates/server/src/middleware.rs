@@ -25,6 +25,17 @@ pub(crate) fn current_request_id() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
+/// Work of the present request that goes on in a task of its own.
+pub(crate) fn as_this_request<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let id = current_request_id();
+    async move {
+        match id {
+            Some(id) => CURRENT.scope(id, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Gives the request an id, the client's own if it is harmless, and logs one line when it is answered.
 pub(crate) async fn trace(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());

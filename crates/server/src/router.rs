@@ -9,16 +9,19 @@ use utoipa_axum::{
 };
 
 use crate::{
-    api::{assistants, auth, conversations, files, health, messages, models},
+    api::{
+        api_keys, assistants, auth, conversations, files, health, messages, models, notices, quotas, statistics, usage,
+    },
     auth::{Access, check},
     error::{ApiError, Kind},
-    middleware, openapi, spa,
+    idempotency, middleware, openapi, spa,
     state::AppState,
 };
 
 const ANYONE: Access = Access::Public;
 const USER: Access = Access::Signed(Role::User);
 const MANAGER: Access = Access::Signed(Role::Manager);
+const ADMIN: Access = Access::Signed(Role::Admin);
 
 /// The only way to add a route: with its rule. Without a state the routes are only described.
 struct Api {
@@ -34,6 +37,15 @@ impl Api {
         };
         self.routes = self.routes.routes(guarded);
         self
+    }
+
+    /// Adds a route whose POST requests may be sent twice and are done once.
+    fn add_once(self, access: Access, route: UtoipaMethodRouter<AppState>) -> Self {
+        let route = match &self.state {
+            Some(state) => route.layer(layers::from_fn_with_state(state.clone(), idempotency::once)),
+            None => route,
+        };
+        self.add(access, route)
     }
 }
 
@@ -51,8 +63,9 @@ fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
     .add(USER, routes!(auth::verify))
     .add(USER, routes!(auth::logout))
     .add(USER, routes!(auth::me))
+    .add(USER, routes!(usage::own))
     .add(USER, routes!(assistants::list))
-    .add(MANAGER, routes!(assistants::create))
+    .add_once(MANAGER, routes!(assistants::create))
     .add(USER, routes!(assistants::get))
     .add(MANAGER, routes!(assistants::update, assistants::archive))
     .add(MANAGER, routes!(assistants::restore))
@@ -66,7 +79,8 @@ fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
     .add(USER, routes!(files::chunks))
     .add(USER, routes!(files::text))
     .add(MANAGER, routes!(files::reprocess))
-    .add(USER, routes!(conversations::list, conversations::create))
+    .add(ADMIN, routes!(files::reprocess_all))
+    .add_once(USER, routes!(conversations::list, conversations::create))
     .add(
         USER,
         routes!(conversations::get, conversations::rename, conversations::delete),
@@ -76,6 +90,19 @@ fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
     .add(USER, routes!(messages::get))
     .add(USER, routes!(messages::stream))
     .add(USER, routes!(models::list))
+    .add(ADMIN, routes!(models::refresh))
+    .add_once(ADMIN, routes!(api_keys::list, api_keys::create))
+    .add(ADMIN, routes!(api_keys::get, api_keys::update, api_keys::delete))
+    .add(ADMIN, routes!(api_keys::test))
+    .add_once(ADMIN, routes!(quotas::list, quotas::create))
+    .add(ADMIN, routes!(quotas::get, quotas::update, quotas::delete))
+    .add(MANAGER, routes!(usage::list))
+    .add(MANAGER, routes!(usage::summary))
+    .add(USER, routes!(notices::list))
+    .add(USER, routes!(notices::dismiss))
+    .add(ADMIN, routes!(statistics::stats))
+    .add(ADMIN, routes!(statistics::jobs))
+    .add(ADMIN, routes!(statistics::providers))
     .routes
 }
 

@@ -77,6 +77,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
             docs: config.docs,
         }),
         ready: Arc::new(Readiness::default()),
+        model_refreshes: Arc::default(),
     };
     let app = router(state.clone());
 

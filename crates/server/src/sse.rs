@@ -1,4 +1,4 @@
-//! An answer's events over HTTP: one `data:` line each, a sign of life every fifteen seconds, and nothing else.
+//! An answer's events over HTTP: one `data:` line each, a sign of life every ten seconds, and nothing else.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -10,6 +10,7 @@ use across::{
         message::TokensUsed,
     },
     id::MessageId,
+    money::MicroUsd,
 };
 use axum::{
     body::{Body, Bytes},
@@ -27,8 +28,9 @@ use crate::{
     state::AppState,
 };
 
-/// How often a silent stream says that it lives, and how often its reader's right to read is looked at again.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a stream says that it lives, and how often its reader's right to read is looked at again. Proxies wait longer
+/// for a sign of life, and nobody reads on for longer after being signed out.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// A stream of the events that `reader` still has to come, after those in `first`.
 pub(crate) fn stream(
@@ -39,7 +41,7 @@ pub(crate) fn stream(
     reader: Option<Reader>,
 ) -> Response {
     let opening = first.iter().map(frame).collect::<String>();
-    let mut ticks = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    let mut ticks = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let following = Following {
         state,
@@ -148,7 +150,8 @@ fn to_json(event: &Event) -> Value {
 fn usage(tokens: TokensUsed) -> Value {
     json!({
         "prompt_tokens": tokens.prompt, "completion_tokens": tokens.completion,
-        "total_tokens": tokens.prompt + tokens.completion, "estimated": tokens.estimated,
+        "total_tokens": tokens.prompt + tokens.completion, "cost_usd": tokens.cost.map(MicroUsd::dollars),
+        "estimated": tokens.estimated,
     })
 }
 

@@ -13,6 +13,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
+pub use crate::api::models::ModelRefreshes;
+
 /// What every request handler can reach; clones share everything.
 #[derive(Clone)]
 pub struct AppState {
@@ -24,6 +26,8 @@ pub struct AppState {
     pub http: Arc<HttpConfig>,
     /// Whether this process takes work.
     pub ready: Arc<Readiness>,
+    /// Keeps administrators from asking providers for their models too often.
+    pub model_refreshes: Arc<ModelRefreshes>,
 }
 
 /// Proves that whoever sets the platform up can read this process's output. It lives as long as the process.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use across::{
     assistants::{Assistant, AssistantStore, Changed, Draft, Filter, MAX_ASSISTANTS},
+    audit::Deed,
     clock::Time,
     fault::StoreError,
     id::AssistantId,
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     SqlStore,
+    audit::{Trace, Traced},
     convert::{column_i32, contains, fold, narrow, storable},
     entity::{assistant, knowledge_file},
     error::Fault,
@@ -103,30 +105,33 @@ async fn change(
     expected: Option<i64>,
     at: Time,
     apply: impl FnOnce(&mut assistant::ActiveModel) + Send,
-) -> Result<Changed, Fault> {
+) -> Result<Traced<Changed>, Fault> {
     let this = assistant::Column::Id.eq(id.uuid());
     let Some(row) = hold::<assistant::Entity>(tx, assistant::Column::Version, this).await? else {
-        return Ok(Changed::Missing);
+        return Ok(Traced::nothing(Changed::Missing));
     };
     if row.is_deleted != matches!(must, Must::BeArchived) {
-        return Ok(Changed::WrongState);
+        return Ok(Traced::nothing(Changed::WrongState));
     }
     if expected.is_some_and(|expected| expected != row.version) {
-        return Ok(Changed::Stale(row.version));
+        return Ok(Traced::nothing(Changed::Stale(row.version)));
     }
+    let old = assistant_of(tx, row.clone()).await?;
     let version = row.version + 1;
     let mut changed: assistant::ActiveModel = row.into();
     apply(&mut changed);
     changed.version = Set(version);
     changed.updated_at = Set(at);
-    let row = changed.update(tx).await?;
-    Ok(Changed::Done(Box::new(assistant_of(tx, row).await?)))
+    let new = assistant_of(tx, changed.update(tx).await?).await?;
+    let trace = Trace::changed(&old, &new);
+    Ok(Traced::done(Changed::Done(Box::new(new)), trace))
 }
 
 #[async_trait]
 impl AssistantStore for SqlStore {
-    async fn create_assistant(&self, id: AssistantId, draft: Draft, at: Time) -> Result<Assistant, StoreError> {
-        let write = self.db.write(move |tx| {
+    async fn create_assistant(&self, id: AssistantId, draft: Draft, deed: Deed) -> Result<Assistant, StoreError> {
+        let at = deed.at;
+        let write = self.db.audited(deed, move |tx| {
             Box::pin(async move {
                 if assistant::Entity::find().count(tx).await? >= MAX_ASSISTANTS {
                     return Err(Fault::conflict(
@@ -143,8 +148,9 @@ impl AssistantStore for SqlStore {
                     ..Default::default()
                 };
                 fill(&mut row, draft);
-                let row = row.insert(tx).await?;
-                assistant_of(tx, row).await
+                let made = assistant_of(tx, row.insert(tx).await?).await?;
+                let trace = Trace::made(&made);
+                Ok(Traced::done(made, trace))
             })
         });
         Ok(write.await?)
@@ -187,29 +193,38 @@ impl AssistantStore for SqlStore {
         id: AssistantId,
         draft: Draft,
         expected: Option<i64>,
-        at: Time,
+        deed: Deed,
     ) -> Result<Changed, StoreError> {
-        let write = self
-            .db
-            .write(move |tx| Box::pin(change(tx, id, Must::BeLive, expected, at, move |row| fill(row, draft))));
+        let at = deed.at;
+        let write = self.db.audited(deed, move |tx| {
+            Box::pin(change(tx, id, Must::BeLive, expected, at, move |row| fill(row, draft)))
+        });
         Ok(write.await?)
     }
 
-    async fn archive_assistant(&self, id: AssistantId, expected: Option<i64>, at: Time) -> Result<Changed, StoreError> {
-        let write = self.db.write(move |tx| {
+    async fn archive_assistant(
+        &self,
+        id: AssistantId,
+        expected: Option<i64>,
+        deed: Deed,
+    ) -> Result<Changed, StoreError> {
+        let at = deed.at;
+        let write = self.db.audited(deed, move |tx| {
             Box::pin(async move {
                 let archive = |row: &mut assistant::ActiveModel| row.is_deleted = Set(true);
-                Ok(match change(tx, id, Must::BeLive, expected, at, archive).await? {
-                    Changed::WrongState => Changed::Missing,
-                    other => other,
-                })
+                let mut archived = change(tx, id, Must::BeLive, expected, at, archive).await?;
+                if archived.value == Changed::WrongState {
+                    archived.value = Changed::Missing;
+                }
+                Ok(archived)
             })
         });
         Ok(write.await?)
     }
 
-    async fn restore_assistant(&self, id: AssistantId, at: Time) -> Result<Changed, StoreError> {
-        let write = self.db.write(move |tx| {
+    async fn restore_assistant(&self, id: AssistantId, deed: Deed) -> Result<Changed, StoreError> {
+        let at = deed.at;
+        let write = self.db.audited(deed, move |tx| {
             Box::pin(change(tx, id, Must::BeArchived, None, at, |row| {
                 row.is_deleted = Set(false);
             }))

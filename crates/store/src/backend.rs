@@ -76,11 +76,12 @@ impl Db {
                     .foreign_keys(true)
                     .busy_timeout(WAIT)
                     .disable_statement_logging();
-                // Whatever forgets to go through the writer fails at once instead of competing with it.
                 if read_only {
+                    // Whatever forgets to go through the writer fails at once instead of competing with it.
                     connection.pragma("query_only", "ON")
                 } else {
-                    connection
+                    // What was deleted is overwritten, not left in pages that nothing points at.
+                    connection.pragma("secure_delete", "ON")
                 }
             });
             connect

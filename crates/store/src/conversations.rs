@@ -8,7 +8,7 @@ use across::{
         conversation::{
             Begun, Conversation, ConversationStore, Created, Ending, Filter, MAX_CONVERSATIONS, MessageFilter, NewTurn,
         },
-        message::Message,
+        message::{Message, State},
     },
     fault::StoreError,
     id::{AssistantId, ConversationId, MessageId, UserId},
@@ -17,13 +17,14 @@ use across::{
 use async_trait::async_trait;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set, sea_query::Expr,
+    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
 use crate::{
     SqlStore,
-    convert::{contains, fold, storable},
+    convert::{column_i64, contains, fold, storable},
     entity::{assistant, conversation, message},
     error::Fault,
     messages::{Tree, cut, generating, load, message_of, place_of},
@@ -126,6 +127,10 @@ async fn create(
         last_seq: Set(0),
         last_message_at: Set(None),
         active_at: Set(at),
+        is_pinned: Set(false),
+        is_archived: Set(false),
+        is_unseen: Set(false),
+        folder_id: Set(None),
         created_at: Set(at),
         updated_at: Set(at),
     };
@@ -133,6 +138,38 @@ async fn create(
     let made = conversations_of(tx, vec![row]).await?.pop();
     made.map(|made| Created::Yes(Box::new(made)))
         .ok_or_else(|| Fault::corrupt("conversations", "id", id))
+}
+
+/// Deletes conversations that nobody used since `cutoff`, a portion of them.
+async fn expire(tx: &DatabaseTransaction, cutoff: Time, limit: u64) -> Result<u64, Fault> {
+    let old = || {
+        let answered = message::Entity::find()
+            .select_only()
+            .column(message::Column::ConversationId)
+            .filter(message::Column::Status.eq(State::Streaming.as_str()))
+            .into_query();
+        conversation::Column::ActiveAt
+            .lt(cutoff)
+            .and(conversation::Column::Id.not_in_subquery(answered))
+    };
+    let ids: Vec<Uuid> = conversation::Entity::find()
+        .select_only()
+        .column(conversation::Column::Id)
+        .filter(old())
+        .order_by_asc(conversation::Column::ActiveAt)
+        .limit(column_i64(limit).unsigned_abs())
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    // Somebody may have gone on with one meanwhile, so the age is looked at once more.
+    let deleted = conversation::Entity::delete_many()
+        .filter(conversation::Column::Id.is_in(ids).and(old()))
+        .exec(tx)
+        .await?;
+    Ok(deleted.rows_affected)
 }
 
 impl SqlStore {
@@ -347,6 +384,10 @@ impl ConversationStore for SqlStore {
             .db
             .write(move |tx| Box::pin(turns::request_stop(tx, owner, conversation, message)))
             .await?)
+    }
+
+    async fn expire_conversations(&self, cutoff: Time, limit: u64) -> Result<u64, StoreError> {
+        Ok(self.db.write(move |tx| Box::pin(expire(tx, cutoff, limit))).await?)
     }
 
     async fn interrupt_abandoned(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError> {

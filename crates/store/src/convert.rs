@@ -4,6 +4,7 @@ use sea_orm::{
     Condition, ExprTrait as _,
     sea_query::{Expr, IntoColumnRef, LikeExpr},
 };
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::Fault;
@@ -17,6 +18,19 @@ pub(crate) fn storable(text: String) -> String {
         text.replace('\0', "\u{fffd}")
     } else {
         text
+    }
+}
+
+/// As [`storable`], for every text of a JSON value.
+pub(crate) fn storable_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(storable(text)),
+        Value::Array(values) => values.into_iter().map(storable_json).collect(),
+        Value::Object(values) => values
+            .into_iter()
+            .map(|(name, value)| (storable(name), storable_json(value)))
+            .collect(),
+        plain => plain,
     }
 }
 

@@ -3,7 +3,7 @@
 use across::{
     clock::Time,
     fault::StoreError,
-    id::{ChunkId, FileId},
+    id::{AssistantId, ChunkId, FileId},
     jobs::{job::Job, queue::Lease},
     knowledge::file::{
         Accepted, ExtractedText, MAX_FILES, MAX_FILES_PER_ASSISTANT, NewChunk, NewFile, Reprocess, Status,
@@ -11,11 +11,13 @@ use across::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
+    audit::{Trace, Traced},
     convert::{column_i32, column_i64, fold, storable},
     entity::{assistant, chunk, file_text, job, knowledge_file as file},
     error::Fault,
@@ -27,6 +29,8 @@ use crate::{
 
 /// Chunks of one INSERT; databases limit the values of a statement.
 const ROWS_PER_INSERT: usize = 500;
+/// Files that are queued anew at a time; databases limit the values of a statement.
+const FILES_PER_STATEMENT: usize = 500;
 /// Chunks that one transaction purges.
 const ROWS_PER_PURGE: u64 = 1_000;
 
@@ -65,7 +69,7 @@ fn moving() -> impl Iterator<Item = &'static str> {
 }
 
 /// Records a file and queues its job; see the port.
-pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Accepted, Fault> {
+pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Traced<Accepted>, Fault> {
     let owner = assistant::Column::Id
         .eq(new.assistant.uuid())
         .and(assistant::Column::IsDeleted.eq(false));
@@ -74,7 +78,7 @@ pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Acc
         .await?
         .is_none()
     {
-        return Ok(Accepted::NoAssistant);
+        return Ok(Traced::nothing(Accepted::NoAssistant));
     }
     let live = file::Entity::find().filter(file::Column::DeletedAt.is_null());
     let of_assistant = live.clone().filter(file::Column::AssistantId.eq(new.assistant.uuid()));
@@ -91,10 +95,10 @@ pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Acc
         .one(tx)
         .await?;
     if let Some(same) = same {
-        return Ok(Accepted::Duplicate(same.into()));
+        return Ok(Traced::nothing(Accepted::Duplicate(same.into())));
     }
     if of_assistant.count(tx).await? >= MAX_FILES_PER_ASSISTANT || live.count(tx).await? >= MAX_FILES {
-        return Ok(Accepted::TooMany);
+        return Ok(Traced::nothing(Accepted::TooMany));
     }
     let row = file::ActiveModel {
         id: Set(new.id.uuid()),
@@ -102,6 +106,7 @@ pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Acc
         filename_folded: Set(fold(&new.filename)),
         filename: Set(storable(new.filename)),
         file_type: Set(new.kind.as_str().to_owned()),
+        file_path: Set(format!("files/{}", new.id)),
         size_bytes: Set(column_i64(new.size)),
         sha256: Set(new.sha256),
         chunk_count: Set(0),
@@ -125,7 +130,9 @@ pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Acc
         new.created_at,
     )
     .await?;
-    Ok(Accepted::Yes(Box::new(file_of(row)?)))
+    let accepted = file_of(row)?;
+    let trace = Trace::made(&accepted);
+    Ok(Traced::done(Accepted::Yes(Box::new(accepted)), trace))
 }
 
 /// Moves a file along.
@@ -316,16 +323,17 @@ pub(crate) async fn fail(
 }
 
 /// Queues a new attempt.
-pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Reprocess, Fault> {
+pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Traced<Reprocess>, Fault> {
     // Jobs first, files second, as everywhere: two transactions then never wait for each other.
     hold::<job::Entity>(tx, job::Column::Attempt, job::Column::FileId.eq(id.uuid())).await?;
     let Some(row) = hold_file(tx, id).await? else {
-        return Ok(Reprocess::Missing);
+        return Ok(Traced::nothing(Reprocess::Missing));
     };
     if moving().any(|status| status == row.status) {
-        return Ok(Reprocess::Moving);
+        return Ok(Traced::nothing(Reprocess::Moving));
     }
     keep_generation(tx, row.id, row.generation).await?;
+    let was = row.status.clone();
     let generation = row.latest_generation + 1;
     let mut row: file::ActiveModel = row.into();
     row.latest_generation = Set(generation);
@@ -337,7 +345,68 @@ pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) ->
     // The job of the attempt before may not have left the queue yet; it has nothing more to do.
     drop_jobs(tx, id.uuid(), INGEST).await?;
     queue::enqueue(tx, &Job::Ingest { file: id, generation }, at).await?;
-    Ok(Reprocess::Queued(Box::new(file_of(row)?)))
+    let trace = Trace::of(id)
+        .from(json!({"status": was}))
+        .to(json!({"status": row.status}));
+    Ok(Traced::done(Reprocess::Queued(Box::new(file_of(row)?)), trace))
+}
+
+/// Queues a new attempt for all files that nobody works on, or those of one assistant; how many.
+pub(crate) async fn reprocess_all(
+    tx: &DatabaseTransaction,
+    assistant: Option<AssistantId>,
+    at: Time,
+) -> Result<Traced<u64>, Fault> {
+    let mut resting = file::Column::DeletedAt
+        .is_null()
+        .and(file::Column::Status.is_not_in(moving()));
+    if let Some(assistant) = assistant {
+        resting = resting.and(file::Column::AssistantId.eq(assistant.uuid()));
+    }
+    let ids: Vec<Uuid> = file::Entity::find()
+        .select_only()
+        .column(file::Column::Id)
+        .filter(resting.clone())
+        .order_by_asc(file::Column::Id)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let mut queued = 0;
+    for some in ids.chunks(FILES_PER_STATEMENT) {
+        let some = || some.iter().copied();
+        // Jobs first, files second, as everywhere.
+        hold::<job::Entity>(tx, job::Column::Attempt, job::Column::FileId.is_in(some())).await?;
+        let rows = file::Entity::update_many()
+            .col_expr(
+                file::Column::LatestGeneration,
+                Expr::col(file::Column::LatestGeneration).add(1),
+            )
+            .col_expr(file::Column::Status, Expr::value(Status::Processing.as_str()))
+            .col_expr(file::Column::Progress, Expr::value(0))
+            .col_expr(file::Column::ErrorMessage, Expr::value(None::<String>))
+            .col_expr(file::Column::UpdatedAt, Expr::value(at))
+            .filter(file::Column::Id.is_in(some()).and(resting.clone()))
+            .exec_with_returning(tx)
+            .await?;
+        let taken = || rows.iter().map(|row| row.id);
+        job::Entity::delete_many()
+            .filter(job::Column::FileId.is_in(taken()).and(job::Column::Kind.eq(INGEST)))
+            .exec(tx)
+            .await?;
+        for row in &rows {
+            let ingest = Job::Ingest {
+                file: row.id.into(),
+                generation: row.latest_generation,
+            };
+            queue::enqueue(tx, &ingest, at).await?;
+        }
+        queued += rows.len() as u64;
+    }
+    let told = Trace::default().to(json!({
+        "assistant_id": assistant.map(|assistant| assistant.to_string()),
+        "files": queued,
+    }));
+    Ok(Traced::done(queued, (queued > 0).then_some(told)))
 }
 
 /// Removes a portion of what is left of a deleted file; whether there is more.
@@ -378,28 +447,20 @@ async fn drop_jobs(tx: &DatabaseTransaction, id: Uuid, kind: &str) -> Result<(),
 }
 
 /// Marks a file deleted and queues its purge.
-pub(crate) async fn delete(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<bool, Fault> {
+pub(crate) async fn delete(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Traced<bool>, Fault> {
     drop_jobs(tx, id.uuid(), INGEST).await?;
     let marked = file::Entity::update_many()
         .col_expr(file::Column::DeletedAt, Expr::value(at))
         .col_expr(file::Column::UpdatedAt, Expr::value(at))
         .filter(file::Column::Id.eq(id.uuid()).and(file::Column::DeletedAt.is_null()))
-        .exec(tx)
+        .exec_with_returning(tx)
         .await?;
-    if marked.rows_affected == 0 {
-        return Ok(false);
-    }
-    let owner: Option<Uuid> = file::Entity::find_by_id(id.uuid())
-        .select_only()
-        .column(file::Column::AssistantId)
-        .into_tuple()
-        .one(tx)
-        .await?;
-    if let Some(owner) = owner {
-        move_index(tx, owner).await?;
-    }
+    let Some(row) = marked.into_iter().next() else {
+        return Ok(Traced::nothing(false));
+    };
+    move_index(tx, row.assistant_id).await?;
     queue::enqueue(tx, &Job::PurgeFile { file: id }, at).await?;
-    Ok(true)
+    Ok(Traced::done(true, Trace::removed(&file_of(row)?)))
 }
 
 /// Queues what crashes left without a job.

@@ -1,9 +1,10 @@
 //! Knowledge files on their way from upload to searchable, with their text and chunks. A file and its job change together.
 
 use across::{
+    audit::Deed,
     clock::Time,
     fault::StoreError,
-    id::FileId,
+    id::{AssistantId, FileId},
     jobs::queue::Lease,
     knowledge::file::{
         Accepted, Chunk, ExtractedText, Filter, Kind, KnowledgeFile, KnowledgeStore, NewChunk, NewFile, Reprocess,
@@ -167,8 +168,11 @@ impl SqlStore {
 
 #[async_trait]
 impl KnowledgeStore for SqlStore {
-    async fn accept_file(&self, file: NewFile) -> Result<Accepted, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(files::accept(tx, file))).await?)
+    async fn accept_file(&self, file: NewFile, deed: Deed) -> Result<Accepted, StoreError> {
+        Ok(self
+            .db
+            .audited(deed, move |tx| Box::pin(files::accept(tx, file)))
+            .await?)
     }
 
     async fn find_file(&self, id: FileId) -> Result<Option<(KnowledgeFile, bool)>, StoreError> {
@@ -290,12 +294,28 @@ impl KnowledgeStore for SqlStore {
             .await?)
     }
 
-    async fn reprocess(&self, id: FileId, at: Time) -> Result<Reprocess, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(files::reprocess(tx, id, at))).await?)
+    async fn reprocess(&self, id: FileId, deed: Deed) -> Result<Reprocess, StoreError> {
+        let at = deed.at;
+        Ok(self
+            .db
+            .audited(deed, move |tx| Box::pin(files::reprocess(tx, id, at)))
+            .await?)
     }
 
-    async fn delete_file(&self, id: FileId, at: Time) -> Result<bool, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(files::delete(tx, id, at))).await?)
+    async fn reprocess_all(&self, assistant: Option<AssistantId>, deed: Deed) -> Result<u64, StoreError> {
+        let at = deed.at;
+        Ok(self
+            .db
+            .audited(deed, move |tx| Box::pin(files::reprocess_all(tx, assistant, at)))
+            .await?)
+    }
+
+    async fn delete_file(&self, id: FileId, deed: Deed) -> Result<bool, StoreError> {
+        let at = deed.at;
+        Ok(self
+            .db
+            .audited(deed, move |tx| Box::pin(files::delete(tx, id, at)))
+            .await?)
     }
 
     async fn purge_file(&self, lease: Lease, id: FileId) -> Result<(), StoreError> {

@@ -11,7 +11,9 @@
 //! 7. Enumerations are text with a CHECK.
 //! 8. A change of schema that one database cannot make in place is "new table, copy, rename" on both.
 
+mod api_keys;
 mod assistants;
+mod audit;
 mod backend;
 mod blobs;
 mod conversations;
@@ -24,13 +26,21 @@ mod identity;
 mod kept;
 mod knowledge;
 mod messages;
+mod meter;
 mod migration;
+mod notices;
 mod paging;
 mod passages;
 mod queue;
+mod quotas;
+mod replays;
 mod rows;
 mod sessions;
+mod settings;
+mod statistics;
+mod throttle;
 mod turns;
+mod usage;
 mod vectors;
 mod writer;
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use across::{
     conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
     id::MessageId,
+    money::MicroUsd,
     page::PageRequest,
     providers::chat::Speaker,
 };
@@ -56,6 +57,9 @@ struct KeptTokens {
     completion_tokens: u64,
     total_tokens: u64,
     estimated: bool,
+    /// Absent in answers from before costs were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cost_micro_usd: Option<i64>,
 }
 
 /// The column for citations.
@@ -85,6 +89,7 @@ pub(crate) fn tokens_column(tokens: TokensUsed) -> serde_json::Value {
         completion_tokens: tokens.completion,
         total_tokens: tokens.prompt.saturating_add(tokens.completion),
         estimated: tokens.estimated,
+        cost_micro_usd: tokens.cost.map(|cost| cost.0),
     })
 }
 
@@ -130,6 +135,7 @@ pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, F
             prompt: kept.prompt_tokens,
             completion: kept.completion_tokens,
             estimated: kept.estimated,
+            cost: kept.cost_micro_usd.map(MicroUsd),
         }),
         citations: kept.into_iter().map(citation_of).collect(),
         retrieval,

@@ -11,6 +11,8 @@ use across::{
         job::Job,
         queue::{Claimed, Lease, Queue},
     },
+    page::{Page, PageRequest},
+    platform::QueuedJob,
 };
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -19,7 +21,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Set, sea_query::Expr,
 };
 
-use crate::{SqlStore, convert::storable, entity::job, error::Fault, rows::hold};
+use crate::{SqlStore, convert::storable, entity::job, error::Fault, paging::rows_and_total, rows::hold};
 
 /// Queues a job as part of a change.
 pub(crate) async fn enqueue(tx: &DatabaseTransaction, what: &Job, at: Time) -> Result<(), Fault> {
@@ -69,6 +71,26 @@ pub(crate) async fn check(tx: &DatabaseTransaction, lease: Lease) -> Result<(), 
     } else {
         Err(StoreError::LeaseLost.into())
     }
+}
+
+/// The queue as administrators see it, oldest first.
+pub(crate) async fn list(snapshot: &DatabaseTransaction, page: PageRequest) -> Result<Page<QueuedJob>, Fault> {
+    let list = job::Entity::find()
+        .order_by_asc(job::Column::CreatedAt)
+        .order_by_asc(job::Column::Id);
+    let (rows, total) = rows_and_total(snapshot, list, job::Column::Id, page).await?;
+    let queued = |row: job::Model| QueuedJob {
+        id: row.id.into(),
+        kind: row.kind,
+        file: row.file_id.map(Into::into),
+        is_claimed: row.is_claimed,
+        attempt: row.attempt,
+        last_error: row.last_error,
+        due_at: row.due_at,
+        created_at: row.created_at,
+    };
+    let items = rows.into_iter().map(queued).collect();
+    Ok(Page { items, total })
 }
 
 async fn claim(tx: &DatabaseTransaction, now: Time, until: Time) -> Result<Option<Claimed>, Fault> {

@@ -1,33 +1,43 @@
 //! Sessions and the rotation of their refresh tokens.
 
 use across::{
+    actor::Doer,
+    audit::{Action, Deed},
     clock::Time,
     fault::StoreError,
     id::{SessionId, UserId},
     identity::{
         password::PasswordHash,
         session::{
-            MAX_SESSIONS, NewSession, REFRESH_LIFETIME, REUSE_GRACE, RefreshHash, Rotation, SESSION_LIFETIME,
+            MAX_SESSIONS, NewSession, REFRESH_LIFETIME, REUSE_GRACE, RefreshHash, Rotation, SESSION_LIFETIME, Session,
             SessionStore,
         },
+        throttle::counted_address,
         user::User,
     },
 };
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set,
+    sea_query::{Expr, OnConflict},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     SqlStore,
+    audit::{self, Trace, Traced},
     convert::storable,
-    entity::{refresh_token, session, user},
+    entity::{known_address, refresh_token, session, user},
     error::Fault,
-    identity::user_of,
+    identity::{end_sessions, user_of},
     rows::hold,
 };
+
+/// An address that was not used for this long is a stranger's again.
+const ADDRESS_MEMORY: TimeDelta = TimeDelta::days(180);
 
 async fn insert_token(
     tx: &DatabaseTransaction,
@@ -48,13 +58,46 @@ async fn insert_token(
     Ok(())
 }
 
-async fn begin(tx: &DatabaseTransaction, new: NewSession, rehashed: Option<PasswordHash>) -> Result<(), Fault> {
+/// Notes that a person has signed in from an address, as the throttle counts it.
+async fn remember_address(tx: &DatabaseTransaction, user: Uuid, address: &str, now: Time) -> Result<(), Fault> {
+    known_address::Entity::delete_many()
+        .filter(
+            known_address::Column::UserId
+                .eq(user)
+                .and(known_address::Column::LastUsedAt.lt(now - ADDRESS_MEMORY)),
+        )
+        .exec(tx)
+        .await?;
+    let row = known_address::ActiveModel {
+        user_id: Set(user),
+        ip_address: Set(storable(counted_address(address))),
+        last_used_at: Set(now),
+    };
+    known_address::Entity::insert(row)
+        .on_conflict(
+            OnConflict::columns([known_address::Column::UserId, known_address::Column::IpAddress])
+                .update_column(known_address::Column::LastUsedAt)
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+async fn begin(tx: &DatabaseTransaction, new: NewSession, rehashed: Option<PasswordHash>) -> Result<Traced<()>, Fault> {
     let (user, now) = (new.user.uuid(), new.created_at);
     let mut change = user::Entity::update_many().col_expr(user::Column::LastLoginAt, Expr::value(now));
     if let Some(hash) = rehashed {
         change = change.col_expr(user::Column::PasswordHash, Expr::value(hash.0));
     }
-    change.filter(user::Column::Id.eq(user)).exec(tx).await?;
+    // An account that was closed while its password was looked at gets no session.
+    let may_enter = user::Column::Id.eq(user).and(user::Column::IsActive.eq(true));
+    if change.filter(may_enter).exec(tx).await?.rows_affected == 0 {
+        return Err(Fault::conflict("this account may not sign in"));
+    }
+    if let Some(address) = &new.ip_address {
+        remember_address(tx, user, address, now).await?;
+    }
 
     // The ones that nobody can use any more, then the oldest beyond the limit.
     session::Entity::delete_many()
@@ -89,13 +132,15 @@ async fn begin(tx: &DatabaseTransaction, new: NewSession, rehashed: Option<Passw
         ends_at: Set(now + SESSION_LIFETIME),
     };
     let row = row.insert(tx).await?;
-    insert_token(tx, &row, new.refresh, None, now).await
+    insert_token(tx, &row, new.refresh, None, now).await?;
+    Ok(Traced::done((), Trace::of(user)))
 }
 
 async fn rotate(
     tx: &DatabaseTransaction,
     presented: RefreshHash,
     next: RefreshHash,
+    doer: Doer,
     now: Time,
 ) -> Result<Rotation, Fault> {
     let find = || refresh_token::Entity::find_by_id(presented.0.to_vec()).one(tx);
@@ -130,6 +175,14 @@ async fn rotate(
             .await?;
         if child_used.is_some() || now - used_at > REUSE_GRACE {
             session::Entity::delete_by_id(row.id).exec(tx).await?;
+            let deed = Doer {
+                user: Some(owner.id.into()),
+                email: Some(owner.email),
+                ..doer
+            }
+            .does(Action::UserRefreshReused, now);
+            let ended = Trace::of(owner.id).from(json!({"session_id": row.id}));
+            audit::insert(tx, deed, ended).await?;
             return Ok(Rotation::Reused(row.id.into()));
         }
     } else {
@@ -163,8 +216,16 @@ async fn rotate(
 
 #[async_trait]
 impl SessionStore for SqlStore {
-    async fn begin_session(&self, session: NewSession, rehashed: Option<PasswordHash>) -> Result<(), StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(begin(tx, session, rehashed))).await?)
+    async fn begin_session(
+        &self,
+        session: NewSession,
+        rehashed: Option<PasswordHash>,
+        deed: Deed,
+    ) -> Result<(), StoreError> {
+        Ok(self
+            .db
+            .audited(deed, move |tx| Box::pin(begin(tx, session, rehashed)))
+            .await?)
     }
 
     async fn session_user(&self, session: SessionId, now: Time) -> Result<Option<User>, StoreError> {
@@ -188,31 +249,66 @@ impl SessionStore for SqlStore {
         Ok(owner.map_err(Fault::from)?.map(user_of).transpose()?)
     }
 
-    async fn rotate(&self, presented: RefreshHash, next: RefreshHash, now: Time) -> Result<Rotation, StoreError> {
+    async fn rotate(
+        &self,
+        presented: RefreshHash,
+        next: RefreshHash,
+        doer: Doer,
+        now: Time,
+    ) -> Result<Rotation, StoreError> {
         Ok(self
             .db
-            .write(move |tx| Box::pin(rotate(tx, presented, next, now)))
+            .write(move |tx| Box::pin(rotate(tx, presented, next, doer, now)))
             .await?)
     }
 
-    async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
-        let write = self.db.write(move |tx| {
+    async fn list_sessions(&self, user: UserId, now: Time) -> Result<Vec<Session>, StoreError> {
+        // A session whose last refresh token ran out cannot be used again, though its row is still there.
+        let living = session::Column::UserId
+            .eq(user.uuid())
+            .and(session::Column::EndsAt.gt(now))
+            .and(session::Column::LastUsedAt.gt(now - REFRESH_LIFETIME));
+        let rows = session::Entity::find()
+            .filter(living)
+            .order_by_desc(session::Column::LastUsedAt)
+            .order_by_desc(session::Column::Id)
+            .all(self.db.reader())
+            .await
+            .map_err(Fault::from)?;
+        let convert = |row: session::Model| Session {
+            id: row.id.into(),
+            ip_address: row.ip_address,
+            user_agent: row.user_agent,
+            created_at: row.created_at,
+            last_used_at: row.last_used_at,
+        };
+        Ok(rows.into_iter().map(convert).collect())
+    }
+
+    async fn end_session(&self, user: UserId, session: SessionId, deed: Deed) -> Result<bool, StoreError> {
+        let write = self.db.audited(deed, move |tx| {
             Box::pin(async move {
-                session::Entity::delete_by_id(session.uuid()).exec(tx).await?;
-                Ok(())
+                let own = session::Column::Id
+                    .eq(session.uuid())
+                    .and(session::Column::UserId.eq(user.uuid()));
+                let deleted = session::Entity::delete_many().filter(own).exec(tx).await?;
+                let ended = deleted.rows_affected > 0;
+                let told = Trace::of(user).from(json!({"session_id": session.to_string()}));
+                Ok(Traced::done(ended, ended.then_some(told)))
             })
         });
         Ok(write.await?)
     }
 
-    async fn end_sessions_of(&self, user: UserId) -> Result<(), StoreError> {
-        let write = self.db.write(move |tx| {
+    async fn end_sessions_of(&self, user: UserId, deed: Deed) -> Result<bool, StoreError> {
+        let write = self.db.audited(deed, move |tx| {
             Box::pin(async move {
-                session::Entity::delete_many()
-                    .filter(session::Column::UserId.eq(user.uuid()))
-                    .exec(tx)
-                    .await?;
-                Ok(())
+                if user::Entity::find_by_id(user.uuid()).count(tx).await? == 0 {
+                    return Ok(Traced::nothing(false));
+                }
+                let ended = end_sessions(tx, user, None).await?;
+                let told = Trace::of(user).from(json!({"sessions": ended}));
+                Ok(Traced::done(true, (ended > 0).then_some(told)))
             })
         });
         Ok(write.await?)

@@ -22,6 +22,7 @@ use crate::{
     entity::{conversation, message},
     error::Fault,
     messages::{Place, citations_column, generating, message_of, place_of, role, tokens_column},
+    meter::{self, Teller},
     rows::hold,
 };
 
@@ -53,6 +54,9 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     }
     if row.last_seq + 2 > MAX_MESSAGES {
         return Ok(Begun::Full);
+    }
+    if let Some(refusal) = meter::reserve(tx, &turn.call).await? {
+        return Ok(Begun::Refused(Box::new(refusal)));
     }
 
     let question = message::ActiveModel {
@@ -91,11 +95,11 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     };
     let (question, answer) = (question.insert(tx).await?, answer.insert(tx).await?);
 
-    let untitled = row.title.is_empty();
+    let title = turn.title.filter(|_| row.title.is_empty());
     let mut row: conversation::ActiveModel = row.into();
-    if untitled {
-        row.title_folded = Set(fold(&turn.title));
-        row.title = Set(storable(turn.title));
+    if let Some(title) = title {
+        row.title_folded = Set(fold(&title));
+        row.title = Set(storable(title));
     }
     row.head_id = Set(Some(answer.id));
     row.last_seq = Set(answer.seq);
@@ -113,8 +117,18 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     Ok(Begun::Yes(Box::new((question, answer))))
 }
 
-/// Sets an answer that is being written to its end; `false` if it is not being written any more.
-pub(crate) async fn end(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> Result<bool, Fault> {
+/// Sets an answer that is being written to its end and charges what it used; `false` if it is not being written any more,
+/// which leaves the message as it is, but not the bill.
+pub(crate) async fn end(tx: &DatabaseTransaction, id: MessageId, mut ending: Ending) -> Result<bool, Fault> {
+    let (spent, at) = (ending.spent.take(), ending.at);
+    let ended = set_ending(tx, id, ending).await?;
+    if let Some(spent) = spent {
+        meter::settle(tx, &spent, at, Teller::Caller).await?;
+    }
+    Ok(ended)
+}
+
+async fn set_ending(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> Result<bool, Fault> {
     if ending.state == State::Streaming {
         return Err(Fault::conflict("an answer cannot end by being written"));
     }
@@ -207,15 +221,33 @@ pub(crate) async fn interrupt(tx: &DatabaseTransaction, now: Time, everyone: boo
         if message::Entity::find().filter(still).count(tx).await? == 0 {
             continue;
         }
-        // What was asked is known; the frame around it is not, so this is the least that was used.
-        let question = match row.parent_id {
-            Some(parent) => message::Entity::find_by_id(parent).one(tx).await?,
-            None => None,
-        };
-        let tokens = TokensUsed {
-            prompt: question.map_or(0, |question| estimate_tokens(&question.content)),
-            completion: estimate_tokens(&row.content),
-            estimated: true,
+        let completion = estimate_tokens(&row.content);
+        let held = meter::hold_of(tx, row.id.into()).await?;
+        let (tokens, spent) = match held {
+            Some(hold) => {
+                let spent = meter::estimated(&hold, completion);
+                let tokens = TokensUsed {
+                    prompt: spent.prompt_tokens,
+                    completion,
+                    estimated: true,
+                    cost: Some(spent.cost),
+                };
+                (tokens, Some(spent))
+            }
+            // What was asked is known; the frame around it is not, so this is the least that was used.
+            None => {
+                let question = match row.parent_id {
+                    Some(parent) => message::Entity::find_by_id(parent).one(tx).await?,
+                    None => None,
+                };
+                let tokens = TokensUsed {
+                    prompt: question.map_or(0, |question| estimate_tokens(&question.content)),
+                    completion,
+                    estimated: true,
+                    cost: None,
+                };
+                (tokens, None)
+            }
         };
         let ending = Ending {
             content: row.content,
@@ -225,9 +257,16 @@ pub(crate) async fn interrupt(tx: &DatabaseTransaction, now: Time, everyone: boo
             provider: row.provider,
             model: None,
             tokens: Some(tokens),
+            spent: None,
             at: now,
         };
-        interrupted += u64::from(end(tx, row.id.into(), ending).await?);
+        if !set_ending(tx, row.id.into(), ending).await? {
+            continue;
+        }
+        interrupted += 1;
+        if let Some(spent) = spent {
+            meter::settle(tx, &spent, now, Teller::Sweep).await?;
+        }
     }
     Ok(interrupted)
 }

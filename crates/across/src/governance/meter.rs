@@ -52,6 +52,8 @@ pub struct Reservation {
     pub completion_tokens: u64,
     /// What that would cost.
     pub cost: MicroUsd,
+    /// At this price, by which it is charged if nobody lives to say what it used.
+    pub price: Price,
     /// When it is admitted; it counts in the windows of this moment, however long it takes.
     pub at: Time,
     /// When it is taken for dead and charged as it is.
@@ -74,6 +76,7 @@ impl Reservation {
             prompt_tokens: 0,
             completion_tokens: 0,
             cost: MicroUsd::ZERO,
+            price: Price::FREE,
             at,
             expires_at: at + HOLD,
         }
@@ -86,6 +89,7 @@ impl Reservation {
             prompt_tokens,
             completion_tokens,
             cost: price.cost(prompt_tokens, completion_tokens),
+            price,
             ..self
         }
     }

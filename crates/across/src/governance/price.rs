@@ -17,6 +17,8 @@ static LISTED: LazyLock<HashMap<(String, String), Price>> = LazyLock::new(|| {
         };
         if let Some(slug) = row.openrouter {
             prices.insert(("openrouter".to_owned(), slug), price);
+            // Embedding models go by their maker's id there too, so that their vectors stay comparable.
+            prices.insert(("openrouter".to_owned(), row.model.clone()), price);
         }
         prices.insert((row.provider, row.model), price);
     }
@@ -52,6 +54,7 @@ mod tests {
         assert!(LISTED.len() > 50, "{}", LISTED.len());
         let small = listed("openai", "text-embedding-3-small").unwrap();
         assert_eq!((small.prompt, small.completion), (MicroUsd(20_000), MicroUsd::ZERO));
+        assert_eq!(listed("openrouter", "text-embedding-3-small"), Some(small));
         assert_eq!(listed("openai", "no-such-model"), None);
     }
 }

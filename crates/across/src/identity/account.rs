@@ -152,7 +152,11 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
-fn outcome(changed: UserChanged) -> Result<User, AccountError> {
+/// What became of a change, as an account or the reason against it.
+///
+/// # Errors
+/// [`AccountError`] for everything but a change that happened.
+pub fn outcome(changed: UserChanged) -> Result<User, AccountError> {
     match changed {
         UserChanged::Done(user) => Ok(*user),
         UserChanged::Missing => Err(AccountError::Missing),
@@ -179,6 +183,19 @@ pub async fn update(
     }
     let deed = doer.does(Action::UserUpdate, platform.clock.now());
     outcome(platform.store.update_user(id, change, expected, deed).await?)
+}
+
+/// Changes what a person may change about their own account.
+///
+/// # Errors
+/// [`AccountError`]; nothing is changed then.
+pub async fn rename(platform: &Platform, actor: Actor, doer: &Doer, name: String) -> Result<User, AccountError> {
+    let change = UserChange {
+        name: Some(name),
+        ..UserChange::default()
+    };
+    let deed = doer.does(Action::UserUpdate, platform.clock.now());
+    outcome(platform.store.update_user(actor.user, change, None, deed).await?)
 }
 
 /// Deletes an account with all its conversations.

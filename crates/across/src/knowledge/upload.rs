@@ -115,6 +115,18 @@ impl Upload {
         Ok(self.blob.write(bytes).await?)
     }
 
+    /// SHA-256 of what arrived so far.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
+    }
+
+    /// The name that it will be shown under.
+    #[must_use]
+    pub fn filename(&self) -> &str {
+        &self.filename
+    }
+
     /// Looks at what arrived, makes it durable, records it and queues its processing.
     ///
     /// # Errors

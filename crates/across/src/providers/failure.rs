@@ -106,13 +106,18 @@ pub fn classify(status: Option<u16>, code: &str, message: &str) -> Category {
     let says = |words: &[&str]| words.iter().any(|word| code.contains(word) || message.contains(word));
     let code_is = |words: &[&str]| words.iter().any(|word| code.contains(word));
 
+    // OpenRouter's 402 for too much under way at once, which passes.
+    if code_is(&["in_flight_budget"]) {
+        return Category::RateLimited;
+    }
     if says(&[
         "insufficient_quota",
         "credit_balance",
         "credit balance",
         "spend limit",
         "payment_required",
-    ]) {
+    ]) || code_is(&["billing_error", "failed_precondition"])
+    {
         return Category::NoCredit;
     }
     if says(&[
@@ -120,8 +125,13 @@ pub fn classify(status: Option<u16>, code: &str, message: &str) -> Category {
         "exceed_context_size",
         "token_limit_exceeded",
         "prompt is too long",
+        "exceeds the maximum number of tokens",
     ]) {
         return Category::TooLong;
+    }
+    // Google's answer to a wrong key has status 400.
+    if code_is(&["api_key_invalid"]) {
+        return Category::AuthBad;
     }
     if code_is(&["content_policy", "invalid_prompt", "moderation"]) {
         return Category::Blocked;
@@ -143,8 +153,11 @@ pub fn classify(status: Option<u16>, code: &str, message: &str) -> Category {
         Some(400..=499) => Category::BadRequest,
         _ if code_is(&["rate_limit", "slow_down"]) => Category::RateLimited,
         _ if code_is(&["overloaded", "unavailable"]) => Category::Overloaded,
-        _ if code_is(&["authentication", "invalid_api_key"]) => Category::AuthBad,
+        _ if code_is(&["authentication", "invalid_api_key", "permission"]) => Category::AuthBad,
         _ if code_is(&["not_found", "model_gone"]) => Category::ModelGone,
+        _ if code_is(&["timeout"]) => Category::Timeout,
+        _ if code_is(&["too_large"]) => Category::TooLarge,
+        _ if code_is(&["invalid_request"]) => Category::BadRequest,
         _ => Category::Upstream,
     }
 }
@@ -176,6 +189,18 @@ mod tests {
         check(503, "", "Loading model", Category::Overloaded);
         check(529, "overloaded_error", "", Category::Overloaded);
         check(500, "server_error", "", Category::Upstream);
+        check(402, "openrouter_in_flight_budget", "", Category::RateLimited);
+        check(400, "invalid_request_error", "Your credit balance is too low", Category::NoCredit);
+        check(400, "API_KEY_INVALID", "API key not valid.", Category::AuthBad);
+        check(400, "FAILED_PRECONDITION", "Enable billing.", Category::NoCredit);
+        check(
+            400,
+            "INVALID_ARGUMENT",
+            "The input token count (9) exceeds the maximum number of tokens allowed (8).",
+            Category::TooLong,
+        );
+        assert_eq!(classify(None, "invalid_request_error", "no"), Category::BadRequest);
+        assert_eq!(classify(None, "timeout_error", ""), Category::Timeout);
         assert_eq!(classify(None, "server_error", "died"), Category::Upstream);
     }
 }

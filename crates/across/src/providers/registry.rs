@@ -227,6 +227,16 @@ impl Providers {
         (stored.generation, Arc::clone(&stored.connections))
     }
 
+    /// The ways that calls go now, each with the stored key it uses, if it uses one.
+    #[must_use]
+    pub fn ways(&self) -> Vec<(ProviderKind, Option<ApiKeyId>)> {
+        let (_, connections) = self.connections();
+        connections
+            .iter()
+            .map(|connection| (connection.kind, connection.key))
+            .collect()
+    }
+
     /// The embedding space that the installation's files live in, if any has been indexed.
     ///
     /// # Errors

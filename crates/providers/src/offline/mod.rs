@@ -8,6 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use across::{
     conversations::context::estimate_tokens,
+    money::Price,
     providers::{
         chat::{ChatEvent, ChatRequest, ChatStream, FinishReason, Material, Speaker, Usage},
         failure::{Category, ProviderError},
@@ -81,6 +82,7 @@ impl Provider for OfflineProvider {
             provider: ProviderKind::Offline,
             context_length: None,
             max_output_tokens: None,
+            price: Some(Price::FREE),
         }])
     }
 }

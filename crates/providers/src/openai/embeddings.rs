@@ -2,18 +2,16 @@
 
 use across::providers::{
     failure::{Category, ProviderError},
+    model::ProviderKind,
     provider::{EmbedRequest, Embeddings},
 };
-use reqwest::Method;
 
 use super::{
     OpenAi,
-    events::malformed,
-    json,
     models::embedding_dimensions,
     wire::{EmbeddingList, EmbeddingRequest},
 };
-use crate::vector::normalise;
+use crate::{endpoint::Ask, vector::normalise};
 
 /// Texts in one request to OpenAI at most.
 const MAX_TEXTS: usize = 64;
@@ -23,7 +21,7 @@ const MAX_TEXTS_ELSEWHERE: usize = 32;
 const MAX_BYTES: usize = 250_000;
 
 pub(super) async fn embed(server: &OpenAi, request: &EmbedRequest) -> Result<Embeddings, ProviderError> {
-    let limit = if server.is_official() {
+    let limit = if server.is_official() || server.endpoint.kind == ProviderKind::OpenRouter {
         MAX_TEXTS
     } else {
         MAX_TEXTS_ELSEWHERE
@@ -70,17 +68,28 @@ async fn embed_batch(
     texts: &[String],
 ) -> Result<(Vec<Vec<f32>>, Option<u64>), ProviderError> {
     let model = &request.model;
+    let endpoint = &server.endpoint;
+    // The same model is listed under its maker's name there.
+    let listed = match endpoint.kind {
+        ProviderKind::OpenRouter if !model.id.contains('/') => format!("openai/{}", model.id),
+        _ => model.id.clone(),
+    };
     // Many servers do not know the parameter, so it is sent only where it changes something.
     let shortened = embedding_dimensions(&model.id).is_some_and(|usual| usual != model.dimensions);
-    let body = json(&EmbeddingRequest {
-        model: &model.id,
+    let body = endpoint.json(&EmbeddingRequest {
+        model: &listed,
         input: texts,
         encoding_format: "float",
         dimensions: shortened.then_some(model.dimensions),
     })?;
-    let mut list: EmbeddingList = server.exchange(Method::POST, &["embeddings"], Some(body)).await?;
+    let ask = Ask {
+        path: &["embeddings"],
+        body: Some(body),
+        ..Ask::default()
+    };
+    let mut list: EmbeddingList = endpoint.exchange(ask).await?;
     if list.data.len() != texts.len() {
-        return Err(malformed(format!(
+        return Err(endpoint.malformed(format!(
             "{} texts were sent, {} vectors came back",
             texts.len(),
             list.data.len()
@@ -92,12 +101,9 @@ async fn embed_batch(
     let vectors = vectors.map(|vector| {
         if vector.len() != model.dimensions {
             let (found, expected) = (vector.len(), model.dimensions);
-            return Err(malformed(format!(
-                "a vector of {} has {found} numbers, not {expected}",
-                model.id
-            )));
+            return Err(endpoint.malformed(format!("a vector of {} has {found} numbers, not {expected}", model.id)));
         }
-        normalise(vector).ok_or_else(|| malformed("a vector is zero or holds a value that is no number".to_owned()))
+        normalise(vector).ok_or_else(|| endpoint.malformed("a vector is zero or holds a value that is no number"))
     });
     Ok((
         vectors.collect::<Result<_, _>>()?,

@@ -2,7 +2,7 @@
 
 use across::providers::model::{Model, ProviderKind};
 
-use super::wire::ListedModel;
+use super::{prices::price, wire::ListedModel};
 
 /// Context window and longest answer in tokens, by the start of the name; the longest start that fits holds.
 const FAMILIES: [(&str, u32, u32); 10] = [
@@ -51,7 +51,7 @@ pub fn embedding_dimensions(model: &str) -> Option<usize> {
 
 /// The models of a server's list that can chat. OpenAI's own list comes in no order, so its newest models go first; other
 /// servers' lists keep theirs.
-pub(super) fn chat_models(mut listed: Vec<ListedModel>, official: bool) -> Vec<Model> {
+pub(super) fn chat_models(mut listed: Vec<ListedModel>, kind: ProviderKind, official: bool) -> Vec<Model> {
     if official {
         listed.retain(|model| {
             let reasoning = model.id.starts_with('o') && model.id.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
@@ -61,15 +61,21 @@ pub(super) fn chat_models(mut listed: Vec<ListedModel>, official: bool) -> Vec<M
         listed.sort_by(|a, b| b.created().total_cmp(&a.created()).then_with(|| a.id.cmp(&b.id)));
     } else {
         listed.retain(|model| {
-            !["embed", "rerank", "whisper"]
-                .iter()
-                .any(|part| model.id.contains(part))
+            let outputs = model
+                .architecture
+                .as_ref()
+                .and_then(|known| known.output_modalities.as_ref());
+            let writes = outputs.is_none_or(|outputs| outputs.iter().any(|output| output == "text"));
+            writes
+                && !["embed", "rerank", "whisper"]
+                    .iter()
+                    .any(|part| model.id.contains(part))
         });
     }
-    listed.into_iter().map(describe).collect()
+    listed.into_iter().map(|model| describe(model, kind)).collect()
 }
 
-fn describe(listed: ListedModel) -> Model {
+fn describe(listed: ListedModel, kind: ProviderKind) -> Model {
     let bare = listed.id.strip_prefix("openai/").unwrap_or(&listed.id);
     let family = FAMILIES
         .iter()
@@ -79,11 +85,17 @@ fn describe(listed: ListedModel) -> Model {
         .max_model_len
         .or(listed.context_length)
         .or(listed.meta.and_then(|meta| meta.n_ctx_train));
+    let output = listed.top_provider.and_then(|best| best.max_completion_tokens);
     Model {
         name: listed.name.unwrap_or_else(|| listed.id.clone()),
-        provider: ProviderKind::OpenAi,
+        provider: kind,
         context_length: stated.or(family.map(|(_, window, _)| *window)),
-        max_output_tokens: family.map(|(.., output)| *output),
+        max_output_tokens: output.or(family.map(|(.., output)| *output)),
+        price: match kind {
+            // Other servers' numbers have units of their own.
+            ProviderKind::OpenRouter => listed.pricing.and_then(|pricing| price(&pricing)),
+            _ => None,
+        },
         id: listed.id,
     }
 }
@@ -113,7 +125,7 @@ mod tests {
             ("gpt-5-pro", 6),
             ("omni-moderation-latest", 4),
         ];
-        let models = chat_models(list(&ids), true);
+        let models = chat_models(list(&ids), ProviderKind::OpenAi, true);
         assert_eq!(
             models.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(),
             ["gpt-6-sol", "gpt-5.4-mini", "o3", "gpt-4o"]
@@ -130,7 +142,7 @@ mod tests {
             {"id": "nomic-embed-text"},
             {"id": "local.gguf", "meta": {"n_ctx_train": 4096}},
         ]);
-        let models = chat_models(serde_json::from_value(json).unwrap(), false);
+        let models = chat_models(serde_json::from_value(json).unwrap(), ProviderKind::Custom, false);
         let windows: Vec<_> = models.iter().map(|m| (m.id.as_str(), m.context_length)).collect();
         assert_eq!(
             windows,

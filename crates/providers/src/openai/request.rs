@@ -23,13 +23,8 @@ pub(super) enum LengthName {
 }
 
 impl Dialect {
-    /// What to try first.
-    pub(super) const fn of(official: bool) -> Self {
-        let length = if official {
-            LengthName::MaxCompletionTokens
-        } else {
-            LengthName::MaxTokens
-        };
+    /// What to try first at a server of which no more is known than the name of the length limit there.
+    pub(super) const fn of(length: LengthName) -> Self {
         Self {
             length,
             temperature: true,

@@ -1,14 +1,10 @@
 //! OpenAI's JSON as it really comes: every field optional and nullable, unknown fields and values accepted.
 
-use across::providers::{
-    chat::Usage,
-    failure::{Category, ProviderError, classify},
-    model::ProviderKind,
-};
+use across::providers::chat::Usage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::http::shorten;
+use crate::answer::count;
 
 /// The request of `POST /chat/completions`; what is `None` is not sent.
 #[derive(Debug, Serialize)]
@@ -137,22 +133,17 @@ impl WireUsage {
     }
 }
 
-/// A token count that can be true: whole, not negative, at most a billion.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range check before makes the conversion exact"
-)]
-fn count(value: Option<f64>) -> Option<u64> {
-    value
-        .filter(|value| (0.0..=1e9).contains(value))
-        .map(|value| value as u64)
-}
-
-/// The answer of `GET /models`.
+/// The answer of `GET /models`. Each model is read on its own, so that one of another shape costs itself and not the list.
 #[derive(Debug, Deserialize)]
 pub(super) struct ModelList {
-    pub(super) data: Vec<ListedModel>,
+    data: Vec<Value>,
+}
+
+impl ModelList {
+    pub(super) fn models(self) -> Vec<ListedModel> {
+        let models = self.data.into_iter();
+        models.filter_map(|model| serde_json::from_value(model).ok()).collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -165,6 +156,12 @@ pub(super) struct ListedModel {
     /// The gateways' name for it.
     pub(super) context_length: Option<u32>,
     pub(super) meta: Option<ModelMeta>,
+    /// OpenRouter's words on what comes in and goes out.
+    pub(super) architecture: Option<Architecture>,
+    /// OpenRouter's prices.
+    pub(super) pricing: Option<Pricing>,
+    /// OpenRouter's best server for the model.
+    pub(super) top_provider: Option<TopProvider>,
 }
 
 impl ListedModel {
@@ -178,6 +175,24 @@ impl ListedModel {
 pub(super) struct ModelMeta {
     /// llama.cpp's name for it.
     pub(super) n_ctx_train: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Architecture {
+    pub(super) output_modalities: Option<Vec<String>>,
+}
+
+/// US dollars for one token, as decimal numbers in text; kept as they come, because one that makes no sense costs only
+/// the price.
+#[derive(Debug, Deserialize)]
+pub(super) struct Pricing {
+    pub(super) prompt: Option<Value>,
+    pub(super) completion: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TopProvider {
+    pub(super) max_completion_tokens: Option<u32>,
 }
 
 /// The request of `POST /embeddings`.
@@ -202,124 +217,11 @@ pub(super) struct WireEmbedding {
     pub(super) embedding: Vec<f32>,
 }
 
-/// What a server says went wrong.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) code: Option<String>,
-    pub(super) param: Option<String>,
-    pub(super) message: String,
-    /// A status inside the body, which gateways set when the HTTP status is already sent.
-    pub(super) status: Option<u16>,
-}
-
-impl Refusal {
-    /// The refusal in a JSON answer, if it is one: `error` as object or string, `detail`, or `message` on top level.
-    pub(super) fn find(body: &Value) -> Option<Self> {
-        let error = body.get("error").filter(|error| !error.is_null());
-        if error.is_some() || body.get("detail").is_some() || body.get("object").is_some_and(|object| object == "error")
-        {
-            return Some(Self::read(body));
-        }
-        None
-    }
-
-    /// Reads a body that is known to be a refusal.
-    pub(super) fn read(body: &Value) -> Self {
-        let error = body.get("error").filter(|error| !error.is_null());
-        let source = error.filter(|error| error.is_object()).unwrap_or(body);
-        let word = |field: &str| source.get(field).and_then(Value::as_str).map(str::to_owned);
-        let number = source
-            .get("code")
-            .and_then(Value::as_u64)
-            .and_then(|code| u16::try_from(code).ok());
-        let typed = source
-            .get("metadata")
-            .and_then(|metadata| metadata.get("error_type"))
-            .and_then(Value::as_str);
-        let message = word("message")
-            .or_else(|| error.and_then(Value::as_str).map(str::to_owned))
-            .or_else(|| {
-                body.get("detail")
-                    .map(|detail| detail.as_str().map_or_else(|| detail.to_string(), str::to_owned))
-            })
-            .or_else(|| body.get("message").and_then(Value::as_str).map(str::to_owned))
-            .unwrap_or_else(|| body.to_string());
-        Self {
-            code: word("code")
-                .or_else(|| typed.map(str::to_owned))
-                .or_else(|| word("type")),
-            param: word("param"),
-            message,
-            status: number.filter(|status| (400..600).contains(status)),
-        }
-    }
-
-    /// The failure in the platform's terms. `status` is the HTTP status unless that said success.
-    pub(super) fn into_error(self, status: Option<u16>) -> ProviderError {
-        let status = status.or(self.status);
-        let mut category = classify(status, self.code.as_deref().unwrap_or_default(), &self.message);
-        if category == Category::BadRequest && self.param.is_some() {
-            category = Category::BadParam;
-        }
-        ProviderError {
-            provider: ProviderKind::OpenAi,
-            category,
-            status,
-            code: self.code,
-            message: shorten(&self.message),
-            retry_after: None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn refusals_are_found_in_every_shape() {
-        let cases = [
-            (
-                json!({"error": {"message": "m", "type": "t", "code": "c", "param": "p"}}),
-                "m",
-                Some("c"),
-            ),
-            (
-                json!({"error": {"message": "m", "type": "t", "code": null}}),
-                "m",
-                Some("t"),
-            ),
-            (
-                json!({"error": {"message": "m", "code": 502, "metadata": {"error_type": "provider_unavailable"}}}),
-                "m",
-                Some("provider_unavailable"),
-            ),
-            (json!({"error": "plain"}), "plain", None),
-            (json!({"detail": "Not Found"}), "Not Found", None),
-            (
-                json!({"detail": [{"loc": ["body", "max_tokens"]}]}),
-                r#"[{"loc":["body","max_tokens"]}]"#,
-                None,
-            ),
-            (
-                json!({"object": "error", "message": "m", "type": "t", "code": 400}),
-                "m",
-                Some("t"),
-            ),
-        ];
-        for (body, message, code) in cases {
-            let found = Refusal::find(&body).unwrap();
-            assert_eq!(
-                (found.message.as_str(), found.code.as_deref()),
-                (message, code),
-                "{body}"
-            );
-        }
-        assert_eq!(Refusal::find(&json!({"error": null, "choices": []})), None);
-        assert_eq!(Refusal::find(&json!({"choices": [], "usage": null})), None);
-    }
 
     #[test]
     fn senseless_counts_are_no_counts() {

@@ -2,14 +2,16 @@
 
 use across::{
     actor::Role,
-    assistants::{self, Assistant, Changed, Draft, Filter},
+    assistants::{Assistant, Changed, Draft, Filter},
+    audit::Action,
+    governance::meter::Payer,
     id::AssistantId,
-    retrieval::search::{self, Candidate, Verdict},
+    retrieval::search::{self, Candidate, Inquiry, Verdict},
 };
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -17,8 +19,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{ratio, stamp, words::FoundReason},
-    auth::{Principal, forbidden},
+    auth::{By, Principal, forbidden},
     error::{ApiError, ErrorBody, Kind},
+    etag,
+    idempotency::KeyHeader,
     input::{Body, Ids, Params, line, page, present},
     state::AppState,
 };
@@ -32,7 +36,10 @@ pub(crate) struct AssistantJson {
     name: String,
     #[schema(required)]
     description: Option<String>,
-    instructions: String,
+    /// Absent for people in the role user, if an administrator decided so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    instructions: Option<String>,
     /// A model's id, or null for the default.
     #[schema(required)]
     model: Option<String>,
@@ -47,8 +54,9 @@ pub(crate) struct AssistantJson {
     updated_at: String,
 }
 
-impl From<Assistant> for AssistantJson {
-    fn from(assistant: Assistant) -> Self {
+impl AssistantJson {
+    /// The assistant as this reader may see it.
+    fn new(assistant: Assistant, shows_instructions: bool) -> Self {
         let Draft {
             name,
             description,
@@ -62,7 +70,7 @@ impl From<Assistant> for AssistantJson {
             id: assistant.id.to_string(),
             name,
             description,
-            instructions,
+            instructions: shows_instructions.then_some(instructions),
             model,
             temperature,
             max_tokens,
@@ -74,6 +82,11 @@ impl From<Assistant> for AssistantJson {
             updated_at: stamp(assistant.updated_at),
         }
     }
+}
+
+/// Whether this role sees the instructions of assistants.
+fn shows_instructions(state: &AppState, role: Role) -> bool {
+    role >= Role::Manager || state.platform.settings.get().expose_instructions
 }
 
 /// A page of assistants.
@@ -120,8 +133,10 @@ pub(crate) async fn list(
         .store
         .list_assistants(&filter, page(query.limit, query.offset, 20, 100)?)
         .await?;
+    let shows_instructions = shows_instructions(&state, principal.actor.role);
+    let json = |assistant| AssistantJson::new(assistant, shows_instructions);
     Ok(Json(AssistantList {
-        assistants: found.items.into_iter().map(Into::into).collect(),
+        assistants: found.items.into_iter().map(json).collect(),
         total: found.total,
     }))
 }
@@ -152,10 +167,12 @@ pub(crate) struct AssistantCreate {
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 2, default = 0.7, value_type = f64)]
+    /// The setting `default_temperature` if absent or null.
+    #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f64>,
+    /// The setting `default_max_tokens` if absent or null.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 32_768, default = 2048, value_type = u32)]
+    #[schema(minimum = 1, maximum = 32_768)]
     max_tokens: Option<u32>,
     /// A `data:` URL of a PNG, JPEG, GIF or WebP of at most 100 KiB.
     #[serde(default)]
@@ -164,31 +181,31 @@ pub(crate) struct AssistantCreate {
 
 /// Makes an assistant.
 #[utoipa::path(post, path = "/assistants", operation_id = "create_assistant", tag = "assistants",
-    security(("bearer" = [])), request_body = AssistantCreate, responses(
-    (status = 201, body = AssistantJson), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-    (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+    security(("bearer" = [])), params(KeyHeader), request_body = AssistantCreate, responses(
+    (status = 201, body = AssistantJson), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn create(
     State(state): State<AppState>,
+    By(doer): By,
     Body(body): Body<AssistantCreate>,
 ) -> Result<Response, ApiError> {
+    let settings = state.platform.settings.get();
     let draft = Draft {
         name: line(&body.name),
         description: description(body.description),
         instructions: body.instructions,
         model: body.model,
-        temperature: body.temperature.unwrap_or(assistants::DEFAULT_TEMPERATURE),
-        max_tokens: body.max_tokens.unwrap_or(assistants::DEFAULT_MAX_TOKENS),
+        temperature: body.temperature.unwrap_or(settings.default_temperature),
+        max_tokens: body.max_tokens.unwrap_or(settings.default_max_tokens),
         avatar_url: body.avatar_url,
     };
     check(&state, &draft).await?;
     let id = AssistantId::new();
-    let assistant = state
-        .platform
-        .store
-        .create_assistant(id, draft, state.platform.clock.now())
-        .await?;
+    let deed = doer.does(Action::AssistantCreate, state.platform.clock.now());
+    let assistant = state.platform.store.create_assistant(id, draft, deed).await?;
     let location = format!("/api/v1/assistants/{id}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], tagged(assistant)).into_response())
+    let body = tagged(assistant, true);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], body).into_response())
 }
 
 /// An empty description is none.
@@ -201,11 +218,17 @@ async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
     if !problems.is_empty() {
         return Err(ApiError::problems(&problems));
     }
-    if draft.model.is_some() && state.platform.providers.serving(draft.model.as_deref()).await.is_none() {
-        return Err(ApiError::field(
-            "model",
-            "No provider serves this model. Choose another.",
-        ));
+    let platform = &state.platform;
+    if draft.model.is_some() {
+        let serving = platform
+            .providers
+            .serving(draft.model.as_deref(), &platform.settings.get());
+        if serving.await.is_err() {
+            return Err(ApiError::field(
+                "model",
+                "No provider serves this model. Choose another.",
+            ));
+        }
     }
     Ok(())
 }
@@ -221,7 +244,8 @@ pub(crate) async fn get(
 ) -> Result<Response, ApiError> {
     let found = state.platform.store.find_assistant(id).await?;
     let visible = found.filter(|found| !found.is_deleted || principal.actor.role >= Role::Manager);
-    Ok(tagged(visible.ok_or_else(ApiError::not_found)?))
+    let shows_instructions = shows_instructions(&state, principal.actor.role);
+    Ok(tagged(visible.ok_or_else(ApiError::not_found)?, shows_instructions))
 }
 
 /// What changes about an assistant; what is absent stays.
@@ -270,39 +294,34 @@ impl AssistantUpdate {
 
 /// Changes an assistant.
 #[utoipa::path(patch, path = "/assistants/{id}", operation_id = "update_assistant", tag = "assistants",
-    security(("bearer" = [])), params(("id" = String, Path)),
-    request_body = AssistantUpdate, responses((status = 200, body = AssistantJson), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-    (status = 412, body = ErrorBody), (status = 422, body = ErrorBody)))]
+    security(("bearer" = [])), params(("id" = String, Path), etag::IfMatch),
+    request_body = AssistantUpdate, responses((status = 200, body = AssistantJson), (status = 400, body = ErrorBody),
+    (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 412, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn update(
     State(state): State<AppState>,
+    By(doer): By,
     Ids((id,)): Ids<(AssistantId,)>,
     headers: HeaderMap,
     Body(body): Body<AssistantUpdate>,
 ) -> Result<Response, ApiError> {
-    let expected = expected_version(&headers)?;
     let store = &state.platform.store;
     loop {
         let found = store.find_assistant(id).await?.ok_or_else(ApiError::not_found)?;
         if found.is_deleted {
             return Err(archived());
         }
+        etag::expected(&headers, found.version)?;
         let draft = body.merged_into(&found.draft);
         if draft == found.draft {
-            return if expected.is_none_or(|expected| expected == found.version) {
-                Ok(tagged(found))
-            } else {
-                Err(stale())
-            };
+            return Ok(tagged(found, true));
         }
         check(&state, &draft).await?;
         // Our own version guards the fields that are not being changed: a writer in between must not be undone.
-        let guard = expected.unwrap_or(found.version);
-        match store
-            .update_assistant(id, draft, Some(guard), state.platform.clock.now())
-            .await?
-        {
-            Changed::Stale(_) if expected.is_none() => {}
+        let guard = Some(found.version);
+        let deed = doer.does(Action::AssistantUpdate, state.platform.clock.now());
+        match store.update_assistant(id, draft, guard, deed).await? {
+            Changed::Stale(_) => {}
             changed => return answer(changed),
         }
     }
@@ -310,21 +329,20 @@ pub(crate) async fn update(
 
 /// Archives an assistant. Its files and conversations stay.
 #[utoipa::path(delete, path = "/assistants/{id}", operation_id = "archive_assistant", tag = "assistants",
-    security(("bearer" = [])), params(("id" = String, Path)), responses(
+    security(("bearer" = [])), params(("id" = String, Path), etag::IfMatch), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 412, body = ErrorBody)))]
 pub(crate) async fn archive(
     State(state): State<AppState>,
+    By(doer): By,
     Ids((id,)): Ids<(AssistantId,)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    let expected = expected_version(&headers)?;
-    let changed = state
-        .platform
-        .store
-        .archive_assistant(id, expected, state.platform.clock.now())
-        .await?;
-    answer(changed).map(|_| StatusCode::NO_CONTENT)
+    let store = &state.platform.store;
+    let found = store.find_assistant(id).await?.filter(|found| !found.is_deleted);
+    let expected = etag::expected(&headers, found.ok_or_else(ApiError::not_found)?.version)?;
+    let deed = doer.does(Action::AssistantDelete, state.platform.clock.now());
+    answer(store.archive_assistant(id, expected, deed).await?).map(|_| StatusCode::NO_CONTENT)
 }
 
 /// Brings an archived assistant back with all its files.
@@ -334,14 +352,11 @@ pub(crate) async fn archive(
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(crate) async fn restore(
     State(state): State<AppState>,
+    By(doer): By,
     Ids((id,)): Ids<(AssistantId,)>,
 ) -> Result<Response, ApiError> {
-    match state
-        .platform
-        .store
-        .restore_assistant(id, state.platform.clock.now())
-        .await?
-    {
+    let deed = doer.does(Action::AssistantRestore, state.platform.clock.now());
+    match state.platform.store.restore_assistant(id, deed).await? {
         Changed::WrongState => Err(ApiError::new(Kind::CONFLICT, "This assistant is not archived.")),
         changed => answer(changed),
     }
@@ -349,10 +364,10 @@ pub(crate) async fn restore(
 
 fn answer(changed: Changed) -> Result<Response, ApiError> {
     match changed {
-        Changed::Done(assistant) => Ok(tagged(*assistant)),
+        Changed::Done(assistant) => Ok(tagged(*assistant, true)),
         Changed::Missing => Err(ApiError::not_found()),
         Changed::WrongState => Err(archived()),
-        Changed::Stale(_) => Err(stale()),
+        Changed::Stale(_) => Err(etag::stale()),
     }
 }
 
@@ -360,30 +375,9 @@ fn archived() -> ApiError {
     ApiError::new(Kind::CONFLICT, "This assistant is archived. Restore it first.")
 }
 
-fn stale() -> ApiError {
-    ApiError::new(
-        Kind::PRECONDITION,
-        "Somebody else changed this assistant meanwhile. Read it again.",
-    )
-}
-
-fn tagged(assistant: Assistant) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", assistant.version));
-    let mut response = Json(AssistantJson::from(assistant)).into_response();
-    response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
-    response
-}
-
-/// The version in `If-Match`; none means that the last writer wins.
-fn expected_version(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    text.trim_matches('"').parse().map(Some).map_err(|_| stale())
+fn tagged(assistant: Assistant, shows_instructions: bool) -> Response {
+    let version = assistant.version;
+    etag::tag(version, Json(AssistantJson::new(assistant, shows_instructions)))
 }
 
 /// A question to try on an assistant's files.
@@ -458,10 +452,12 @@ pub(crate) struct FoundPassages {
 /// What a question would find in this assistant's files, and why. No model is asked.
 #[utoipa::path(post, path = "/assistants/{id}/retrieval-test", operation_id = "test_retrieval", tag = "assistants",
     security(("bearer" = [])), params(("id" = String, Path)),
-    request_body = RetrievalTest, responses((status = 200, body = FoundPassages), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+    request_body = RetrievalTest, responses((status = 200, body = FoundPassages), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
+    (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn retrieval_test(
     State(state): State<AppState>,
+    principal: Principal,
     Ids((id,)): Ids<(AssistantId,)>,
     Body(body): Body<RetrievalTest>,
 ) -> Result<Json<FoundPassages>, ApiError> {
@@ -475,14 +471,19 @@ pub(crate) async fn retrieval_test(
         .find_assistant(id)
         .await?
         .ok_or_else(ApiError::not_found)?;
-    let found = search::search(
-        platform.store.as_ref(),
-        &platform.providers,
-        platform.retrieval,
-        id,
+    let inquiry = Inquiry {
+        assistant: id,
         question,
-    )
-    .await?;
+        payer: Payer {
+            user: Some(principal.actor.user),
+            role: Some(principal.actor.role),
+            assistant: Some(id),
+        },
+        settings: &platform.settings.get(),
+        clock: platform.clock.as_ref(),
+    };
+    let found = search::search(platform.store.as_ref(), &platform.providers, inquiry).await;
+    let found = found.map_err(|error| ApiError::search(error, platform.clock.now()))?;
     let passages: Vec<_> = found.into_iter().map(FoundPassage::from).collect();
     Ok(Json(FoundPassages {
         total: passages.len(),

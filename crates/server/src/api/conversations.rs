@@ -17,6 +17,7 @@ use crate::{
     api::{assistants::search_term, stamp},
     auth::Principal,
     error::{ApiError, ErrorBody, Kind},
+    idempotency::KeyHeader,
     input::{Body, Ids, Params, checked_line, id_field, page, present},
     state::AppState,
 };
@@ -124,9 +125,9 @@ pub(crate) struct ConversationCreate {
 
 /// Starts a conversation.
 #[utoipa::path(post, path = "/conversations", operation_id = "create_conversation", tag = "conversations",
-    security(("bearer" = [])), request_body = ConversationCreate, responses(
-    (status = 201, body = ConversationJson), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-    (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+    security(("bearer" = [])), params(KeyHeader), request_body = ConversationCreate, responses(
+    (status = 201, body = ConversationJson), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn create(
     State(state): State<AppState>,
     principal: Principal,

@@ -2,6 +2,7 @@
 
 use across::{
     actor::Role,
+    audit::Action,
     id::{AssistantId, FileId},
     knowledge::{
         file::{Filter, KnowledgeFile, Reprocess, Status},
@@ -24,9 +25,11 @@ use crate::{
         stamp,
         words::{FileStatus, FileType},
     },
-    auth::{Manager, Principal},
+    auth::{By, Manager, Principal},
     error::{ApiError, ErrorBody, Kind},
-    input::{Ids, Params, id_field, page},
+    idempotency::{self, Claimed, KeyHeader},
+    input::{Body, Ids, Params, id_field, page},
+    middleware::as_this_request,
     state::AppState,
 };
 
@@ -149,7 +152,7 @@ pub(crate) struct UploadForm {
 
 /// Takes a file; its processing begins by itself.
 #[utoipa::path(post, path = "/files", operation_id = "upload_file", tag = "files",
-    security(("bearer" = [])),
+    security(("bearer" = [])), params(KeyHeader),
     request_body(content = UploadForm, content_type = "multipart/form-data"), responses((status = 201, body = FileJson),
     (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
     (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
@@ -157,6 +160,7 @@ pub(crate) struct UploadForm {
 pub(crate) async fn upload(
     State(state): State<AppState>,
     manager: Manager,
+    By(doer): By,
     request: Request,
 ) -> Result<Response, ApiError> {
     let is_form = request
@@ -169,6 +173,8 @@ pub(crate) async fn upload(
             "Send a form with Content-Type: multipart/form-data.",
         ));
     }
+    let actor = manager.0.actor();
+    let key = idempotency::request_key(request.headers(), actor, request.method(), request.uri().path())?;
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|error| ApiError::new(Kind::MALFORMED, error.body_text()))?;
     let mut assistant: Option<AssistantId> = None;
@@ -189,7 +195,7 @@ pub(crate) async fn upload(
                 let assistant =
                     assistant.ok_or_else(|| ApiError::field("assistant_id", "Send assistant_id before the file."))?;
                 let name = field.file_name().unwrap_or_default().to_owned();
-                let mut arriving = Upload::begin(&state.platform, manager.0, assistant, &name).await?;
+                let mut arriving = Upload::begin(&state.platform, manager.0, doer.clone(), assistant, &name).await?;
                 while let Some(bytes) = field.chunk().await.map_err(malformed)? {
                     arriving.write(bytes).await?;
                 }
@@ -205,6 +211,26 @@ pub(crate) async fn upload(
         }
     }
     let upload = upload.ok_or_else(|| ApiError::field("file", "Send a file."))?;
+    let Some(key) = key else { return recorded(upload).await };
+    let mut content = upload.digest().to_vec();
+    content.extend_from_slice(upload.filename().as_bytes());
+    content.extend_from_slice(assistant.map(|id| id.to_string()).unwrap_or_default().as_bytes());
+    match idempotency::claim(&state, key.clone(), &content).await? {
+        Claimed::Done(answer) => Ok(idempotency::replayed(&state, &key, answer)),
+        Claimed::Fresh(claim) => {
+            // A client that goes away must not leave a file without the answer that its repetition will ask for.
+            let work = as_this_request(async move {
+                let response = recorded(upload).await.unwrap_or_else(ApiError::into_response);
+                claim.keep(response).await
+            });
+            let done = state.platform.tasks.spawn(work).await;
+            done.map_err(|error| ApiError::internal(format!("the task of an upload broke off: {error}")))
+        }
+    }
+}
+
+/// The answer to an upload whose bytes are all there.
+async fn recorded(upload: Upload) -> Result<Response, ApiError> {
     let file = upload.finish().await?;
     let location = format!("/api/v1/files/{}", file.id);
     Ok((
@@ -436,9 +462,11 @@ pub(crate) async fn text(
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(crate) async fn reprocess(
     State(state): State<AppState>,
+    By(doer): By,
     Ids((id,)): Ids<(FileId,)>,
 ) -> Result<(StatusCode, Json<FileJson>), ApiError> {
-    match state.platform.store.reprocess(id, state.platform.clock.now()).await? {
+    let deed = doer.does(Action::FileReprocess, state.platform.clock.now());
+    match state.platform.store.reprocess(id, deed).await? {
         Reprocess::Queued(file) => {
             state.platform.job_queued.notify_one();
             Ok((StatusCode::ACCEPTED, Json((*file).into())))
@@ -448,12 +476,55 @@ pub(crate) async fn reprocess(
     }
 }
 
+/// Which files are processed anew.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReprocessAll {
+    /// Those of this assistant only.
+    #[serde(default)]
+    #[schema(format = Uuid)]
+    assistant_id: Option<String>,
+}
+
+/// How many files wait to be processed anew.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Queued {
+    queued: u64,
+}
+
+/// Processes all files anew, or those of one assistant; what they hold now stays findable until that is complete. Files
+/// that are being processed already are left alone.
+#[utoipa::path(post, path = "/files/reprocess-all", operation_id = "reprocess_all_files", tag = "files",
+    security(("bearer" = [])), request_body = ReprocessAll, responses(
+    (status = 202, body = Queued), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn reprocess_all(
+    State(state): State<AppState>,
+    By(doer): By,
+    Body(body): Body<ReprocessAll>,
+) -> Result<(StatusCode, Json<Queued>), ApiError> {
+    let store = &state.platform.store;
+    let assistant: Option<AssistantId> = body.assistant_id.map(|id| id_field("assistant_id", &id)).transpose()?;
+    if let Some(assistant) = assistant {
+        store.find_assistant(assistant).await?.ok_or_else(ApiError::not_found)?;
+    }
+    let deed = doer.does(Action::FileReprocess, state.platform.clock.now());
+    let queued = store.reprocess_all(assistant, deed).await?;
+    state.platform.job_queued.notify_one();
+    Ok((StatusCode::ACCEPTED, Json(Queued { queued })))
+}
+
 /// Removes a file; from this moment no answer uses it.
 #[utoipa::path(delete, path = "/files/{id}", operation_id = "delete_file", tag = "files",
     security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn delete(State(state): State<AppState>, Ids((id,)): Ids<(FileId,)>) -> Result<StatusCode, ApiError> {
-    if state.platform.store.delete_file(id, state.platform.clock.now()).await? {
+pub(crate) async fn delete(
+    State(state): State<AppState>,
+    By(doer): By,
+    Ids((id,)): Ids<(FileId,)>,
+) -> Result<StatusCode, ApiError> {
+    let deed = doer.does(Action::FileDelete, state.platform.clock.now());
+    if state.platform.store.delete_file(id, deed).await? {
         state.platform.job_queued.notify_one();
         Ok(StatusCode::NO_CONTENT)
     } else {

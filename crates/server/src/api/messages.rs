@@ -1,19 +1,22 @@
 //! Messages: read them, send one and read its answer as it is written, join an answer that is being written.
 
 use across::{
+    actor::Actor,
     conversations::{
         conversation::MessageFilter,
         event::{Event, Failure, FailureKind},
-        message::{Citation, MAX_CHARS, Message, State as MessageState},
+        message::{Citation, Message},
         reply::{self, Turn},
     },
     id::{ConversationId, MessageId},
+    money::MicroUsd,
     providers::chat::Speaker,
+    replay::Answer,
 };
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
+    extract::{FromRequest as _, Request, State},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -26,7 +29,9 @@ use crate::{
     },
     auth::Principal,
     error::{ApiError, ErrorBody},
+    idempotency::{self, Claimed, KeyHeader},
     input::{Body, Ids, Params, page, present},
+    middleware::as_this_request,
     sse,
     state::AppState,
 };
@@ -114,6 +119,9 @@ pub(crate) struct MessageJson {
     finish_reason: Option<FinishReason>,
     #[schema(required)]
     tokens_used: Option<TokensUsedJson>,
+    /// Dollars; null until it is known.
+    #[schema(required)]
+    cost_usd: Option<f64>,
     citations: Vec<CitationJson>,
     /// Null if there were no files to search.
     #[schema(required)]
@@ -139,6 +147,7 @@ impl From<Message> for MessageJson {
             status: message.state.into(),
             error: message.error.map(|(error, message)| MessageError { error, message }),
             finish_reason: message.finish_reason.as_deref().map(Into::into),
+            cost_usd: message.tokens.and_then(|tokens| tokens.cost).map(MicroUsd::dollars),
             tokens_used: message.tokens.map(|tokens| TokensUsedJson {
                 prompt_tokens: tokens.prompt,
                 completion_tokens: tokens.completion,
@@ -225,7 +234,8 @@ pub(crate) async fn get(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MessageCreate {
-    #[schema(min_length = 1, max_length = 100_000)]
+    /// At most as many characters as the setting `message_max_chars` says.
+    #[schema(min_length = 1, max_length = 200_000)]
     content: String,
     /// A model's id, instead of the assistant's.
     #[serde(default)]
@@ -245,61 +255,156 @@ pub(crate) struct Exchange {
 
 /// Sends a message and answers it: as a stream of events, or in one piece.
 #[utoipa::path(post, path = "/conversations/{id}/messages", operation_id = "send_message", tag = "messages",
-    security(("bearer" = [])), params(("id" = String, Path)),
+    security(("bearer" = [])), params(("id" = String, Path), KeyHeader),
     request_body = MessageCreate, responses(
     (status = 200, description = "The answer as it is written, one JSON object per data line", content_type = "text/event-stream"),
-    (status = 201, body = Exchange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-    (status = 422, body = ErrorBody), (status = 502, body = ErrorBody), (status = 503, body = ErrorBody), (status = 504, body = ErrorBody)))]
+    (status = 201, body = Exchange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
+    (status = 429, body = ErrorBody), (status = 502, body = ErrorBody), (status = 503, body = ErrorBody), (status = 504, body = ErrorBody)))]
 pub(crate) async fn send(
     State(state): State<AppState>,
     principal: Principal,
     Ids((id,)): Ids<(ConversationId,)>,
-    headers: HeaderMap,
-    Body(body): Body<MessageCreate>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let chars = body.content.chars().count();
-    if chars > MAX_CHARS || body.content.trim().is_empty() {
-        return Err(ApiError::field("content", "A message has 1 to 100,000 characters."));
-    }
-    let accept = headers
+    let actor = principal.actor;
+    let key = idempotency::request_key(request.headers(), actor, request.method(), request.uri().path())?;
+    let accept = request
+        .headers()
         .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let wants_stream = body.stream.unwrap_or_else(|| accept.contains("text/event-stream"));
-    let turn = reply::begin(&state.platform, principal.actor, id, body.content, body.model).await?;
-    if wants_stream {
-        return Ok(sse::stream(
-            state,
-            principal.actor,
-            turn.answer.id,
-            &[],
-            Some(turn.reader),
+        .and_then(|value| value.to_str().ok());
+    let accepts_stream = accept.is_some_and(|accept| accept.contains("text/event-stream"));
+    let Body(body) = Body::<MessageCreate>::from_request(request, &()).await?;
+    let most = state.platform.settings.get().message_max_chars;
+    let chars = body.content.chars().count();
+    if chars > usize::try_from(most).unwrap_or(usize::MAX) || body.content.trim().is_empty() {
+        return Err(ApiError::field(
+            "content",
+            format!("A message has 1 to {most} characters."),
         ));
     }
-    whole(&state, &principal, turn).await
+    let wants_stream = body.stream.unwrap_or(accepts_stream);
+    let claim = match key {
+        Some(key) => match idempotency::claim(&state, key.clone(), &body.asked()).await? {
+            Claimed::Fresh(claim) => Some(claim),
+            Claimed::Done(Answer {
+                message: Some(answer), ..
+            }) => {
+                let told = told_again(&state, actor, id, answer, wants_stream).await;
+                return Ok(idempotency::mark(told?));
+            }
+            Claimed::Done(answer) => return Ok(idempotency::replayed(&state, &key, answer)),
+        },
+        None => None,
+    };
+    // The turn begins in a task of its own: a client that goes away must not leave it begun and its key unanswered.
+    let begin = {
+        let state = state.clone();
+        as_this_request(async move {
+            let platform = &state.platform;
+            let begun = reply::begin(platform, actor, id, body.content, body.model).await;
+            let begun = begun.map_err(|error| ApiError::reply(error, platform.clock.now()));
+            match (claim, begun) {
+                (Some(claim), Ok(turn)) => {
+                    claim.begun(turn.answer.id).await;
+                    Ok(turn)
+                }
+                (Some(claim), Err(refusal)) => Err(claim.keep(refusal.into_response()).await),
+                (None, begun) => begun.map_err(ApiError::into_response),
+            }
+        })
+    };
+    let begun = state.platform.tasks.spawn(begin).await;
+    let begun = begun.map_err(|error| ApiError::internal(format!("the beginning of an answer broke off: {error}")))?;
+    let turn = match begun {
+        Ok(turn) => turn,
+        Err(refusal) => return Ok(refusal),
+    };
+    if wants_stream {
+        return Ok(sse::stream(state, actor, turn.answer.id, &[], Some(turn.reader)));
+    }
+    whole(&state, actor, turn).await
+}
+
+impl MessageCreate {
+    /// What is asked, whatever way the answer is to come.
+    fn asked(&self) -> Vec<u8> {
+        let model = self.model.as_deref().unwrap_or_default();
+        [model.as_bytes(), self.content.as_bytes()].join(&0)
+    }
+}
+
+/// The answer to a question that was sent before, in the way that is wanted now.
+async fn told_again(
+    state: &AppState,
+    actor: Actor,
+    conversation: ConversationId,
+    answer: MessageId,
+    wants_stream: bool,
+) -> Result<Response, ApiError> {
+    let (question, answer) = exchange(state, actor, conversation, answer).await?;
+    match reply::closing(&answer) {
+        None => Err(ApiError::in_progress(Some(answer.id))),
+        Some(_) if wants_stream => Ok(sse::stream(
+            state.clone(),
+            actor,
+            answer.id,
+            &told(&question, &answer),
+            None,
+        )),
+        Some(Event::Failed(failure)) => Ok(ApiError::from(failure).into_response()),
+        Some(_) => Ok(exchanged(question, answer)),
+    }
+}
+
+/// An answer and its question.
+async fn exchange(
+    state: &AppState,
+    actor: Actor,
+    conversation: ConversationId,
+    answer: MessageId,
+) -> Result<(Message, Message), ApiError> {
+    let store = &state.platform.store;
+    let found = store.find_message(actor.user, conversation, answer).await?;
+    let answer = found
+        .filter(|found| found.speaker == Speaker::Assistant)
+        .ok_or_else(ApiError::not_found)?;
+    let question = match answer.parent {
+        Some(parent) => store.find_message(actor.user, conversation, parent).await?,
+        None => None,
+    };
+    Ok((question.ok_or_else(ApiError::not_found)?, answer))
+}
+
+/// The events of an answer as far as it is recorded.
+fn told(question: &Message, answer: &Message) -> Vec<Event> {
+    let mut events = reply::opening(question, answer);
+    if !answer.content.is_empty() {
+        events.push(Event::Chunk(answer.content.clone()));
+    }
+    events.extend(reply::closing(answer));
+    events
+}
+
+fn exchanged(question: Message, answer: Message) -> Response {
+    let exchange = Exchange {
+        user_message: question.into(),
+        assistant_message: answer.into(),
+    };
+    (StatusCode::CREATED, Json(exchange)).into_response()
 }
 
 /// Waits for the answer's end.
-async fn whole(state: &AppState, principal: &Principal, mut turn: Turn) -> Result<Response, ApiError> {
+async fn whole(state: &AppState, actor: Actor, mut turn: Turn) -> Result<Response, ApiError> {
     let mut last = None;
     while let Some(event) = turn.reader.next().await {
         last = Some(event);
     }
     match last {
         Some(Event::Done { .. }) => {
-            let (conversation, answer) = (turn.answer.conversation, turn.answer.id);
-            let answer = state
-                .platform
-                .store
-                .find_message(principal.actor.user, conversation, answer)
-                .await?;
-            // Deleted by its owner in the same moment.
-            let answer = answer.ok_or_else(ApiError::not_found)?;
-            let exchange = Exchange {
-                user_message: turn.question.into(),
-                assistant_message: answer.into(),
-            };
-            Ok((StatusCode::CREATED, Json(exchange)).into_response())
+            // Not found if it was deleted by its owner in the same moment.
+            let (_, answer) = exchange(state, actor, turn.answer.conversation, turn.answer.id).await?;
+            Ok(exchanged(turn.question, answer))
         }
         Some(Event::Failed(failure)) => Err(failure.into()),
         _ => Err(lost(turn.answer.id).into()),
@@ -327,28 +432,13 @@ pub(crate) async fn stream(
     principal: Principal,
     Ids((id, mid)): Ids<(ConversationId, MessageId)>,
 ) -> Result<Response, ApiError> {
-    let (store, owner) = (&state.platform.store, principal.actor.user);
-    let answer = store
-        .find_message(owner, id, mid)
-        .await?
-        .filter(|found| found.speaker == Speaker::Assistant);
-    let answer = answer.ok_or_else(ApiError::not_found)?;
+    let actor = principal.actor;
     // Reached only through its conversation's row with this owner, never by an id alone.
+    exchange(&state, actor, id, mid).await?;
     if let Some(reader) = state.platform.live.join(mid) {
-        return Ok(sse::stream(state, principal.actor, mid, &[], Some(reader)));
+        return Ok(sse::stream(state, actor, mid, &[], Some(reader)));
     }
     // Not written here: it has ended meanwhile, or another process writes it. What the database says is told.
-    let answer = store.find_message(owner, id, mid).await?.unwrap_or(answer);
-    let question = match answer.parent {
-        Some(parent) => store.find_message(owner, id, parent).await?,
-        None => None,
-    };
-    let question = question.ok_or_else(ApiError::not_found)?;
-    let mut events = reply::opening(&question, &answer);
-    if !answer.content.is_empty() {
-        events.push(Event::Chunk(answer.content.clone()));
-    }
-    let is_over = answer.state != MessageState::Streaming;
-    events.extend(reply::closing(&answer).filter(|_| is_over));
-    Ok(sse::stream(state, principal.actor, mid, &events, None))
+    let (question, answer) = exchange(&state, actor, id, mid).await?;
+    Ok(sse::stream(state, actor, mid, &told(&question, &answer), None))
 }

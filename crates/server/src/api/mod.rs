@@ -1,5 +1,6 @@
 //! One file per resource: its JSON, its handlers, and the conversions between JSON and the product's types.
 
+pub(crate) mod api_keys;
 pub(crate) mod assistants;
 pub(crate) mod auth;
 pub(crate) mod conversations;
@@ -7,6 +8,10 @@ pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod notices;
+pub(crate) mod quotas;
+pub(crate) mod statistics;
+pub(crate) mod usage;
 pub(crate) mod words;
 
 use across::clock::Time;

@@ -3,11 +3,12 @@
 use across::{
     actor,
     conversations::message::{RetrievalOutcome, State},
+    governance::{notice, quota::Scope, usage},
     knowledge::file::{Kind, Status},
-    providers::chat::Speaker,
+    providers::{chat::Speaker, credentials::Trial, model::ProviderKind},
     retrieval::search::Verdict,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A list with the same members as a type of the product; a member that is new there does not compile here.
@@ -50,8 +51,108 @@ words! {
     /// With what luck the files were searched.
     Retrieval from RetrievalOutcome { Ok, None, Unavailable }
 
+    /// How much a notice matters.
+    NoticeLevel from notice::Level { Info, Warning, Error }
+
+    /// What a call to a provider was for.
+    Purpose from usage::Purpose { Chat, Title, EmbedFile, EmbedQuery }
+
+    /// How a trial of a key ended.
+    KeyStatus from Trial { Ok, Unauthorized, Unreachable, Error }
+
     /// Why a chat would get a passage, or would not.
     FoundReason from Verdict { Kept, BeyondTopK, BelowThreshold }
+}
+
+/// Whose calls a quota counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QuotaScope {
+    /// Everybody's.
+    Global,
+    /// Those of all people in a role, together.
+    Role,
+    /// One person's.
+    User,
+    /// Those of one assistant.
+    Assistant,
+}
+
+impl QuotaScope {
+    /// The product's name of it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Role => "role",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+impl From<Scope> for QuotaScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Global => Self::Global,
+            Scope::Role(_) => Self::Role,
+            Scope::User(_) => Self::User,
+            Scope::Assistant(_) => Self::Assistant,
+        }
+    }
+}
+
+/// A provider that keys are kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KeyProvider {
+    OpenRouter,
+    OpenAi,
+    Anthropic,
+    Google,
+    /// Any other server that speaks OpenAI's dialect.
+    Custom,
+}
+
+impl From<KeyProvider> for ProviderKind {
+    fn from(provider: KeyProvider) -> Self {
+        match provider {
+            KeyProvider::OpenRouter => Self::OpenRouter,
+            KeyProvider::OpenAi => Self::OpenAi,
+            KeyProvider::Anthropic => Self::Anthropic,
+            KeyProvider::Google => Self::Google,
+            KeyProvider::Custom => Self::Custom,
+        }
+    }
+}
+
+/// Who serves models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ProviderName {
+    /// Built in: answers from the passages alone.
+    Offline,
+    /// Built in: turns text into vectors.
+    Local,
+    OpenRouter,
+    OpenAi,
+    Anthropic,
+    Google,
+    /// Any other server that speaks OpenAI's dialect.
+    Custom,
+}
+
+impl From<ProviderKind> for ProviderName {
+    fn from(kind: ProviderKind) -> Self {
+        match kind {
+            ProviderKind::Offline => Self::Offline,
+            ProviderKind::Local => Self::Local,
+            ProviderKind::OpenRouter => Self::OpenRouter,
+            ProviderKind::OpenAi => Self::OpenAi,
+            ProviderKind::Anthropic => Self::Anthropic,
+            ProviderKind::Google => Self::Google,
+            ProviderKind::Custom => Self::Custom,
+        }
+    }
 }
 
 /// Why an answer ended.
@@ -110,6 +211,32 @@ mod tests {
         }
         for outcome in RetrievalOutcome::ALL {
             assert_eq!(json!(Retrieval::from(outcome)), outcome.as_str());
+        }
+        for level in notice::Level::ALL {
+            assert_eq!(json!(NoticeLevel::from(level)), level.as_str());
+        }
+        for purpose in usage::Purpose::ALL {
+            assert_eq!(json!(Purpose::from(purpose)), purpose.as_str());
+        }
+        for kind in ProviderKind::KEYED {
+            assert_eq!(json!(ProviderName::from(kind)), kind.as_str());
+        }
+        for provider in [
+            KeyProvider::OpenRouter,
+            KeyProvider::OpenAi,
+            KeyProvider::Anthropic,
+            KeyProvider::Google,
+            KeyProvider::Custom,
+        ] {
+            assert_eq!(json!(provider), ProviderKind::from(provider).as_str());
+        }
+        for scope in [
+            QuotaScope::Global,
+            QuotaScope::Role,
+            QuotaScope::User,
+            QuotaScope::Assistant,
+        ] {
+            assert_eq!(json!(scope), scope.as_str());
         }
         for reason in ["stop", "length", "content_filter", "stopped"] {
             assert_eq!(json!(FinishReason::from(reason)), reason);

@@ -325,9 +325,10 @@ mod tests {
             ],
             "12 characters",
         );
+        let key = "q0nq7c2pRZ6kq0G3vQ1m8WmWcYxwqk0m6sU3yJc2E5k=";
         check(
-            &[("AI_ACROSS_EMBEDDING_MODEL", "text-embedding-3-large")],
-            "OPENAI_API_KEY",
+            &[("AI_ACROSS_SECRET_KEY", key), ("AI_ACROSS_SECRET_KEY_OLD", key)],
+            "AI_ACROSS_SECRET_KEY_OLD: is the same",
         );
         check(&[("AI_ACROSS_SECRET_KEY", "")], "AI_ACROSS_SECRET_KEY: is empty");
     }
@@ -375,7 +376,7 @@ mod tests {
         };
         fs::write(directory.path().join("empty.toml"), "").unwrap();
         assert_eq!(shown(&arguments), shown(&nothing));
-        assert_eq!(uncommented.lines().count(), SETTINGS.len() - 1);
+        assert_eq!(uncommented.lines().count(), SETTINGS.len() - 2);
     }
 
     #[test]

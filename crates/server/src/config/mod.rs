@@ -11,7 +11,7 @@ mod show;
 use std::{fmt, path::PathBuf};
 
 pub use layers::{Arguments, Source};
-pub use parse::{EmbeddingSetting, LogFormat};
+pub use parse::LogFormat;
 pub use settings::Config;
 pub use show::{effective, example};
 
@@ -83,11 +83,11 @@ fn check(layers: &mut Layers) {
         (None, Some(_)) => problems.push(("admin_email", "is missing; admin_password needs it".into())),
         (None, None) => {}
     }
-    let of_openai = text("embedding_model").map(parse::embedding_model);
-    let has_openai = text("openai_api_key").or_else(|| text("openai_base_url")).is_some();
-    if matches!(of_openai, Some(Ok(EmbeddingSetting::OpenAi(_)))) && !has_openai {
-        let remedy = "needs OPENAI_API_KEY or AI_ACROSS_OPENAI_BASE_URL; set one of them, or choose auto or local";
-        problems.push(("embedding_model", remedy.into()));
+    if text("secret_key_old").is_some() && text("secret_key_old") == text("secret_key") {
+        problems.push((
+            "secret_key_old",
+            "is the same as secret_key; set it to the earlier one".into(),
+        ));
     }
     for (key, remedy) in problems {
         layers.problem(key, remedy);
@@ -95,12 +95,6 @@ fn check(layers: &mut Layers) {
 }
 
 impl Config {
-    /// Whether OpenAI, or a server that speaks its dialect, is to be asked.
-    #[must_use]
-    pub const fn has_openai(&self) -> bool {
-        self.openai_api_key.is_some() || self.openai_base_url.is_some()
-    }
-
     /// Where the database is.
     #[must_use]
     pub fn database(&self) -> Database {

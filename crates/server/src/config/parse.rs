@@ -4,22 +4,12 @@ use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use across::{
     identity::user::Email,
-    providers::{model::EmbeddingModel, registry::LOCAL_MODEL},
+    money::MicroUsd,
+    providers::registry::LOCAL_MODEL,
     secret::{MasterKey, Secret},
 };
 use tracing_subscriber::EnvFilter;
 use url::Url;
-
-/// What files are indexed with if the installation has not decided yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EmbeddingSetting {
-    /// OpenAI's small model if its key is there, else the built-in one.
-    Auto,
-    /// The built-in one.
-    Local,
-    /// A model of OpenAI.
-    OpenAi(EmbeddingModel),
-}
 
 /// The shape of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +60,23 @@ pub(super) fn seconds(text: &str) -> Parsed<Duration> {
         Ok(seconds @ 1..=1800) => Ok(Duration::from_secs(seconds)),
         _ => Err(format!("{text:?} is not a whole number of seconds from 1 to 1800")),
     }
+}
+
+/// 1 to 100,000 of something.
+pub(super) fn amount(text: &str) -> Parsed<u32> {
+    match text.parse() {
+        Ok(amount @ 1..=100_000) => Ok(amount),
+        _ => Err(format!("{text:?} is not a whole number from 1 to 100000")),
+    }
+}
+
+/// A price in dollars.
+pub(super) fn dollars(text: &str) -> Parsed<MicroUsd> {
+    let amount = text
+        .parse()
+        .ok()
+        .and_then(|dollars| MicroUsd::from_dollars(dollars, 1e6));
+    amount.ok_or_else(|| format!("{text:?} is not an amount from 0 to 1000000 with at most six decimals"))
 }
 
 pub(super) fn email(text: &str) -> Parsed<Email> {
@@ -128,20 +135,16 @@ pub(super) fn http_url(text: &str) -> Parsed<Url> {
     }
 }
 
-pub(super) fn embedding_model(text: &str) -> Parsed<EmbeddingSetting> {
+/// What files are indexed with, as the setting of the same name is written.
+pub(super) fn embedding_model(text: &str) -> Parsed<String> {
     match text {
-        "auto" => Ok(EmbeddingSetting::Auto),
-        "local" | LOCAL_MODEL => Ok(EmbeddingSetting::Local),
-        _ => match across_providers::embedding_dimensions(text) {
-            Some(dimensions) => Ok(EmbeddingSetting::OpenAi(EmbeddingModel {
-                id: text.to_owned(),
-                dimensions,
-            })),
-            None => Err(format!(
-                "{text:?} is not known; choose auto, local, text-embedding-3-small, text-embedding-3-large or \
-                 text-embedding-ada-002"
-            )),
-        },
+        "auto" | "local" => Ok(text.to_owned()),
+        LOCAL_MODEL => Ok("local".to_owned()),
+        _ if across_providers::embedding_dimensions(text).is_some() => Ok(text.to_owned()),
+        _ => Err(format!(
+            "{text:?} is not known; choose auto, local, text-embedding-3-small, text-embedding-3-large or \
+             text-embedding-ada-002"
+        )),
     }
 }
 
@@ -218,6 +221,15 @@ mod tests {
             "q0nq7c2pRZ6kq0G3vQ1m8WmWcYxwqk0m6sU3yJc2E5k=",
         ] {
             assert!(secret_key(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn prices_are_exact() {
+        assert_eq!(dollars("10"), Ok(MicroUsd(10_000_000)));
+        assert_eq!(dollars("0.000001"), Ok(MicroUsd(1)));
+        for bad in ["", "-1", "0.0000001", "1000001", "ten", "NaN"] {
+            assert!(dollars(bad).is_err(), "{bad}");
         }
     }
 

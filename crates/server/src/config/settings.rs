@@ -3,12 +3,12 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use across::{identity::user::Email, secret::Secret};
+use across::{identity::user::Email, money::MicroUsd, secret::Secret};
 use url::Url;
 
 use super::{
     layers::Layers,
-    parse::{self, EmbeddingSetting, LogFormat, optional},
+    parse::{self, LogFormat, optional},
 };
 
 /// How much of a value may be shown.
@@ -78,6 +78,10 @@ settings! {
     /// start and kept in secret.key in the data directory. Losing it makes every password useless.
     secret_key: Option<Secret> = "AI_ACROSS_SECRET_KEY", "", Masked, |text| optional(text, parse::secret_key);
 
+    /// The secret that was in use before secret_key. Set both for one start: everything sealed by the old one is sealed by
+    /// the new one then, and this one can be removed.
+    secret_key_old: Option<Secret> = "AI_ACROSS_SECRET_KEY_OLD", "", Masked, |text| optional(text, parse::secret_key);
+
     /// E-mail address of the first administrator, who is made if no user exists. Not set: the set-up page asks.
     admin_email: Option<Email> = "AI_ACROSS_ADMIN_EMAIL", "", Plain, |text| optional(text, parse::email);
 
@@ -88,20 +92,56 @@ settings! {
     /// says.
     public_url: Option<Url> = "AI_ACROSS_PUBLIC_URL", "", Plain, |text| optional(text, parse::origin);
 
+    /// Answers being written at a time for one user, 1 to 100000.
+    max_streams_per_user: u32 = "AI_ACROSS_MAX_STREAMS_PER_USER", "5", Plain, parse::amount;
+
+    /// Answers being written at a time in all, 1 to 100000.
+    max_streams: u32 = "AI_ACROSS_MAX_STREAMS", "4000", Plain, parse::amount;
+
     /// Whether the interface documents itself at /docs and /openapi.json.
     docs: bool = "AI_ACROSS_DOCS", "true", Plain, parse::boolean;
 
-    /// Key for OpenAI. Not set: answers come from the built-in offline provider, unless a base URL is set.
+    /// Key for OpenRouter, used while no key is stored for it.
+    openrouter_api_key: Option<Secret> = "OPENROUTER_API_KEY", "", Masked, |text| optional(text, parse::header_secret);
+
+    /// Key for OpenAI, used while no key is stored for it. Without any key, answers come from the built-in offline
+    /// provider.
     openai_api_key: Option<Secret> = "OPENAI_API_KEY", "", Masked, |text| optional(text, parse::header_secret);
+
+    /// Key for Anthropic, used while no key is stored for it.
+    anthropic_api_key: Option<Secret> = "ANTHROPIC_API_KEY", "", Masked, |text| optional(text, parse::header_secret);
+
+    /// Key for Google, used while no key is stored for it.
+    gemini_api_key: Option<Secret> = "GEMINI_API_KEY", "", Masked, |text| optional(text, parse::header_secret);
+
+    /// Server that stands in for OpenRouter, such as a gateway; it may need no key. Not set: OpenRouter itself.
+    openrouter_base_url: Option<Url> = "AI_ACROSS_OPENROUTER_BASE_URL", "", Address, |text| optional(text, parse::http_url);
 
     /// Server that speaks OpenAI's dialect, e.g. http://127.0.0.1:11434/v1; it may need no key. Not set: OpenAI
     /// itself.
     openai_base_url: Option<Url> = "AI_ACROSS_OPENAI_BASE_URL", "", Address, |text| optional(text, parse::http_url);
 
-    /// What files are indexed with: auto, local (built in) or an OpenAI model such as text-embedding-3-small. auto
-    /// takes text-embedding-3-small if an OpenAI key is set, else local. Decided when the first file is indexed; a
-    /// later change here has no effect on that installation.
-    embedding_model: EmbeddingSetting = "AI_ACROSS_EMBEDDING_MODEL", "auto", Plain, parse::embedding_model;
+    /// Server that stands in for Anthropic; it may need no key. Not set: Anthropic itself.
+    anthropic_base_url: Option<Url> = "AI_ACROSS_ANTHROPIC_BASE_URL", "", Address, |text| optional(text, parse::http_url);
+
+    /// Server that stands in for Google's Gemini; it may need no key. Not set: Google itself.
+    gemini_base_url: Option<Url> = "AI_ACROSS_GEMINI_BASE_URL", "", Address, |text| optional(text, parse::http_url);
+
+    /// Whether keys of custom providers may point at this machine and at private networks. Addresses of cloud metadata
+    /// and the like are refused in any case.
+    allow_private_providers: bool = "AI_ACROSS_ALLOW_PRIVATE_PROVIDERS", "false", Plain, parse::boolean;
+
+    /// Dollars that a million tokens of a prompt are charged at if nobody knows the model's price.
+    fallback_prompt_price: MicroUsd = "AI_ACROSS_FALLBACK_PROMPT_PRICE", "10", Plain, parse::dollars;
+
+    /// Dollars that a million tokens of an answer are charged at if nobody knows the model's price.
+    fallback_completion_price: MicroUsd = "AI_ACROSS_FALLBACK_COMPLETION_PRICE", "30", Plain, parse::dollars;
+
+    /// What files are indexed with: auto, local (built in) or a model such as text-embedding-3-small. auto takes
+    /// text-embedding-3-small if there is a key of OpenRouter or OpenAI, else local. It becomes the setting that
+    /// administrators see, unless they chose another. Decided when the first file is indexed; a later change here has no
+    /// effect on that installation.
+    embedding_model: String = "AI_ACROSS_EMBEDDING_MODEL", "auto", Plain, parse::embedding_model;
 
     /// Seconds until the connection to a provider must stand.
     provider_connect_timeout: Duration = "AI_ACROSS_PROVIDER_CONNECT_TIMEOUT", "10", Plain, parse::seconds;

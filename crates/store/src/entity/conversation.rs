@@ -19,6 +19,10 @@ pub(crate) struct Model {
     pub last_message_at: Option<DateTimeUtc>,
     /// When something was last said, or when the conversation began: what lists are ordered by.
     pub active_at: DateTimeUtc,
+    pub is_pinned: bool,
+    pub is_archived: bool,
+    pub is_unseen: bool,
+    pub folder_id: Option<Uuid>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -1,4 +1,4 @@
-//! Knowledge files and where they are on their way. A file's blob is kept under its id, so no path is stored.
+//! Knowledge files and where they are on their way.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,6 +12,8 @@ pub(crate) struct Model {
     pub filename: String,
     pub filename_folded: String,
     pub file_type: String,
+    /// Where its bytes are, below the data directory.
+    pub file_path: String,
     pub size_bytes: i64,
     pub sha256: String,
     pub chunk_count: i32,

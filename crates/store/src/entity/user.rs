@@ -15,6 +15,9 @@ pub(crate) struct Model {
     pub is_active: bool,
     pub must_change_password: bool,
     pub last_login_at: Option<DateTimeUtc>,
+    pub version: i64,
+    /// Name and address, folded, for searches that ignore case.
+    pub search_folded: String,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

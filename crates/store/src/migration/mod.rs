@@ -5,6 +5,8 @@ mod m0002_assistants;
 mod m0003_knowledge;
 mod m0004_conversations;
 mod m0005_operation;
+mod m0006_people;
+mod m0007_governance;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, schema,
@@ -25,6 +27,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_knowledge::Migration),
             Box::new(m0004_conversations::Migration),
             Box::new(m0005_operation::Migration),
+            Box::new(m0006_people::Migration),
+            Box::new(m0007_governance::Migration),
         ]
     }
 }

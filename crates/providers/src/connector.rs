@@ -1,0 +1,176 @@
+//! The one place that knows every vendor's adapter: keys in, providers out.
+
+use std::{collections::HashMap, sync::Arc};
+
+use across::{
+    providers::{
+        key::{ApiKey, Custom},
+        model::{EmbeddingModel, ProviderKind},
+        provider::Provider,
+        registry::Connector,
+    },
+    secret::Secret,
+};
+use async_trait::async_trait;
+use reqwest::Client;
+use url::Url;
+
+use crate::{
+    anthropic::{self, Anthropic},
+    endpoint::{Endpoint, KeyHeader},
+    gemini::{self, Gemini},
+    guard::{Guard, Lookup, SystemLookup},
+    http::{SetupError, Timeouts, client, guarded_client},
+    openai::{OpenAi, embedding_dimensions},
+};
+
+/// Where OpenRouter answers.
+const OPENROUTER: &str = "https://openrouter.ai/api/v1";
+/// What OpenRouter shows in its statistics.
+const OPENROUTER_HEADERS: &[(&str, &str)] = &[("x-openrouter-title", "AI-Across")];
+/// Where OpenAI answers.
+const OPENAI: &str = "https://api.openai.com/v1";
+/// OpenAI's embedding models, the usual one first. OpenRouter serves them too.
+const OPENAI_EMBEDDINGS: [&str; 3] = [
+    "text-embedding-3-small",
+    "text-embedding-3-large",
+    "text-embedding-ada-002",
+];
+
+/// A provider, and the models it can embed with.
+pub type Connected = (Arc<dyn Provider>, Vec<EmbeddingModel>);
+
+/// How vendors are reached.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// Where another server stands in for a vendor: a gateway, a server of one's own, a double in a test. Who configures
+    /// the process answers for these addresses; they are called as they are.
+    pub stand_ins: HashMap<ProviderKind, Url>,
+    /// How long a vendor may take.
+    pub timeouts: Timeouts,
+    /// Whether `custom` keys may point at this machine and at private networks.
+    pub allow_private: bool,
+}
+
+/// Connections to all vendors; they share two HTTP clients, one of which is guarded.
+pub struct VendorConnector {
+    reach: Reach,
+    open: Client,
+    guarded: Client,
+    guard: Guard,
+}
+
+impl VendorConnector {
+    /// Connections over the machine's network.
+    ///
+    /// # Errors
+    /// [`SetupError`] if TLS cannot be initialised.
+    pub fn new(reach: Reach) -> Result<Self, SetupError> {
+        Self::with_lookup(reach, Arc::new(SystemLookup))
+    }
+
+    /// Connections over a network in which `lookup` finds the addresses of `custom` servers.
+    ///
+    /// # Errors
+    /// [`SetupError`] if TLS cannot be initialised.
+    pub fn with_lookup(reach: Reach, lookup: Arc<dyn Lookup>) -> Result<Self, SetupError> {
+        let guard = Guard::new(lookup, reach.allow_private, reach.timeouts.connect);
+        Ok(Self {
+            open: client(&reach.timeouts)?,
+            guarded: guarded_client(&reach.timeouts, &guard)?,
+            guard,
+            reach,
+        })
+    }
+
+    /// The vendor as the configuration of the process reaches it, with a key or, where another server stands in for it,
+    /// without; and the models it can embed with. `None` for kinds that no configuration reaches.
+    #[must_use]
+    pub fn configured(&self, kind: ProviderKind, key: Option<Secret>) -> Option<Connected> {
+        match kind {
+            ProviderKind::OpenAi => {
+                let endpoint = self.endpoint(kind, OPENAI, key, KeyHeader::Bearer, &[])?;
+                Some((Arc::new(OpenAi::new(endpoint, None)), openai_embeddings()))
+            }
+            ProviderKind::OpenRouter => {
+                let endpoint = self.endpoint(kind, OPENROUTER, key, KeyHeader::Bearer, OPENROUTER_HEADERS)?;
+                Some((Arc::new(OpenAi::new(endpoint, None)), openai_embeddings()))
+            }
+            ProviderKind::Anthropic => {
+                let carries = KeyHeader::Own(anthropic::KEY_HEADER);
+                let endpoint = self.endpoint(kind, anthropic::BASE, key, carries, anthropic::HEADERS)?;
+                Some((Arc::new(Anthropic::new(endpoint)), Vec::new()))
+            }
+            ProviderKind::Google => {
+                let endpoint = self.endpoint(kind, gemini::BASE, key, KeyHeader::Own(gemini::KEY_HEADER), &[])?;
+                Some((Arc::new(Gemini::new(endpoint)), gemini::embedding_models()))
+            }
+            ProviderKind::Custom | ProviderKind::Offline | ProviderKind::Local => None,
+        }
+    }
+
+    fn endpoint(
+        &self,
+        kind: ProviderKind,
+        usual: &str,
+        key: Option<Secret>,
+        carries: KeyHeader,
+        headers: &'static [(&'static str, &'static str)],
+    ) -> Option<Endpoint> {
+        let base = match self.reach.stand_ins.get(&kind) {
+            Some(base) => base.clone(),
+            None => Url::parse(usual).ok()?,
+        };
+        Some(Endpoint {
+            kind,
+            client: self.open.clone(),
+            base,
+            key,
+            carries,
+            headers,
+            timeouts: self.reach.timeouts,
+            guard: None,
+        })
+    }
+
+    /// A server that an administrator named. Its address is checked with every call, so one that became forbidden since
+    /// it was entered is refused then.
+    fn custom(&self, custom: &Custom, key: Secret) -> Option<Connected> {
+        let endpoint = Endpoint {
+            kind: ProviderKind::Custom,
+            client: self.guarded.clone(),
+            base: Url::parse(&custom.base_url).ok()?,
+            key: Some(key),
+            carries: KeyHeader::Bearer,
+            headers: &[],
+            timeouts: self.reach.timeouts,
+            guard: Some(self.guard.clone()),
+        };
+        // How long the vectors of its models are, only the server knows.
+        Some((Arc::new(OpenAi::new(endpoint, Some(custom))), Vec::new()))
+    }
+}
+
+#[async_trait]
+impl Connector for VendorConnector {
+    fn connect(&self, key: &ApiKey, secret: &Secret) -> Option<Connected> {
+        match (key.provider, &key.custom) {
+            (ProviderKind::Custom, Some(custom)) => self.custom(custom, secret.clone()),
+            (kind, _) => self.configured(kind, Some(secret.clone())),
+        }
+    }
+
+    async fn check_base_url(&self, base_url: &str) -> Result<(), String> {
+        self.guard.check(base_url).await.map(drop)
+    }
+}
+
+fn openai_embeddings() -> Vec<EmbeddingModel> {
+    let models = OPENAI_EMBEDDINGS.into_iter().filter_map(|id| {
+        Some(EmbeddingModel {
+            id: id.to_owned(),
+            dimensions: embedding_dimensions(id)?,
+        })
+    });
+    models.collect()
+}

@@ -1,0 +1,290 @@
+//! One vendor's server as its adapter sees it: requests with their key, sent again after failures that pass, and answers
+//! within their limits.
+
+use std::time::Duration;
+
+use across::{
+    providers::{
+        failure::{Category, ProviderError},
+        model::ProviderKind,
+    },
+    secret::Secret,
+};
+use reqwest::{
+    Client, Method, Response,
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use crate::{
+    guard::{Guard, forbidden},
+    http::{MAX_BODY, MAX_ERROR_BODY, Timeouts, is_head_too_large, read_up_to, retry_after, shorten, transport},
+    refusal::Refusal,
+};
+
+/// How often a request is sent at most.
+pub(crate) const ATTEMPTS: usize = 3;
+/// The waits between attempts where the server names none.
+const WAITS: [Duration; ATTEMPTS - 1] = [Duration::from_millis(500), Duration::from_millis(1500)];
+/// The longest wait that a server may ask for; one that wants more is not asked again.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Where a vendor's server answers, and what every request to it carries.
+pub(crate) struct Endpoint {
+    /// Whose server it is.
+    pub(crate) kind: ProviderKind,
+    pub(crate) client: Client,
+    /// With or without a slash at its end.
+    pub(crate) base: Url,
+    /// Servers of one's own often need none.
+    pub(crate) key: Option<Secret>,
+    /// How the key is carried: never in the URL, which lands in logs.
+    pub(crate) carries: KeyHeader,
+    /// What else every request carries.
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) timeouts: Timeouts,
+    /// Decides whether the server may be called, where an administrator may name it.
+    pub(crate) guard: Option<Guard>,
+}
+
+/// The header that carries a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyHeader {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// A header of this name with nothing but the key.
+    Own(&'static str),
+}
+
+/// What is asked of a server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ask<'a> {
+    /// The path below the base, in segments.
+    pub(crate) path: &'a [&'a str],
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    /// JSON to post; without it the request is a GET.
+    pub(crate) body: Option<Vec<u8>>,
+    /// Whether the answer is to come as a stream of events.
+    pub(crate) streams: bool,
+}
+
+/// A refusal, with the parameter that the server names.
+pub(crate) struct Refused {
+    pub(crate) error: ProviderError,
+    pub(crate) param: Option<String>,
+    /// The server's own word on whether trying again makes sense.
+    again: Option<bool>,
+}
+
+impl From<ProviderError> for Refused {
+    fn from(error: ProviderError) -> Self {
+        Self {
+            error,
+            param: None,
+            again: None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// A failure without an answer behind it.
+    pub(crate) fn error(&self, category: Category, message: impl Into<String>) -> ProviderError {
+        ProviderError::local(self.kind, category, message)
+    }
+
+    /// An answer that cannot be understood.
+    pub(crate) fn malformed(&self, message: impl Into<String>) -> ProviderError {
+        self.error(Category::Malformed, message)
+    }
+
+    /// A request's JSON.
+    pub(crate) fn json(&self, body: &impl Serialize) -> Result<Vec<u8>, ProviderError> {
+        serde_json::to_vec(body)
+            .map_err(|error| self.error(Category::BadRequest, format!("the request is no JSON: {error}")))
+    }
+
+    /// One request with a JSON answer that comes whole.
+    pub(crate) async fn exchange<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ProviderError> {
+        let response = self.send_patiently(&ask).await.map_err(|refused| refused.error)?;
+        let body = self.whole(response).await?;
+        if let Some(mut refusal) = Refusal::find(&body) {
+            self.redact(&mut refusal);
+            return Err(refusal.into_error(self.kind, None));
+        }
+        serde_json::from_value(body).map_err(|error| self.malformed(format!("the answer has another shape: {error}")))
+    }
+
+    /// Sends a request, again after failures that pass: nothing has been answered yet, so nothing comes twice. The body
+    /// of the answer is unread.
+    pub(crate) async fn send_patiently(&self, ask: &Ask<'_>) -> Result<Response, Refused> {
+        let mut waits = WAITS.into_iter();
+        loop {
+            let refused = match self.send(ask).await {
+                Ok(response) => return Ok(response),
+                Err(refused) => refused,
+            };
+            let category = refused.error.category;
+            let passes = matches!(
+                category,
+                Category::RateLimited | Category::Overloaded | Category::Upstream
+            );
+            let Some(usual) = waits.next().filter(|_| refused.again.unwrap_or(passes)) else {
+                return Err(refused);
+            };
+            let wait = refused.error.retry_after.unwrap_or(usual);
+            if wait > LONGEST_WAIT {
+                return Err(refused);
+            }
+            tracing::info!(error = %refused.error, ?wait, "asking the provider again");
+            sleep(wait).await;
+        }
+    }
+
+    fn url(&self, ask: &Ask<'_>) -> Result<Url, ProviderError> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| self.error(Category::BadRequest, "the provider's base URL is not a web address"))?
+            .pop_if_empty()
+            .extend(ask.path);
+        if !ask.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(ask.query);
+        }
+        Ok(url)
+    }
+
+    fn key_header(&self) -> Result<Option<(&'static str, HeaderValue)>, ProviderError> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let (name, value) = match self.carries {
+            KeyHeader::Bearer => ("authorization", format!("Bearer {}", key.expose())),
+            KeyHeader::Own(name) => (name, key.expose().to_owned()),
+        };
+        let mut value = HeaderValue::try_from(value).map_err(|_| {
+            self.error(
+                Category::BadRequest,
+                "the key holds characters that no header can carry",
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(Some((name, value)))
+    }
+
+    /// Sends one request and returns the accepted answer with its body unread.
+    async fn send(&self, ask: &Ask<'_>) -> Result<Response, Refused> {
+        let url = self.url(ask)?;
+        if let Some(guard) = &self.guard {
+            guard
+                .check_literal(&url)
+                .map_err(|forbidden| self.error(Category::Network, forbidden.to_string()))?;
+        }
+        let method = if ask.body.is_some() { Method::POST } else { Method::GET };
+        let accept = if ask.streams {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
+        let mut request = self
+            .client
+            .request(method, url)
+            .header(ACCEPT, accept)
+            .header(ACCEPT_ENCODING, "identity");
+        if let Some((name, value)) = self.key_header()? {
+            request = request.header(name, value);
+        }
+        for (name, value) in self.headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = &ask.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let answer = timeout(self.timeouts.first_byte, request.send()).await;
+        let response = answer
+            .map_err(|_| self.error(Category::Timeout, "the provider did not answer in time"))?
+            .map_err(|error| {
+                // What failed before the connection stood was not received, and can be sent again at no cost.
+                let again = Some(error.is_connect() && forbidden(&error).is_none());
+                Refused {
+                    again,
+                    ..transport(self.kind, error).into()
+                }
+            })?;
+        if is_head_too_large(response.headers()) {
+            return Err(self.malformed("the head of the answer is too large").into());
+        }
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(self.refusal(response).await)
+        }
+    }
+
+    /// Reads the answer of a server that refused.
+    async fn refusal(&self, mut response: Response) -> Refused {
+        let status = response.status();
+        if status.is_redirection() {
+            let message = "the provider answered with a redirect, which is not followed: check its base URL";
+            return ProviderError {
+                status: Some(status.as_u16()),
+                ..self.malformed(message)
+            }
+            .into();
+        }
+        let headers = response.headers().clone();
+        // The status alone says enough if the body does not come.
+        let reading = read_up_to(&mut response, MAX_ERROR_BODY, self.kind);
+        let body = timeout(self.timeouts.idle, reading)
+            .await
+            .map(Result::unwrap_or_default)
+            .unwrap_or_default()
+            .0;
+        let mut refusal = serde_json::from_slice::<Value>(&body).map_or_else(
+            |_| Refusal {
+                message: String::from_utf8_lossy(&body).into_owned(),
+                ..Refusal::default()
+            },
+            |body| Refusal::read(&body),
+        );
+        self.redact(&mut refusal);
+        let param = refusal.param.clone();
+        let said = word(&headers, "x-should-retry").and_then(|word| word.parse().ok());
+        let again = refusal.again.or(said);
+        let refused = refusal.into_error(self.kind, Some(status.as_u16()));
+        let error = ProviderError {
+            retry_after: retry_after(&headers).or(refused.retry_after),
+            ..refused
+        };
+        let request_id = word(&headers, "x-request-id").or_else(|| word(&headers, "request-id"));
+        tracing::warn!(%error, request_id, "a provider refused a request");
+        Refused { error, param, again }
+    }
+
+    /// Takes the key out: some servers repeat the one they reject, and their words go to the log.
+    fn redact(&self, refusal: &mut Refusal) {
+        if let Some(key) = self.key.as_ref().map(Secret::expose).filter(|key| !key.is_empty()) {
+            refusal.message = refusal.message.replace(key, "[key]");
+            refusal.code = refusal.code.take().map(|code| code.replace(key, "[key]"));
+        }
+    }
+
+    /// The JSON of an answer that is not a stream.
+    async fn whole(&self, mut response: Response) -> Result<Value, ProviderError> {
+        let reading = read_up_to(&mut response, MAX_BODY, self.kind);
+        let (body, complete) = timeout(self.timeouts.total, reading)
+            .await
+            .map_err(|_| self.error(Category::Timeout, "the provider's answer took too long"))??;
+        if !complete {
+            return Err(self.malformed(format!("the answer has more than {MAX_BODY} bytes")));
+        }
+        serde_json::from_slice(&body).map_err(|error| {
+            let start = shorten(&String::from_utf8_lossy(&body));
+            self.malformed(format!("the answer is not JSON ({error}): {start}"))
+        })
+    }
+}
+
+/// A header as text.
+fn word<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,198 @@
+//! What a vendor says when it refuses or fails, read from every shape that its JSON comes in.
+
+use std::time::Duration;
+
+use across::providers::{
+    failure::{Category, ProviderError, classify},
+    model::ProviderKind,
+};
+use serde_json::Value;
+
+use crate::http::shorten;
+
+/// What a server says went wrong.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: Option<String>,
+    pub(crate) param: Option<String>,
+    pub(crate) message: String,
+    /// A status inside the body, which gateways set when the HTTP status is already sent.
+    pub(crate) status: Option<u16>,
+    /// When to ask again, where the body says so.
+    pub(crate) retry_after: Option<Duration>,
+    /// The server's own word on whether asking again soon makes sense.
+    pub(crate) again: Option<bool>,
+}
+
+impl Refusal {
+    /// The refusal in a JSON answer, if it is one: `error` as object or string, `detail`, or `message` on top level.
+    pub(crate) fn find(body: &Value) -> Option<Self> {
+        let error = body.get("error").filter(|error| !error.is_null());
+        if error.is_some() || body.get("detail").is_some() || body.get("object").is_some_and(|object| object == "error")
+        {
+            return Some(Self::read(body));
+        }
+        None
+    }
+
+    /// Reads a body that is known to be a refusal.
+    pub(crate) fn read(body: &Value) -> Self {
+        // Google wraps some of its errors in a list of one.
+        let body = body.as_array().and_then(|list| list.first()).unwrap_or(body);
+        let error = body.get("error").filter(|error| !error.is_null());
+        let source = error.filter(|error| error.is_object()).unwrap_or(body);
+        let word = |field: &str| source.get(field).and_then(Value::as_str).map(str::to_owned);
+        let number = source
+            .get("code")
+            .and_then(Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok());
+        let metadata = |field: &str| source.get("metadata")?.get(field)?.as_str();
+        let details = || source.get("details").and_then(Value::as_array).into_iter().flatten();
+        let detail = |field: &str| details().find_map(|detail| detail.get(field)?.as_str());
+        let message = word("message")
+            .or_else(|| error.and_then(Value::as_str).map(str::to_owned))
+            .or_else(|| {
+                body.get("detail")
+                    .map(|detail| detail.as_str().map_or_else(|| detail.to_string(), str::to_owned))
+            })
+            .or_else(|| body.get("message").and_then(Value::as_str).map(str::to_owned))
+            .unwrap_or_else(|| body.to_string());
+        // A quota of the day is not there again in a few seconds, whatever the wait that comes with it.
+        let is_daily = details().any(|detail| {
+            let violations = detail.get("violations").and_then(Value::as_array);
+            let mut ids = violations
+                .into_iter()
+                .flatten()
+                .filter_map(|one| one.get("quotaId")?.as_str());
+            ids.any(|id| id.contains("PerDay"))
+        });
+        Self {
+            // OpenRouter's limit on what may be under way at once passes; a lack of credit does not.
+            code: metadata("limit_source")
+                .map(str::to_owned)
+                .or_else(|| word("code"))
+                .or_else(|| metadata("error_type").map(str::to_owned))
+                .or_else(|| detail("reason").map(str::to_owned))
+                .or_else(|| word("type"))
+                .or_else(|| word("status")),
+            param: word("param"),
+            message,
+            status: number.filter(|status| (400..600).contains(status)),
+            retry_after: detail("retryDelay")
+                .and_then(|delay| delay.strip_suffix('s')?.parse().ok())
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            again: is_daily.then_some(false),
+        }
+    }
+
+    /// The failure in the platform's terms. `status` is the HTTP status unless that said success.
+    pub(crate) fn into_error(self, provider: ProviderKind, status: Option<u16>) -> ProviderError {
+        let status = status.or(self.status);
+        let mut category = classify(status, self.code.as_deref().unwrap_or_default(), &self.message);
+        if category == Category::BadRequest && self.param.is_some() {
+            category = Category::BadParam;
+        }
+        ProviderError {
+            provider,
+            category,
+            status,
+            code: self.code,
+            message: shorten(&self.message),
+            retry_after: self.retry_after,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn refusals_are_found_in_every_shape() {
+        let cases = [
+            (
+                json!({"error": {"message": "m", "type": "t", "code": "c", "param": "p"}}),
+                "m",
+                Some("c"),
+            ),
+            (
+                json!({"error": {"message": "m", "type": "t", "code": null}}),
+                "m",
+                Some("t"),
+            ),
+            (
+                json!({"error": {"message": "m", "code": 502, "metadata": {"error_type": "provider_unavailable"}}}),
+                "m",
+                Some("provider_unavailable"),
+            ),
+            (json!({"error": "plain"}), "plain", None),
+            (json!({"detail": "Not Found"}), "Not Found", None),
+            (
+                json!({"detail": [{"loc": ["body", "max_tokens"]}]}),
+                r#"[{"loc":["body","max_tokens"]}]"#,
+                None,
+            ),
+            (
+                json!({"object": "error", "message": "m", "type": "t", "code": 400}),
+                "m",
+                Some("t"),
+            ),
+            (
+                json!({"type": "error", "error": {"type": "overloaded_error", "message": "m"}, "request_id": "req_1"}),
+                "m",
+                Some("overloaded_error"),
+            ),
+            (
+                json!({"error": {"code": 400, "message": "m", "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}),
+                "m",
+                Some("API_KEY_INVALID"),
+            ),
+        ];
+        for (body, message, code) in cases {
+            let found = Refusal::find(&body).unwrap();
+            assert_eq!(
+                (found.message.as_str(), found.code.as_deref()),
+                (message, code),
+                "{body}"
+            );
+        }
+        assert_eq!(Refusal::find(&json!({"error": null, "choices": []})), None);
+        assert_eq!(Refusal::find(&json!({"choices": [], "usage": null})), None);
+    }
+
+    #[test]
+    fn google_says_in_the_body_when_to_come_back() {
+        let refusal = |quota: &str| {
+            let details = json!([{"violations": [{"quotaId": quota}]}, {"retryDelay": "1.5s"}]);
+            let error = json!({"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED", "details": details});
+            Refusal::read(&json!([{"error": error}]))
+        };
+        let minute = refusal("GenerateRequestsPerMinutePerProject");
+        assert_eq!(
+            (minute.retry_after, minute.again),
+            (Some(Duration::from_millis(1500)), None)
+        );
+        assert_eq!(
+            minute.into_error(ProviderKind::Google, None).category,
+            Category::RateLimited
+        );
+        assert_eq!(refusal("GenerateRequestsPerDayPerProject").again, Some(false));
+    }
+
+    #[test]
+    fn a_full_budget_of_calls_under_way_is_no_lack_of_credit() {
+        let body = |metadata: &Value| json!({"error": {"code": 402, "message": "m", "metadata": metadata}});
+        let category = |metadata: &Value| {
+            Refusal::read(&body(metadata))
+                .into_error(ProviderKind::OpenRouter, Some(402))
+                .category
+        };
+        assert_eq!(category(&json!({"error_type": "payment_required"})), Category::NoCredit);
+        assert_eq!(
+            category(&json!({"error_type": "payment_required", "limit_source": "openrouter_in_flight_budget"})),
+            Category::RateLimited
+        );
+    }
+}

@@ -1,0 +1,298 @@
+//! What administrators see of the platform at work: counts, the queue, the providers.
+
+use std::collections::BTreeMap;
+
+use across::{
+    governance::{
+        quota::Window,
+        usage::{Filter, GroupBy},
+    },
+    id::ApiKeyId,
+    page::PageRequest,
+    platform::QueuedJob,
+    providers::model::ProviderKind,
+};
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    api::{
+        stamp,
+        usage::{UsageGroup, heaviest},
+        words::ProviderName,
+    },
+    error::{ApiError, ErrorBody},
+    input::{Params, page},
+    state::AppState,
+};
+
+/// Keys that are shown; nobody has as many.
+const MAX_KEYS: u64 = 1_000;
+
+/// How many accounts there are.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserCounts {
+    total: u64,
+    active: u64,
+}
+
+/// How many assistants there are.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AssistantCounts {
+    total: u64,
+    /// Archived ones.
+    deleted: u64,
+}
+
+/// How many files there are.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FileCounts {
+    /// By the name of the state; states without files are absent.
+    by_status: BTreeMap<&'static str, u64>,
+}
+
+/// How the providers' keys are.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeyCounts {
+    active: u64,
+    /// Of these, keys with which something is wrong.
+    failing: u64,
+}
+
+/// The platform in figures. Days and months are those of UTC.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AdminStats {
+    users: UserCounts,
+    assistants: AssistantCounts,
+    conversations: u64,
+    messages_today: u64,
+    files: FileCounts,
+    tokens_today: u64,
+    /// Dollars.
+    cost_today: f64,
+    /// Dollars.
+    cost_month: f64,
+    /// The dearest of this month, ten at most.
+    top_assistants: Vec<UsageGroup>,
+    /// The dearest of this month, ten at most.
+    top_models: Vec<UsageGroup>,
+    provider_keys: KeyCounts,
+    generated_at: String,
+}
+
+/// The platform in figures.
+#[utoipa::path(get, path = "/admin/stats", operation_id = "get_stats", tag = "admin",
+    security(("bearer" = [])), responses(
+    (status = 200, body = AdminStats), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub(crate) async fn stats(State(state): State<AppState>) -> Result<Json<AdminStats>, ApiError> {
+    let store = &state.platform.store;
+    let now = state.platform.clock.now();
+    let (day, month) = (Window::Day.start(now), Window::Month.start(now));
+    let since = |from| Filter {
+        from: Some(from),
+        ..Filter::default()
+    };
+    let counts = store.counts(day).await?;
+    let files = store.files_by_status().await?;
+    let today = store.total_usage(&since(day)).await?;
+    let this_month = store.total_usage(&since(month)).await?;
+    Ok(Json(AdminStats {
+        users: UserCounts {
+            total: counts.users,
+            active: counts.active_users,
+        },
+        assistants: AssistantCounts {
+            total: counts.assistants,
+            deleted: counts.deleted_assistants,
+        },
+        conversations: counts.conversations,
+        messages_today: counts.messages_since,
+        files: FileCounts {
+            by_status: files.into_iter().map(|(status, n)| (status.as_str(), n)).collect(),
+        },
+        tokens_today: today.tokens(),
+        cost_today: today.cost.dollars(),
+        cost_month: this_month.cost.dollars(),
+        top_assistants: heaviest(&state, month, GroupBy::Assistant).await?,
+        top_models: heaviest(&state, month, GroupBy::Model).await?,
+        provider_keys: KeyCounts {
+            active: counts.active_keys,
+            failing: counts.failing_keys,
+        },
+        generated_at: stamp(now),
+    }))
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobState {
+    /// It waits for its turn.
+    Waiting,
+    /// Somebody works on it.
+    Running,
+}
+
+/// A job in the queue.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
+pub(crate) struct JobJson {
+    #[schema(format = Uuid)]
+    id: String,
+    kind: String,
+    #[schema(format = Uuid, required)]
+    file_id: Option<String>,
+    state: JobState,
+    /// How often it was tried.
+    attempts: i32,
+    /// Why the last attempt failed.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// When its turn comes, or until when somebody works on it without a sign of life.
+    due_at: String,
+    created_at: String,
+}
+
+impl From<QueuedJob> for JobJson {
+    fn from(job: QueuedJob) -> Self {
+        Self {
+            id: job.id.to_string(),
+            kind: job.kind,
+            file_id: job.file.map(|file| file.to_string()),
+            state: if job.is_claimed {
+                JobState::Running
+            } else {
+                JobState::Waiting
+            },
+            attempts: job.attempt,
+            last_error: job.last_error,
+            due_at: stamp(job.due_at),
+            created_at: stamp(job.created_at),
+        }
+    }
+}
+
+/// A page of the queue.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobList {
+    jobs: Vec<JobJson>,
+    total: u64,
+}
+
+/// Which jobs.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct JobQuery {
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    #[param(minimum = 0, maximum = 100_000)]
+    offset: Option<i64>,
+}
+
+/// The queue of background work, oldest first.
+#[utoipa::path(get, path = "/admin/jobs", operation_id = "list_jobs", tag = "admin",
+    security(("bearer" = [])), params(JobQuery), responses(
+    (status = 200, body = JobList), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn jobs(
+    State(state): State<AppState>,
+    Params(query): Params<JobQuery>,
+) -> Result<Json<JobList>, ApiError> {
+    let page = page(query.limit, query.offset, 20, 100)?;
+    let found = state.platform.store.list_jobs(page).await?;
+    Ok(Json(JobList {
+        jobs: found.items.into_iter().map(Into::into).collect(),
+        total: found.total,
+    }))
+}
+
+/// Where a way to a provider comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ProviderSource {
+    /// A key that an administrator stored.
+    Key,
+    /// The process's configuration.
+    Configuration,
+    /// Part of this program.
+    BuiltIn,
+}
+
+/// A way to a provider, and how it is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProviderHealth {
+    provider: ProviderName,
+    source: ProviderSource,
+    /// The stored key it uses.
+    #[schema(format = Uuid, required)]
+    key_id: Option<String>,
+    #[schema(required)]
+    key_name: Option<String>,
+    /// Whether calls go this way now: of several keys of a provider one is used.
+    is_used: bool,
+    #[schema(required)]
+    last_used_at: Option<String>,
+    /// What was wrong the last time, in a word, until a call goes through.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// How many models are on offer this way now.
+    models: usize,
+}
+
+/// All of them.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProviderHealthList {
+    providers: Vec<ProviderHealth>,
+    total: usize,
+}
+
+/// Every stored key, and what the configuration and the program offer, with how each is.
+#[utoipa::path(get, path = "/admin/providers", operation_id = "list_providers", tag = "admin",
+    security(("bearer" = [])), responses(
+    (status = 200, body = ProviderHealthList), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub(crate) async fn providers(State(state): State<AppState>) -> Result<Json<ProviderHealthList>, ApiError> {
+    let platform = &state.platform;
+    let all = PageRequest {
+        limit: MAX_KEYS,
+        offset: 0,
+    };
+    let keys = platform.store.list_keys(None, all).await?.items;
+    let catalog = platform.providers.catalog().await;
+    let used = platform.providers.ways();
+    let models = |kind: ProviderKind, key: Option<ApiKeyId>| {
+        let offers = catalog.offers.iter();
+        offers
+            .filter(|offer| offer.model.provider == kind && offer.key == key)
+            .count()
+    };
+    let stored = keys.into_iter().map(|key| ProviderHealth {
+        provider: key.provider.into(),
+        source: ProviderSource::Key,
+        key_id: Some(key.id.to_string()),
+        is_used: used.contains(&(key.provider, Some(key.id))),
+        last_used_at: key.last_used_at.map(stamp),
+        models: models(key.provider, Some(key.id)),
+        key_name: Some(key.name),
+        last_error: key.last_error,
+    });
+    let without_key = used.iter().filter(|(_, key)| key.is_none());
+    let others = without_key.map(|(kind, _)| ProviderHealth {
+        provider: (*kind).into(),
+        source: if kind.is_built_in() {
+            ProviderSource::BuiltIn
+        } else {
+            ProviderSource::Configuration
+        },
+        key_id: None,
+        key_name: None,
+        is_used: true,
+        last_used_at: None,
+        last_error: None,
+        models: models(*kind, None),
+    });
+    let providers: Vec<_> = stored.chain(others).collect();
+    Ok(Json(ProviderHealthList {
+        total: providers.len(),
+        providers,
+    }))
+}

@@ -1,0 +1,704 @@
+//! What was used: one's own figures, the log of calls, and sums over it.
+
+use across::{
+    clock::Time,
+    governance::{
+        quota::{Quota, Window},
+        usage::{Filter, Group, GroupBy, Total, UsageRow},
+    },
+    id::UsageId,
+    money::MicroUsd,
+};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use chrono::{NaiveDate, TimeDelta};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    api::{
+        stamp,
+        words::{ProviderName, Purpose, QuotaScope},
+    },
+    auth::Principal,
+    csv,
+    error::{ApiError, ErrorBody},
+    input::{Params, id_field, moment, page},
+    state::AppState,
+};
+
+/// The longest stretch of time that is looked at.
+const LONGEST: TimeDelta = TimeDelta::days(366);
+/// Rows read at a time for an export.
+const EXPORT_PAGE: u64 = 500;
+
+/// What was used in some time.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct UsageFigures {
+    /// Calls that a person asked for.
+    requests: u64,
+    tokens: u64,
+    /// Dollars.
+    cost_usd: f64,
+}
+
+impl From<&Total> for UsageFigures {
+    fn from(total: &Total) -> Self {
+        Self {
+            requests: total.requests,
+            tokens: total.tokens(),
+            cost_usd: total.cost.dollars(),
+        }
+    }
+}
+
+/// What was used on a day.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageDay {
+    /// Of UTC.
+    #[schema(format = Date)]
+    date: String,
+    requests: u64,
+    tokens: u64,
+    /// Dollars.
+    cost_usd: f64,
+}
+
+/// The limits that bind a person most; null does not limit.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct UsageLimits {
+    /// Dollars.
+    #[schema(required)]
+    daily_cost_limit: Option<f64>,
+    /// Dollars.
+    #[schema(required)]
+    monthly_cost_limit: Option<f64>,
+    #[schema(required)]
+    daily_token_limit: Option<u64>,
+    #[schema(required)]
+    monthly_token_limit: Option<u64>,
+    #[schema(required)]
+    requests_per_min: Option<u32>,
+    #[schema(required)]
+    requests_per_hour: Option<u32>,
+}
+
+/// What is left of them, calls in progress taken off.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct UsageRemaining {
+    /// Dollars.
+    #[schema(required)]
+    daily_cost_limit: Option<f64>,
+    /// Dollars.
+    #[schema(required)]
+    monthly_cost_limit: Option<f64>,
+    #[schema(required)]
+    daily_token_limit: Option<u64>,
+    #[schema(required)]
+    monthly_token_limit: Option<u64>,
+}
+
+/// Whose quota sets each of them.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct UsageScopes {
+    #[schema(required)]
+    daily_cost_limit: Option<QuotaScope>,
+    #[schema(required)]
+    monthly_cost_limit: Option<QuotaScope>,
+    #[schema(required)]
+    daily_token_limit: Option<QuotaScope>,
+    #[schema(required)]
+    monthly_token_limit: Option<QuotaScope>,
+    #[schema(required)]
+    requests_per_min: Option<QuotaScope>,
+    #[schema(required)]
+    requests_per_hour: Option<QuotaScope>,
+}
+
+/// When the present day and month of the limits end.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageResets {
+    day: String,
+    month: String,
+}
+
+/// A person's own figures.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnUsage {
+    today: UsageFigures,
+    month: UsageFigures,
+    limits: UsageLimits,
+    remaining: UsageRemaining,
+    scopes: UsageScopes,
+    resets: UsageResets,
+    /// Every day asked for, oldest first.
+    by_day: Vec<UsageDay>,
+}
+
+/// How far back.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OwnQuery {
+    /// Days in `by_day`, today included; 30 unless said otherwise.
+    #[param(minimum = 1, maximum = 90)]
+    days: Option<i64>,
+}
+
+/// One's own usage, and the limits that bind.
+#[utoipa::path(get, path = "/users/usage", operation_id = "get_own_usage", tag = "usage",
+    security(("bearer" = [])), params(OwnQuery), responses(
+    (status = 200, body = OwnUsage), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn own(
+    State(state): State<AppState>,
+    principal: Principal,
+    Params(query): Params<OwnQuery>,
+) -> Result<Json<OwnUsage>, ApiError> {
+    let days = query.days.unwrap_or(30);
+    if !(1..=90).contains(&days) {
+        return Err(ApiError::field("days", "This is a whole number from 1 to 90."));
+    }
+    let (actor, store) = (principal.actor, &state.platform.store);
+    let now = state.platform.clock.now();
+    let (day, month) = (Window::Day.start(now), Window::Month.start(now));
+    let since = |from| Filter {
+        from: Some(from),
+        user: Some(actor.user),
+        ..Filter::default()
+    };
+    let first = day - TimeDelta::days(days - 1);
+    let month_total = store.total_usage(&since(month)).await?;
+    let groups = store.sum_usage(&since(first), GroupBy::Day, false).await?;
+    let quotas = store.quotas_over(actor.user, actor.role, now).await?;
+    let of_day = |day: NaiveDate| {
+        let key = day.to_string();
+        let total = groups.iter().find(|group| group.key == key).map(|group| &group.total);
+        UsageFigures::from(total.unwrap_or(&Total::default()))
+    };
+    let by_day = first.date_naive().iter_days().take(usize::try_from(days).unwrap_or(1));
+    let (limits, remaining, scopes) = binding(&quotas);
+    Ok(Json(OwnUsage {
+        today: of_day(day.date_naive()),
+        month: UsageFigures::from(&month_total),
+        limits,
+        remaining,
+        scopes,
+        resets: UsageResets {
+            day: stamp(Window::Day.end(now)),
+            month: stamp(Window::Month.end(now)),
+        },
+        by_day: by_day
+            .map(|day| {
+                let UsageFigures {
+                    requests,
+                    tokens,
+                    cost_usd,
+                } = of_day(day);
+                UsageDay {
+                    date: day.to_string(),
+                    requests,
+                    tokens,
+                    cost_usd,
+                }
+            })
+            .collect(),
+    }))
+}
+
+/// Of each limit the one with least left: the limit, what is left of it, and whose quota sets it.
+fn binding(quotas: &[Quota]) -> (UsageLimits, UsageRemaining, UsageScopes) {
+    fn tightest<T: Copy, L: Copy + Ord>(
+        quotas: &[Quota],
+        limit: impl Fn(&Quota) -> Option<(T, L)>,
+    ) -> (Option<T>, Option<L>, Option<QuotaScope>) {
+        let stated = quotas.iter().filter_map(|quota| {
+            let (limit, left) = limit(quota)?;
+            Some((limit, left, QuotaScope::from(quota.scope)))
+        });
+        let least = stated.min_by_key(|(_, left, _)| *left);
+        (
+            least.map(|(limit, ..)| limit),
+            least.map(|(_, left, _)| left),
+            least.map(|(.., scope)| scope),
+        )
+    }
+    let money = |limit: Option<MicroUsd>, spent: MicroUsd, held: MicroUsd| {
+        limit.map(|limit| (limit.dollars(), MicroUsd((limit.0 - spent.0 - held.0).max(0))))
+    };
+    let tokens = |limit: Option<u64>, spent: u64, held: u64| {
+        limit.map(|limit| (limit, limit.saturating_sub(spent.saturating_add(held))))
+    };
+    let daily_cost = tightest(quotas, |quota| {
+        money(
+            quota.limits.daily_cost,
+            quota.current.daily_cost,
+            quota.current.reserved_cost,
+        )
+    });
+    let monthly_cost = tightest(quotas, |quota| {
+        money(
+            quota.limits.monthly_cost,
+            quota.current.monthly_cost,
+            quota.current.reserved_cost,
+        )
+    });
+    let daily_tokens = tightest(quotas, |quota| {
+        tokens(
+            quota.limits.daily_tokens,
+            quota.current.daily_tokens,
+            quota.current.reserved_tokens,
+        )
+    });
+    let monthly_tokens = tightest(quotas, |quota| {
+        tokens(
+            quota.limits.monthly_tokens,
+            quota.current.monthly_tokens,
+            quota.current.reserved_tokens,
+        )
+    });
+    let per_min = tightest(quotas, |quota| {
+        quota.limits.requests_per_min.map(|limit| (limit, limit))
+    });
+    let per_hour = tightest(quotas, |quota| {
+        quota.limits.requests_per_hour.map(|limit| (limit, limit))
+    });
+    let limits = UsageLimits {
+        daily_cost_limit: daily_cost.0,
+        monthly_cost_limit: monthly_cost.0,
+        daily_token_limit: daily_tokens.0,
+        monthly_token_limit: monthly_tokens.0,
+        requests_per_min: per_min.0,
+        requests_per_hour: per_hour.0,
+    };
+    let remaining = UsageRemaining {
+        daily_cost_limit: daily_cost.1.map(MicroUsd::dollars),
+        monthly_cost_limit: monthly_cost.1.map(MicroUsd::dollars),
+        daily_token_limit: daily_tokens.1,
+        monthly_token_limit: monthly_tokens.1,
+    };
+    let scopes = UsageScopes {
+        daily_cost_limit: daily_cost.2,
+        monthly_cost_limit: monthly_cost.2,
+        daily_token_limit: daily_tokens.2,
+        monthly_token_limit: monthly_tokens.2,
+        requests_per_min: per_min.2,
+        requests_per_hour: per_hour.2,
+    };
+    (limits, remaining, scopes)
+}
+
+/// A call to a provider.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageRow)]
+pub(crate) struct RowJson {
+    #[schema(format = Uuid)]
+    id: String,
+    #[schema(format = Uuid, required)]
+    user_id: Option<String>,
+    #[schema(format = Uuid, required)]
+    assistant_id: Option<String>,
+    #[schema(format = Uuid, required)]
+    conversation_id: Option<String>,
+    #[schema(format = Uuid, required)]
+    message_id: Option<String>,
+    purpose: Purpose,
+    provider: String,
+    model: String,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    /// Dollars.
+    cost_usd: f64,
+    /// Counted by the platform because the provider did not say.
+    estimated: bool,
+    created_at: String,
+}
+
+impl From<UsageRow> for RowJson {
+    fn from(row: UsageRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            user_id: row.user.map(|id| id.to_string()),
+            assistant_id: row.assistant.map(|id| id.to_string()),
+            conversation_id: row.conversation.map(|id| id.to_string()),
+            message_id: row.message.map(|id| id.to_string()),
+            purpose: row.purpose.into(),
+            provider: row.provider,
+            model: row.model,
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            total_tokens: row.prompt_tokens.saturating_add(row.completion_tokens),
+            cost_usd: row.cost.dollars(),
+            estimated: row.estimated,
+            created_at: stamp(row.created_at),
+        }
+    }
+}
+
+/// A page of calls.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageList {
+    usage: Vec<RowJson>,
+    total: u64,
+}
+
+/// Which calls: at most 366 days of them, the last ones unless said otherwise.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// From this moment, or this day of UTC, on.
+    from: Option<String>,
+    /// Before this moment, or up to the end of this day of UTC.
+    to: Option<String>,
+    #[param(format = Uuid)]
+    user_id: Option<String>,
+    #[param(format = Uuid)]
+    assistant_id: Option<String>,
+    #[param(max_length = 200)]
+    model: Option<String>,
+    /// `csv` exports everything that the filter finds.
+    #[param(inline)]
+    format: Option<csv::Format>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    #[param(minimum = 0, maximum = 100_000)]
+    offset: Option<i64>,
+}
+
+fn filter(
+    now: Time,
+    from: Option<&str>,
+    to: Option<&str>,
+    user: Option<&str>,
+    assistant: Option<&str>,
+    model: Option<String>,
+) -> Result<Filter, ApiError> {
+    let (from, to) = (moment("from", from, false)?, moment("to", to, true)?);
+    let end = to.unwrap_or_else(|| from.map_or(now, |from| from.max(now)));
+    let begin = from.unwrap_or(end - LONGEST);
+    if begin > end {
+        return Err(ApiError::field("from", "The stretch of time ends before it begins."));
+    }
+    if end - begin > LONGEST {
+        return Err(ApiError::field("from", "Ask for at most 366 days at a time."));
+    }
+    if model
+        .as_ref()
+        .is_some_and(|model| model.chars().count() > 200 || model.contains('\0'))
+    {
+        return Err(ApiError::field("model", "This is not a model's id."));
+    }
+    Ok(Filter {
+        from: Some(begin),
+        to,
+        user: user.map(|id| id_field("user_id", id)).transpose()?,
+        assistant: assistant.map(|id| id_field("assistant_id", id)).transpose()?,
+        model,
+    })
+}
+
+/// Newest first.
+#[utoipa::path(get, path = "/usage", operation_id = "list_usage", tag = "usage",
+    security(("bearer" = [])), params(ListQuery), responses(
+    (status = 200, content((UsageList = "application/json"), (String = "text/csv"))),
+    (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Params(query): Params<ListQuery>,
+) -> Result<Response, ApiError> {
+    let filter = filter(
+        state.platform.clock.now(),
+        query.from.as_deref(),
+        query.to.as_deref(),
+        query.user_id.as_deref(),
+        query.assistant_id.as_deref(),
+        query.model,
+    )?;
+    let page = page(query.limit, query.offset, 20, 100)?;
+    if query.format == Some(csv::Format::Csv) {
+        return Ok(export(state, filter));
+    }
+    let found = state.platform.store.list_usage(&filter, page).await?;
+    let list = UsageList {
+        usage: found.items.into_iter().map(Into::into).collect(),
+        total: found.total,
+    };
+    Ok(Json(list).into_response())
+}
+
+/// All calls that the filter finds as CSV, read page by page while they are sent.
+fn export(state: AppState, filter: Filter) -> Response {
+    const HEADER: [&str; 14] = [
+        "id",
+        "created_at",
+        "user_id",
+        "assistant_id",
+        "conversation_id",
+        "message_id",
+        "purpose",
+        "provider",
+        "model",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "cost_usd",
+        "estimated",
+    ];
+    let pages = move |after: Option<(Time, UsageId)>| {
+        let (state, filter) = (state.clone(), filter.clone());
+        async move {
+            let rows = state.platform.store.next_usage(&filter, after, EXPORT_PAGE).await?;
+            let next = rows.last().map(|row| (row.created_at, row.id));
+            Ok((rows.into_iter().map(cells).collect(), next))
+        }
+    };
+    csv::export("usage.csv", &HEADER, pages)
+}
+
+fn cells(row: UsageRow) -> Vec<String> {
+    let purpose = row.purpose.as_str().to_owned();
+    let row = RowJson::from(row);
+    vec![
+        row.id,
+        row.created_at,
+        row.user_id.unwrap_or_default(),
+        row.assistant_id.unwrap_or_default(),
+        row.conversation_id.unwrap_or_default(),
+        row.message_id.unwrap_or_default(),
+        purpose,
+        row.provider,
+        row.model,
+        row.prompt_tokens.to_string(),
+        row.completion_tokens.to_string(),
+        row.total_tokens.to_string(),
+        row.cost_usd.to_string(),
+        row.estimated.to_string(),
+    ]
+}
+
+/// What calls are summed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UsageGrouping {
+    /// The day in UTC.
+    Day,
+    /// Who caused them.
+    User,
+    /// The assistant.
+    Assistant,
+    /// The model.
+    Model,
+}
+
+impl From<UsageGrouping> for GroupBy {
+    fn from(by: UsageGrouping) -> Self {
+        match by {
+            UsageGrouping::Day => Self::Day,
+            UsageGrouping::User => Self::User,
+            UsageGrouping::Assistant => Self::Assistant,
+            UsageGrouping::Model => Self::Model,
+        }
+    }
+}
+
+/// What sums are split by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UsageSplit {
+    /// The model.
+    Model,
+}
+
+/// The sum of one group.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageGroup {
+    /// The day, id or model; null for calls without one.
+    #[schema(required)]
+    key: Option<String>,
+    /// What people call it, where that is not the key itself and it still exists.
+    #[schema(required)]
+    label: Option<String>,
+    /// The model, when sums are split by it.
+    #[schema(required)]
+    split: Option<String>,
+    /// Calls that a person asked for.
+    requests: u64,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    /// Dollars.
+    cost_usd: f64,
+}
+
+impl From<Group> for UsageGroup {
+    fn from(group: Group) -> Self {
+        Self {
+            requests: group.total.requests,
+            prompt_tokens: group.total.prompt_tokens,
+            completion_tokens: group.total.completion_tokens,
+            total_tokens: group.total.tokens(),
+            cost_usd: group.total.cost.dollars(),
+            key: Some(group.key).filter(|key| !key.is_empty()),
+            label: group.label,
+            split: group.split,
+        }
+    }
+}
+
+/// Sums.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageSummary {
+    /// Dearest first; days in their order.
+    groups: Vec<UsageGroup>,
+    total: usize,
+}
+
+/// Which calls, and by what they are summed.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SummaryQuery {
+    /// From this moment, or this day of UTC, on.
+    from: Option<String>,
+    /// Before this moment, or up to the end of this day of UTC.
+    to: Option<String>,
+    #[param(format = Uuid)]
+    user_id: Option<String>,
+    #[param(format = Uuid)]
+    assistant_id: Option<String>,
+    #[param(max_length = 200)]
+    model: Option<String>,
+    #[param(inline)]
+    group_by: UsageGrouping,
+    /// Splits every sum.
+    #[param(inline)]
+    split_by: Option<UsageSplit>,
+    /// `csv` exports the sums.
+    #[param(inline)]
+    format: Option<csv::Format>,
+}
+
+/// Sums of calls by day, person, assistant or model.
+#[utoipa::path(get, path = "/usage/summary", operation_id = "summarize_usage", tag = "usage",
+    security(("bearer" = [])), params(SummaryQuery), responses(
+    (status = 200, content((UsageSummary = "application/json"), (String = "text/csv"))),
+    (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn summary(
+    State(state): State<AppState>,
+    Params(query): Params<SummaryQuery>,
+) -> Result<Response, ApiError> {
+    const HEADER: [&str; 8] = [
+        "key",
+        "label",
+        "split",
+        "requests",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "cost_usd",
+    ];
+    let filter = filter(
+        state.platform.clock.now(),
+        query.from.as_deref(),
+        query.to.as_deref(),
+        query.user_id.as_deref(),
+        query.assistant_id.as_deref(),
+        query.model,
+    )?;
+    let found = state
+        .platform
+        .store
+        .sum_usage(&filter, query.group_by.into(), query.split_by.is_some())
+        .await?;
+    let groups: Vec<UsageGroup> = found.into_iter().map(Into::into).collect();
+    if query.format == Some(csv::Format::Csv) {
+        let row = |group: UsageGroup| {
+            vec![
+                group.key.unwrap_or_default(),
+                group.label.unwrap_or_default(),
+                group.split.unwrap_or_default(),
+                group.requests.to_string(),
+                group.prompt_tokens.to_string(),
+                group.completion_tokens.to_string(),
+                group.total_tokens.to_string(),
+                group.cost_usd.to_string(),
+            ]
+        };
+        return Ok(csv::whole("usage-summary.csv", &HEADER, groups.into_iter().map(row)));
+    }
+    let summary = UsageSummary {
+        total: groups.len(),
+        groups,
+    };
+    Ok(Json(summary).into_response())
+}
+
+/// The month's heaviest by `by`, at most ten; calls of nobody and nothing are not among them.
+pub(crate) async fn heaviest(state: &AppState, since: Time, by: GroupBy) -> Result<Vec<UsageGroup>, ApiError> {
+    let filter = Filter {
+        from: Some(since),
+        ..Filter::default()
+    };
+    let groups = state.platform.store.sum_usage(&filter, by, false).await?;
+    let named = groups.into_iter().filter(|group| !group.key.is_empty());
+    Ok(named.take(10).map(Into::into).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use across::{
+        actor::Role,
+        governance::quota::{Current, Limits, Scope},
+        id::QuotaId,
+    };
+
+    use super::*;
+
+    fn quota(scope: Scope, daily: Option<i64>, spent: i64, held: i64) -> Quota {
+        let at = "2026-11-23T12:00:00Z".parse().unwrap();
+        Quota {
+            id: QuotaId::new(),
+            scope,
+            scope_name: None,
+            limits: Limits {
+                daily_cost: daily.map(MicroUsd),
+                ..Limits::default()
+            },
+            current: Current {
+                daily_cost: MicroUsd(spent),
+                reserved_cost: MicroUsd(held),
+                ..Current::default()
+            },
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    #[test]
+    fn the_limit_with_least_left_is_the_one_that_binds() {
+        let quotas = [
+            quota(Scope::Global, Some(9_000_000), 8_500_000, 0),
+            quota(Scope::Role(Role::User), Some(2_000_000), 500_000, 1_200_000),
+            quota(Scope::Role(Role::Admin), None, 0, 0),
+        ];
+        let (limits, remaining, scopes) = binding(&quotas);
+        assert_eq!(limits.daily_cost_limit, Some(2.0));
+        assert_eq!(remaining.daily_cost_limit, Some(0.3));
+        assert_eq!(scopes.daily_cost_limit, Some(QuotaScope::Role));
+        assert_eq!((limits.monthly_cost_limit, scopes.requests_per_min), (None, None));
+    }
+
+    #[test]
+    fn a_stretch_of_time_has_at_most_a_year() {
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let of = |from, to| filter(now, from, to, None, None, None);
+        assert!(of(None, None).is_ok());
+        assert!(of(Some("2026-01-01"), Some("2026-12-31")).is_ok());
+        assert!(of(Some("2025-01-01"), Some("2026-12-31")).is_err());
+        assert!(of(Some("2026-12-31"), Some("2026-01-01")).is_err());
+        assert!(of(Some("2020-01-01"), None).is_err());
+        assert!(of(Some("yesterday"), None).is_err());
+    }
+}

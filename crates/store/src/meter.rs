@@ -1,0 +1,482 @@
+//! The meter: what a call may use at most is set aside in every counter it counts in, and replaced by what it used.
+
+use std::collections::{HashMap, HashSet};
+
+use across::{
+    actor::Role,
+    clock::Time,
+    fault::StoreError,
+    governance::{
+        meter::{Meter, Payer, Reservation, Spent},
+        quota::{Claim, Held, Limits, Refusal, Window, claims},
+        usage::Purpose,
+    },
+    id::{MessageId, QuotaId, UsageId},
+    money::{MicroUsd, Price},
+};
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use sea_orm::{
+    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _,
+    QuerySelect as _, QueryTrait as _, Set,
+    sea_query::{Expr, OnConflict},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    SqlStore, api_keys,
+    convert::{column_i64, storable},
+    entity::{assistant, conversation, message, quota_counter, quota_hold, usage_log, usage_quota},
+    error::Fault,
+    notices::alert,
+    quotas::{limits_of, matching, scope_of},
+};
+
+const TABLE: &str = "quota_holds";
+/// No call is worth more than this, in micro-dollars or tokens: far above every limit, and sums of it fit their columns.
+const MOST: i64 = 1_000_000_000_000_000;
+/// How long counters of minutes and hours are kept; those of days and months stay with their quota.
+const RATES_KEPT: TimeDelta = TimeDelta::days(2);
+
+/// An amount as it is counted.
+fn counted(amount: impl TryInto<i64>) -> i64 {
+    column_i64(amount).clamp(0, MOST)
+}
+
+/// The number of a column that is never negative.
+pub(crate) fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// What is added to one counter.
+struct Change {
+    quota: QuotaId,
+    window: Window,
+    starts_at: Time,
+    cost: i64,
+    tokens: i64,
+    requests: i64,
+    held_cost: i64,
+    held_tokens: i64,
+}
+
+impl Change {
+    /// What a claim sets aside; requests count at once.
+    fn set_aside(claim: &Claim) -> Self {
+        Self {
+            quota: claim.quota,
+            window: claim.window,
+            starts_at: claim.starts_at,
+            cost: 0,
+            tokens: 0,
+            requests: i64::from(claim.requests),
+            held_cost: counted(claim.cost.0),
+            held_tokens: counted(claim.tokens),
+        }
+    }
+
+    fn undone(self) -> Self {
+        Self {
+            cost: -self.cost,
+            tokens: -self.tokens,
+            requests: -self.requests,
+            held_cost: -self.held_cost,
+            held_tokens: -self.held_tokens,
+            ..self
+        }
+    }
+}
+
+type Counters = HashMap<(Uuid, String), quota_counter::Model>;
+
+/// Changes counters in the order given, in one statement, and keeps them for the rest of the transaction. Counters that
+/// are not there begin with nothing. Returns them as they are then.
+async fn change(tx: &DatabaseTransaction, changes: Vec<Change>) -> Result<Counters, Fault> {
+    use quota_counter::Column;
+    let sum = |column: Column| {
+        let old = Expr::col((quota_counter::Entity, column));
+        (column, old.add(Expr::col(("excluded", column))))
+    };
+    let added = [
+        Column::Cost,
+        Column::Tokens,
+        Column::Requests,
+        Column::HeldCost,
+        Column::HeldTokens,
+    ];
+    let on_conflict = OnConflict::columns([Column::QuotaId, Column::Window, Column::StartsAt])
+        .values(added.map(sum))
+        .to_owned();
+    let rows = changes.into_iter().map(|change| quota_counter::ActiveModel {
+        quota_id: Set(change.quota.uuid()),
+        window: Set(change.window.as_str().to_owned()),
+        starts_at: Set(change.starts_at),
+        cost: Set(change.cost),
+        tokens: Set(change.tokens),
+        requests: Set(change.requests),
+        held_cost: Set(change.held_cost),
+        held_tokens: Set(change.held_tokens),
+        is_alerted: Set(false),
+    });
+    let rows = quota_counter::Entity::insert_many(rows)
+        .on_conflict(on_conflict)
+        .exec_with_returning(tx)
+        .await?;
+    let by_place = |row: quota_counter::Model| ((row.quota_id, row.window.clone()), row);
+    Ok(rows.into_iter().map(by_place).collect())
+}
+
+/// The requests of the windows before those of `claims`, where they matter.
+async fn before(tx: &DatabaseTransaction, claims: &[Claim], at: Time) -> Result<HashMap<(Uuid, String), i64>, Fault> {
+    let mut wanted = Condition::any();
+    for claim in claims.iter().filter(|claim| claim.requests_ceiling.is_some()) {
+        wanted = wanted.add(
+            quota_counter::Column::QuotaId
+                .eq(claim.quota.uuid())
+                .and(quota_counter::Column::Window.eq(claim.window.as_str()))
+                .and(quota_counter::Column::StartsAt.eq(claim.window.previous(at))),
+        );
+    }
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = quota_counter::Entity::find().filter(wanted).all(tx).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.quota_id, row.window), row.requests))
+        .collect())
+}
+
+/// Sets a call's worst case aside in every quota that matches. A refusal leaves every counter as it was.
+pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Result<Option<Refusal>, Fault> {
+    let quotas = matching(tx, &call.payer).await?;
+    let limits = quotas
+        .iter()
+        .map(|row| Ok((row.id.into(), limits_of(row)?)))
+        .collect::<Result<Vec<(QuotaId, Limits)>, Fault>>()?;
+    let claims = claims(&limits, call);
+    // Added first and judged afterwards: from here on nobody else can change these counters, so that of any number of
+    // calls at the same time each sees what the ones before it took.
+    let counters = change(tx, claims.iter().map(Change::set_aside).collect()).await?;
+    let before = before(tx, &claims, call.at).await?;
+    for claim in &claims {
+        let place = (claim.quota.uuid(), claim.window.as_str().to_owned());
+        let row = counters
+            .get(&place)
+            .ok_or_else(|| Fault::corrupt("quota_counters", "window", claim.quota))?;
+        let own = Change::set_aside(claim);
+        let number = |requests: i64| u32::try_from(natural(requests)).unwrap_or(u32::MAX);
+        let held = Held {
+            cost: MicroUsd(row.cost + row.held_cost - own.held_cost),
+            tokens: natural(row.tokens + row.held_tokens - own.held_tokens),
+            requests: number(row.requests - own.requests),
+            requests_before: number(before.get(&place).copied().unwrap_or_default()),
+        };
+        if let Some((limit, amount, used)) = claim.refused_by(held, call.at) {
+            let quota = quotas.iter().find(|row| row.id == claim.quota.uuid());
+            let scope = quota.map(scope_of).transpose()?;
+            change(
+                tx,
+                claims.iter().map(|claim| Change::set_aside(claim).undone()).collect(),
+            )
+            .await?;
+            return Ok(Some(Refusal {
+                scope: scope.ok_or_else(|| Fault::corrupt("quota_counters", "quota_id", claim.quota))?,
+                limit,
+                amount,
+                used,
+                resets_at: claim.window.end(call.at),
+            }));
+        }
+    }
+    let row = quota_hold::ActiveModel {
+        id: Set(call.id.uuid()),
+        user_id: Set(call.payer.user.map(|id| id.uuid())),
+        role: Set(call.payer.role.map(|role| role.as_str().to_owned())),
+        assistant_id: Set(call.payer.assistant.map(|id| id.uuid())),
+        purpose: Set(call.purpose.as_str().to_owned()),
+        provider: Set(call.provider.clone()),
+        api_key_id: Set(call.key.map(|id| id.uuid())),
+        model: Set(storable(call.model.clone())),
+        conversation_id: Set(call.conversation.map(|id| id.uuid())),
+        message_id: Set(call.message.map(|id| id.uuid())),
+        prompt_tokens: Set(counted(call.prompt_tokens)),
+        completion_tokens: Set(counted(call.completion_tokens)),
+        prompt_price: Set(call.price.prompt.0),
+        completion_price: Set(call.price.completion.0),
+        cost: Set(counted(call.cost.0)),
+        quotas: Set(json!(limits.iter().map(|(id, _)| id.uuid()).collect::<Vec<_>>())),
+        reserved_at: Set(call.at),
+        expires_at: Set(call.expires_at),
+    };
+    quota_hold::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(None)
+}
+
+/// What was set aside for an answer.
+pub(crate) async fn hold_of(tx: &DatabaseTransaction, message: MessageId) -> Result<Option<quota_hold::Model>, Fault> {
+    let row = quota_hold::Entity::find()
+        .filter(quota_hold::Column::MessageId.eq(message.uuid()))
+        .one(tx)
+        .await?;
+    Ok(row)
+}
+
+/// Who tells what a call used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Teller {
+    /// Whoever made it, and knows whether its key works.
+    Caller,
+    /// Nobody: whoever made it is dead.
+    Sweep,
+}
+
+/// Replaces what was set aside by what was used; see the port. `false` if it was charged before.
+pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, teller: Teller) -> Result<bool, Fault> {
+    // Whoever removes the row charges it; everybody else finds it gone.
+    let taken = quota_hold::Entity::delete_many()
+        .filter(quota_hold::Column::Id.eq(spent.hold.uuid()))
+        .exec_with_returning(tx)
+        .await?;
+    let Some(hold) = taken.into_iter().next() else {
+        return Ok(false);
+    };
+    let purpose = Purpose::parse(&hold.purpose).ok_or_else(|| Fault::corrupt(TABLE, "purpose", hold.id))?;
+    let role = hold
+        .role
+        .as_deref()
+        .map(|role| Role::parse(role).ok_or_else(|| Fault::corrupt(TABLE, "role", hold.id)));
+    let payer = Payer {
+        user: hold.user_id.map(Into::into),
+        role: role.transpose()?,
+        assistant: hold.assistant_id.map(Into::into),
+    };
+    log(tx, &hold, purpose, spent).await?;
+    let quotas = matching(tx, &payer).await?;
+    let counters = change(tx, corrections(&hold, purpose, spent, &quotas)?).await?;
+    for quota in &quotas {
+        for window in [Window::Day, Window::Month] {
+            if let Some(counter) = counters.get(&(quota.id, window.as_str().to_owned())) {
+                alert(tx, quota, window, counter, at).await?;
+            }
+        }
+    }
+    // A call that used nothing and blames no key says nothing about it.
+    let is_telling = spent.key_problem.is_some() || spent.prompt_tokens > 0 || spent.completion_tokens > 0;
+    if let Some(key) = hold.api_key_id.filter(|_| teller == Teller::Caller && is_telling) {
+        api_keys::note(tx, key.into(), spent.key_problem.clone(), at).await?;
+    }
+    Ok(true)
+}
+
+/// How the counters of today's quotas change: those it was set aside in give that back, and quotas made meanwhile count
+/// what they would have counted.
+fn corrections(
+    hold: &quota_hold::Model,
+    purpose: Purpose,
+    spent: &Spent,
+    quotas: &[usage_quota::Model],
+) -> Result<Vec<Change>, Fault> {
+    let claimed: HashSet<Uuid> =
+        serde_json::from_value(hold.quotas.clone()).map_err(|_| Fault::corrupt(TABLE, "quotas", hold.id))?;
+    let mut changes = Vec::with_capacity(quotas.len() * 2);
+    for quota in quotas {
+        for window in [Window::Day, Window::Month] {
+            let is_claimed = claimed.contains(&quota.id);
+            changes.push(Change {
+                quota: quota.id.into(),
+                window,
+                starts_at: window.start(hold.reserved_at),
+                cost: counted(spent.cost.0),
+                tokens: counted(spent.prompt_tokens.saturating_add(spent.completion_tokens)),
+                requests: if is_claimed { 0 } else { i64::from(purpose.is_request()) },
+                held_cost: if is_claimed { -hold.cost } else { 0 },
+                held_tokens: if is_claimed {
+                    -counted(hold.prompt_tokens + hold.completion_tokens)
+                } else {
+                    0
+                },
+            });
+        }
+    }
+    Ok(changes)
+}
+
+/// Writes the row of the usage log.
+async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpose, spent: &Spent) -> Result<(), Fault> {
+    let conversation = match hold.conversation_id {
+        Some(id) => {
+            exists(
+                tx,
+                conversation::Entity::find_by_id(id)
+                    .select_only()
+                    .column(conversation::Column::Id),
+            )
+            .await?
+        }
+        None => None,
+    };
+    let assistant = match hold.assistant_id {
+        Some(id) => {
+            exists(
+                tx,
+                assistant::Entity::find_by_id(id)
+                    .select_only()
+                    .column(assistant::Column::Id),
+            )
+            .await?
+        }
+        None => None,
+    };
+    let (prompt, completion) = (counted(spent.prompt_tokens), counted(spent.completion_tokens));
+    let row = usage_log::ActiveModel {
+        id: Set(UsageId::new().uuid()),
+        user_id: Set(hold.user_id),
+        assistant_id: Set(assistant),
+        conversation_id: Set(conversation),
+        message_id: Set(hold.message_id),
+        purpose: Set(hold.purpose.clone()),
+        provider: Set(storable(spent.provider.clone())),
+        model: Set(storable(spent.model.clone())),
+        prompt_tokens: Set(prompt),
+        completion_tokens: Set(completion),
+        total_tokens: Set(prompt + completion),
+        cost_usd: Set(counted(spent.cost.0)),
+        estimated: Set(spent.estimated),
+        is_request: Set(purpose.is_request()),
+        day: Set(hold.reserved_at.format("%Y-%m-%d").to_string()),
+        created_at: Set(hold.reserved_at),
+    };
+    usage_log::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// The id that a question for one finds.
+async fn exists<E: sea_orm::EntityTrait>(
+    tx: &DatabaseTransaction,
+    question: sea_orm::Select<E>,
+) -> Result<Option<Uuid>, Fault> {
+    Ok(question.into_tuple().one(tx).await?)
+}
+
+/// The worst case of a call, as used by nobody knows how much of it.
+fn worst(hold: &quota_hold::Model) -> Spent {
+    Spent {
+        hold: hold.id.into(),
+        provider: hold.provider.clone(),
+        model: hold.model.clone(),
+        prompt_tokens: natural(hold.prompt_tokens),
+        completion_tokens: natural(hold.completion_tokens),
+        cost: MicroUsd(hold.cost),
+        estimated: true,
+        key_problem: None,
+    }
+}
+
+/// An answer of which so many tokens arrived before whoever wrote it died.
+pub(crate) fn estimated(hold: &quota_hold::Model, completion_tokens: u64) -> Spent {
+    let price = Price {
+        prompt: MicroUsd(hold.prompt_price),
+        completion: MicroUsd(hold.completion_price),
+    };
+    let prompt_tokens = natural(hold.prompt_tokens);
+    Spent {
+        completion_tokens,
+        cost: price.cost(prompt_tokens, completion_tokens),
+        ..worst(hold)
+    }
+}
+
+impl SqlStore {
+    async fn reserve_once(&self, call: Reservation) -> Result<Option<Refusal>, StoreError> {
+        let write = self
+            .db
+            .write(move |tx| Box::pin(async move { reserve(tx, &call).await }));
+        Ok(write.await?)
+    }
+
+    async fn settle_once(&self, spent: Spent, at: Time, teller: Teller) -> Result<bool, StoreError> {
+        let write = self
+            .db
+            .write(move |tx| Box::pin(async move { settle(tx, &spent, at, teller).await }));
+        Ok(write.await?)
+    }
+
+    /// Settles, once more if a quota or conversation was deleted in that very moment.
+    async fn settle_surely(&self, spent: Spent, at: Time, teller: Teller) -> Result<bool, StoreError> {
+        match self.settle_once(spent.clone(), at, teller).await {
+            Err(StoreError::Conflict(_)) => self.settle_once(spent, at, teller).await,
+            done => done,
+        }
+    }
+}
+
+#[async_trait]
+impl Meter for SqlStore {
+    async fn reserve(&self, call: Reservation) -> Result<Result<(), Refusal>, StoreError> {
+        let refused = match self.reserve_once(call.clone()).await {
+            // A quota was deleted in that very moment; now it is not among those that match.
+            Err(StoreError::Conflict(_)) => self.reserve_once(call).await,
+            done => done,
+        };
+        Ok(refused?.map_or(Ok(()), Err))
+    }
+
+    async fn settle(&self, spent: Spent, at: Time) -> Result<(), StoreError> {
+        self.settle_surely(spent, at, Teller::Caller).await?;
+        Ok(())
+    }
+
+    async fn sweep_holds(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError> {
+        let being_written = message::Entity::find()
+            .select_only()
+            .column(message::Column::Id)
+            .filter(message::Column::Status.eq("streaming"))
+            .into_query();
+        let mut dead = Condition::all().add(
+            Condition::any()
+                .add(quota_hold::Column::MessageId.is_null())
+                .add(quota_hold::Column::MessageId.not_in_subquery(being_written)),
+        );
+        if !everyone_is_dead {
+            dead = dead.add(quota_hold::Column::ExpiresAt.lt(now));
+        }
+        let holds = quota_hold::Entity::find()
+            .filter(dead)
+            .all(self.db.reader())
+            .await
+            .map_err(Fault::from)?;
+        let mut charged = 0;
+        for hold in holds {
+            charged += u64::from(self.settle_surely(worst(&hold), now, Teller::Sweep).await?);
+        }
+        self.forget_rates(now).await?;
+        Ok(charged)
+    }
+}
+
+impl SqlStore {
+    /// Removes counters of minutes and hours that no sliding window reaches any more.
+    async fn forget_rates(&self, now: Time) -> Result<(), Fault> {
+        let old = move || {
+            Condition::all()
+                .add(quota_counter::Column::StartsAt.lt(now - RATES_KEPT))
+                .add(quota_counter::Column::Window.is_in(["minute", "hour"]))
+        };
+        let any = quota_counter::Entity::find()
+            .filter(old())
+            .one(self.db.reader())
+            .await?;
+        if any.is_none() {
+            return Ok(());
+        }
+        let write = self.db.write(move |tx| {
+            Box::pin(async move {
+                quota_counter::Entity::delete_many().filter(old()).exec(tx).await?;
+                Ok(())
+            })
+        });
+        write.await
+    }
+}
