@@ -3,16 +3,20 @@
 use across::{
     actor::{Actor, AsManager, Role},
     clock::Time,
-    identity::{sign_in, user::User},
+    identity::{
+        sign_in::{self, Stranger},
+        user::User,
+    },
 };
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 
 use crate::{
+    address::Client,
     error::{ApiError, Kind},
     state::AppState,
 };
@@ -22,8 +26,12 @@ use crate::{
 pub(crate) enum Access {
     /// Anyone, signed in or not.
     Public,
+    /// Anyone, however often: the state of the process, for those who watch it.
+    Watch,
     /// Whoever is signed in with at least this role.
     Signed(Role),
+    /// An administrator, or whoever has the token for the metrics.
+    Metrics,
 }
 
 /// The person behind a request, put there by [`check`] only.
@@ -34,41 +42,67 @@ pub(crate) struct Principal {
     pub(crate) expires_at: Time,
 }
 
-/// Verifies the token and the role before anything of the request's body is looked at.
+/// Verifies the token, the role and how many requests there were before anything of the request's body is looked at.
 pub(crate) async fn check(
     State((state, access)): State<(AppState, Access)>,
+    client: Client,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Access::Signed(needed) = access else {
-        return next.run(request).await;
-    };
-    let principal = match identify(&state, request.headers()).await {
-        Ok(principal) => principal,
-        Err(error) => return error.into_response(),
-    };
-    if principal.actor.role < needed {
-        return forbidden().into_response();
+    match admit(&state, access, client, request.headers()).await {
+        Ok(None) => {}
+        Ok(Some(principal)) => {
+            request.extensions_mut().insert(principal);
+        }
+        Err(refusal) => return refusal.into_response(),
     }
-    request.extensions_mut().insert(principal);
     next.run(request).await
 }
 
-async fn identify(state: &AppState, headers: &axum::http::HeaderMap) -> Result<Principal, ApiError> {
-    let header = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let token = match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => "",
+/// The person behind the request, if the route asks who there is.
+async fn admit(
+    state: &AppState,
+    access: Access,
+    client: Client,
+    headers: &HeaderMap,
+) -> Result<Option<Principal>, ApiError> {
+    let token = bearer(headers);
+    let needed = match access {
+        Access::Watch => return Ok(None),
+        Access::Public => return state.limits.count_address(client).map(|()| None),
+        Access::Metrics if state.http.is_metrics_token(token) => return Ok(None),
+        Access::Metrics => Role::Admin,
+        Access::Signed(role) => role,
     };
-    let (actor, user, expires_at) = sign_in::identify(&state.platform, token).await?;
-    Ok(Principal {
+    let (actor, user, expires_at) = match sign_in::identify(&state.platform, token).await {
+        Ok(found) => found,
+        Err(error @ Stranger::Store(_)) => return Err(error.into()),
+        Err(error @ (Stranger::Expired | Stranger::Invalid)) => {
+            state.limits.count_address(client)?;
+            return Err(error.into());
+        }
+    };
+    if actor.role < needed {
+        return Err(forbidden());
+    }
+    state.limits.count_user(actor.user)?;
+    Ok(Some(Principal {
         actor,
         user,
         expires_at,
-    })
+    }))
+}
+
+/// The token of the header; empty if there is none. A second header could be meant for someone else on the way.
+fn bearer(headers: &HeaderMap) -> &str {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return "";
+    };
+    match value.to_str().unwrap_or_default().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => "",
+    }
 }
 
 pub(crate) fn forbidden() -> ApiError {

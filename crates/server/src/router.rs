@@ -1,7 +1,13 @@
 //! Every route on one page, each with who may call it.
 
 use across::actor::Role;
-use axum::{Router, extract::DefaultBodyLimit, middleware as layers, response::IntoResponse as _, routing::get};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{self as layers, Next},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _},
@@ -9,14 +15,19 @@ use utoipa_axum::{
 };
 
 use crate::{
+    address,
     api::{assistants, auth, conversations, files, health, messages, models},
-    auth::{Access, check},
+    auth::{Access, Principal, check},
+    cors,
     error::{ApiError, Kind},
-    middleware, openapi, spa,
+    middleware, openapi,
+    pace::{self, Pace, TIMES},
+    spa,
     state::AppState,
 };
 
 const ANYONE: Access = Access::Public;
+const WATCH: Access = Access::Watch;
 const USER: Access = Access::Signed(Role::User);
 const MANAGER: Access = Access::Signed(Role::Manager);
 
@@ -27,9 +38,28 @@ struct Api {
 }
 
 impl Api {
-    fn add(mut self, access: Access, route: UtoipaMethodRouter<AppState>) -> Self {
+    fn new(state: Option<AppState>) -> Self {
+        Self {
+            state,
+            routes: OpenApiRouter::new(),
+        }
+    }
+
+    fn add(self, access: Access, route: UtoipaMethodRouter<AppState>) -> Self {
+        self.add_paced(access, Pace::Ordinary, route)
+    }
+
+    /// Adds a route that needs another time than most.
+    fn add_paced(mut self, access: Access, pace: Pace, route: UtoipaMethodRouter<AppState>) -> Self {
         let guarded = match &self.state {
-            Some(state) => route.layer(layers::from_fn_with_state((state.clone(), access), check)),
+            Some(state) => {
+                let route = route.layer(layers::from_fn_with_state((pace, TIMES), pace::keep));
+                let route = match pace {
+                    Pace::Upload => route.layer(layers::from_fn_with_state(state.clone(), one_of_few)),
+                    Pace::Ordinary | Pace::Answer => route,
+                };
+                route.layer(layers::from_fn_with_state((state.clone(), access), check))
+            }
             None => route,
         };
         self.routes = self.routes.routes(guarded);
@@ -37,52 +67,64 @@ impl Api {
     }
 }
 
+/// Holds one of the places for uploads while an upload is taken.
+async fn one_of_few(State(state): State<AppState>, principal: Principal, request: Request, next: Next) -> Response {
+    match state.limits.upload(principal.actor.user) {
+        Ok(_place) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
 /// All of `/api/v1`, with its description.
 fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
-    Api {
-        state,
-        routes: OpenApiRouter::new(),
-    }
-    .add(ANYONE, routes!(health::health))
-    .add(ANYONE, routes!(health::ready))
-    .add(ANYONE, routes!(auth::setup_status, auth::set_up))
-    .add(ANYONE, routes!(auth::login))
-    .add(ANYONE, routes!(auth::refresh))
-    .add(USER, routes!(auth::verify))
-    .add(USER, routes!(auth::logout))
-    .add(USER, routes!(auth::me))
-    .add(USER, routes!(assistants::list))
-    .add(MANAGER, routes!(assistants::create))
-    .add(USER, routes!(assistants::get))
-    .add(MANAGER, routes!(assistants::update, assistants::archive))
-    .add(MANAGER, routes!(assistants::restore))
-    .add(MANAGER, routes!(assistants::retrieval_test))
-    .add(USER, routes!(files::list))
-    .add(MANAGER, routes!(files::upload))
-    .add(USER, routes!(files::get))
-    .add(MANAGER, routes!(files::delete))
-    .add(USER, routes!(files::status))
-    .add(USER, routes!(files::content))
-    .add(USER, routes!(files::chunks))
-    .add(USER, routes!(files::text))
-    .add(MANAGER, routes!(files::reprocess))
-    .add(USER, routes!(conversations::list, conversations::create))
-    .add(
-        USER,
-        routes!(conversations::get, conversations::rename, conversations::delete),
-    )
-    .add(USER, routes!(conversations::stop))
-    .add(USER, routes!(messages::list, messages::send))
-    .add(USER, routes!(messages::get))
-    .add(USER, routes!(messages::stream))
-    .add(USER, routes!(models::list))
-    .routes
+    Api::new(state)
+        .add(WATCH, routes!(health::health))
+        .add(WATCH, routes!(health::ready))
+        .add(ANYONE, routes!(auth::setup_status, auth::set_up))
+        .add(ANYONE, routes!(auth::login))
+        .add(ANYONE, routes!(auth::refresh))
+        .add(USER, routes!(auth::verify))
+        .add(USER, routes!(auth::logout))
+        .add(USER, routes!(auth::me))
+        .add(USER, routes!(assistants::list))
+        .add(MANAGER, routes!(assistants::create))
+        .add(USER, routes!(assistants::get))
+        .add(MANAGER, routes!(assistants::update, assistants::archive))
+        .add(MANAGER, routes!(assistants::restore))
+        .add(MANAGER, routes!(assistants::retrieval_test))
+        .add(USER, routes!(files::list))
+        .add_paced(MANAGER, Pace::Upload, routes!(files::upload))
+        .add(USER, routes!(files::get))
+        .add(MANAGER, routes!(files::delete))
+        .add(USER, routes!(files::status))
+        .add(USER, routes!(files::content))
+        .add(USER, routes!(files::chunks))
+        .add(USER, routes!(files::text))
+        .add(MANAGER, routes!(files::reprocess))
+        .add(USER, routes!(conversations::list, conversations::create))
+        .add(
+            USER,
+            routes!(conversations::get, conversations::rename, conversations::delete),
+        )
+        .add(USER, routes!(conversations::stop))
+        .add(USER, routes!(messages::list))
+        .add_paced(USER, Pace::Answer, routes!(messages::send))
+        .add(USER, routes!(messages::get))
+        .add_paced(USER, Pace::Answer, routes!(messages::stream))
+        .add(USER, routes!(models::list))
+        .routes
+}
+
+/// What stands outside of `/api/v1`, with its description.
+fn beside(state: Option<AppState>) -> OpenApiRouter<AppState> {
+    Api::new(state).add(Access::Metrics, routes!(health::metrics)).routes
 }
 
 /// Everything this server answers.
 pub fn router(state: AppState) -> Router {
     let (api, document) = OpenApiRouter::with_openapi(openapi::base())
         .nest("/api/v1", api(Some(state.clone())))
+        .merge(beside(Some(state.clone())))
         .split_for_parts();
     let mut router = api;
     if state.http.docs {
@@ -94,8 +136,11 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(async || method_not_allowed())
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(layers::from_fn(middleware::refuse_bad_heads))
+        .layer(layers::from_fn_with_state(state.clone(), cors::allow))
         .layer(layers::from_fn(middleware::secure))
         .layer(layers::from_fn(middleware::trace))
+        .layer(layers::from_fn_with_state(state.clone(), address::identify))
         .with_state(state)
 }
 
@@ -103,9 +148,10 @@ pub fn router(state: AppState) -> Router {
 pub(crate) fn described() -> utoipa::openapi::OpenApi {
     OpenApiRouter::with_openapi(openapi::base())
         .nest("/api/v1", api(None))
+        .merge(beside(None))
         .into_openapi()
 }
 
-fn method_not_allowed() -> axum::response::Response {
+fn method_not_allowed() -> Response {
     ApiError::new(Kind::METHOD, "This address does not know that method.").into_response()
 }
