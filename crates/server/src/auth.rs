@@ -1,18 +1,23 @@
 //! Who may call what: every route names its rule when it is registered, and handlers get the proof of it.
 
 use across::{
-    actor::{Actor, AsManager, Role},
+    actor::{Actor, AsAdmin, AsManager, Doer, Origin, Role},
     clock::Time,
-    identity::{sign_in, user::User},
+    identity::{
+        sign_in::{self, Stranger},
+        user::User,
+    },
 };
 use axum::{
-    extract::{FromRequestParts, Request, State},
-    http::{header, request::Parts},
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{Extensions, HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 
 use crate::{
+    address::Client,
+    api::audit::note_denied,
     error::{ApiError, Kind},
     state::AppState,
 };
@@ -22,8 +27,14 @@ use crate::{
 pub(crate) enum Access {
     /// Anyone, signed in or not.
     Public,
+    /// Anyone, however often: the state of the process, for those who watch it.
+    Watch,
+    /// Whoever is signed in, also before they chose a password of their own.
+    Newcomer,
     /// Whoever is signed in with at least this role.
     Signed(Role),
+    /// An administrator, or whoever has the token for the metrics.
+    Metrics,
 }
 
 /// The person behind a request, put there by [`check`] only.
@@ -34,41 +45,111 @@ pub(crate) struct Principal {
     pub(crate) expires_at: Time,
 }
 
-/// Verifies the token and the role before anything of the request's body is looked at.
+/// Verifies the token, the role and how many requests there were before anything of the request's body is looked at.
 pub(crate) async fn check(
     State((state, access)): State<(AppState, Access)>,
+    client: Client,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Access::Signed(needed) = access else {
-        return next.run(request).await;
-    };
-    let principal = match identify(&state, request.headers()).await {
-        Ok(principal) => principal,
-        Err(error) => return error.into_response(),
-    };
-    if principal.actor.role < needed {
-        return forbidden().into_response();
+    match admit(&state, access, client, request.headers()).await {
+        Ok(Admitted::Anyone) => {}
+        Ok(Admitted::As(principal)) => {
+            request.extensions_mut().insert(*principal);
+        }
+        Ok(Admitted::NotInThisRole(user)) => {
+            // Who asks again and again is written down as often as they may ask at all.
+            if state.limits.count_user(user.id).is_ok() {
+                let origin = origin(request.headers(), request.extensions());
+                let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+                note_denied(&state, &doer(&user, origin), request.method().as_str(), route).await;
+            }
+            return forbidden().into_response();
+        }
+        Err(refusal) => return refusal.into_response(),
     }
-    request.extensions_mut().insert(principal);
     next.run(request).await
 }
 
-async fn identify(state: &AppState, headers: &axum::http::HeaderMap) -> Result<Principal, ApiError> {
-    let header = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let token = match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => "",
+/// Who was let through, if anybody was.
+enum Admitted {
+    /// The route does not ask who there is.
+    Anyone,
+    /// This person.
+    As(Box<Principal>),
+    /// Nobody: this person's role does not allow it.
+    NotInThisRole(Box<User>),
+}
+
+/// Decides about a request from its headers alone.
+async fn admit(
+    state: &AppState,
+    access: Access,
+    client: Client,
+    headers: &HeaderMap,
+) -> Result<Admitted, ApiError> {
+    let token = bearer(headers);
+    let needed = match access {
+        Access::Watch => return Ok(Admitted::Anyone),
+        Access::Public => return state.limits.count_address(client).map(|()| Admitted::Anyone),
+        Access::Metrics if state.http.is_metrics_token(token) => return Ok(Admitted::Anyone),
+        Access::Metrics => Role::Admin,
+        Access::Newcomer => Role::User,
+        Access::Signed(role) => role,
     };
-    let (actor, user, expires_at) = sign_in::identify(&state.platform, token).await?;
-    Ok(Principal {
+    let (actor, user, expires_at) = match sign_in::identify(&state.platform, token).await {
+        Ok(found) => found,
+        Err(error @ Stranger::Store(_)) => return Err(error.into()),
+        Err(error @ (Stranger::Expired | Stranger::Invalid)) => {
+            state.limits.count_address(client)?;
+            return Err(error.into());
+        }
+    };
+    if user.must_change_password && access != Access::Newcomer {
+        return Err(ApiError::new(
+            Kind::PASSWORD_CHANGE,
+            "Choose a new password before anything else.",
+        ));
+    }
+    if actor.role < needed {
+        return Ok(Admitted::NotInThisRole(Box::new(user)));
+    }
+    state.limits.count_user(actor.user)?;
+    Ok(Admitted::As(Box::new(Principal {
         actor,
         user,
         expires_at,
-    })
+    })))
+}
+
+/// The token of the header; empty if there is none. A second header could be meant for someone else on the way.
+fn bearer(headers: &HeaderMap) -> &str {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return "";
+    };
+    match value.to_str().unwrap_or_default().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => "",
+    }
+}
+
+/// Where a request comes from, for sessions and the audit log.
+pub(crate) fn origin(headers: &HeaderMap, extensions: &Extensions) -> Origin {
+    let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    Origin {
+        ip_address: extensions.get::<Client>().map(|client| client.address.to_string()),
+        user_agent: agent.map(|agent| agent.chars().take(512).collect()),
+    }
+}
+
+/// The person as the audit log names them.
+fn doer(user: &User, origin: Origin) -> Doer {
+    Doer {
+        user: Some(user.id),
+        email: Some(user.email.to_string()),
+        origin,
+    }
 }
 
 pub(crate) fn forbidden() -> ApiError {
@@ -98,12 +179,7 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Principal { user, .. } = Principal::from_request_parts(parts, state).await?;
-        let origin = origin(parts);
-        Ok(Self(Doer {
-            user: Some(user.id),
-            email: Some(user.email.to_string()),
-            origin,
-        }))
+        Ok(Self(doer(&user, origin(&parts.headers, &parts.extensions))))
     }
 }
 

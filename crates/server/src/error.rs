@@ -38,6 +38,8 @@ macro_rules! kinds {
     ($($name:ident = $text:literal $status:ident),+ $(,)?) => {
         impl Kind {
             $(pub(crate) const $name: Self = Self { name: $text, status: StatusCode::$status };)+
+            /// The whole table.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
         }
     };
 }
@@ -46,15 +48,19 @@ kinds! {
     MALFORMED = "MalformedRequestError" BAD_REQUEST,
     AUTHENTICATION = "AuthenticationError" UNAUTHORIZED,
     PERMISSION = "PermissionDeniedError" FORBIDDEN,
+    PASSWORD_CHANGE = "PasswordChangeRequiredError" FORBIDDEN,
     NOT_FOUND = "NotFoundError" NOT_FOUND,
     METHOD = "MethodNotAllowedError" METHOD_NOT_ALLOWED,
+    TIMEOUT = "RequestTimeoutError" REQUEST_TIMEOUT,
     CONFLICT = "ConflictError" CONFLICT,
     PRECONDITION = "PreconditionFailedError" PRECONDITION_FAILED,
     TOO_LARGE = "PayloadTooLargeError" PAYLOAD_TOO_LARGE,
+    URI_TOO_LONG = "UriTooLongError" URI_TOO_LONG,
     MEDIA_TYPE = "UnsupportedMediaTypeError" UNSUPPORTED_MEDIA_TYPE,
     VALIDATION = "ValidationError" UNPROCESSABLE_ENTITY,
     RATE_LIMIT = "RateLimitError" TOO_MANY_REQUESTS,
     QUOTA = "QuotaExceededError" TOO_MANY_REQUESTS,
+    HEADERS_TOO_LARGE = "HeaderFieldsTooLargeError" REQUEST_HEADER_FIELDS_TOO_LARGE,
     INTERNAL = "InternalError" INTERNAL_SERVER_ERROR,
     PROVIDER = "ProviderError" BAD_GATEWAY,
     INTERRUPTED = "ProviderStreamInterruptedError" BAD_GATEWAY,

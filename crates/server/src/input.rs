@@ -190,6 +190,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
+        if url::form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.contains('\0')) {
+            return Err(ApiError::field("query", "A text holds a NUL character."));
+        }
         serde_urlencoded::from_str(query)
             .map(Self)
             .map_err(|error| ApiError::field("query", shorten(&error.to_string())))

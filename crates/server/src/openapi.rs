@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::Path,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -14,18 +14,24 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::state::AppState;
+use crate::{
+    error::{ApiError, Kind},
+    state::AppState,
+};
 
 /// Title, version and how to sign in.
 pub(crate) fn base() -> OpenApi {
     let mut document = OpenApi::default();
     document.info.title = "AI-Across".into();
     document.info.version = env!("CARGO_PKG_VERSION").into();
-    document.info.description = Some(
+    let refusals = Kind::ALL
+        .iter()
+        .map(|kind| format!("{} ({})", kind.name, kind.status.as_u16()));
+    document.info.description = Some(format!(
         "Assistants that answer from their files, with citations. Sign in with POST /api/v1/users/login and send the \
-         access token as a bearer token. Every refusal has the shape of ErrorBody."
-            .into(),
-    );
+         access token as a bearer token. Every refusal has the shape of ErrorBody; its error is one of: {}.",
+        refusals.collect::<Vec<_>>().join(", ")
+    ));
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -64,7 +70,7 @@ pub(crate) fn routes(document: &OpenApi) -> Router<AppState> {
 
 fn asset(name: &str, config: Arc<utoipa_swagger_ui::Config<'static>>) -> Response {
     let Ok(Some(file)) = utoipa_swagger_ui::serve(name, config) else {
-        return StatusCode::NOT_FOUND.into_response();
+        return ApiError::not_found().into_response();
     };
     let mut response = file.bytes.into_owned().into_response();
     let headers = response.headers_mut();

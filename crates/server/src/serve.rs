@@ -1,46 +1,71 @@
 //! The process that serves: listener, connections, workers, signals, and an orderly end.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
-
-use across::jobs;
-use axum::{Router, extract::ConnectInfo};
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
 };
+
+use across::{
+    clock::{Clock as _, SystemClock},
+    jobs,
+};
+use axum::{Router, extract::ConnectInfo};
+use hyper::{
+    Request,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue, TRANSFER_ENCODING},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     signal::unix::{Signal, SignalKind, signal},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::{
+    address,
     cli::print,
     compose::compose,
     config::Config,
     failure::Failure,
+    head,
+    limits::{Limits, Place, Places},
+    metrics::{self, Metrics, OpenConnection},
+    middleware::watch_panics,
     recovery,
     router::router,
     state::{AppState, HttpConfig, Readiness, SetupToken},
+    wire::{Exchange, Patience, Wire},
 };
 
 /// Jobs at a time.
 const WORKERS: usize = 2;
-/// Connections at a time; more wait to be accepted.
+/// Connections at a time; more are refused.
 const MAX_CONNECTIONS: usize = 8192;
+/// Connections of one address at a time, unless it is this machine's or a trusted proxy's; many offices sit behind one.
+const MAX_CONNECTIONS_PER_ADDRESS: usize = 1024;
+/// Connections that the system holds until we accept them. With few, a burst loses some: their clients believe to be
+/// connected and hear nothing.
+const BACKLOG: u32 = 4096;
 /// Files and connections that the process may hold: those, the database's and a reserve.
 const MAX_OPEN: u64 = MAX_CONNECTIONS as u64 + 1024;
-/// How long a client may take to send a request's head; also how long a kept connection may be silent.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Headers of a request at most.
-const MAX_HEADERS: usize = 100;
-/// Bytes of a request's head at most, and what is read from a connection at a time.
-const BUFFER: usize = 16 * 1024;
+/// How long connections wait for their peers. A kept one outlives that of a proxy in front, which is usually 60 seconds.
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(10),
+    idle: Duration::from_secs(75),
+    write: Duration::from_secs(30),
+    linger: Duration::from_secs(2),
+};
+/// Bytes that are read from a connection at a time, more than any head has.
+const BUFFER: usize = 32 * 1024;
 /// How long work in progress may take to end once the process is told to; answers end themselves a little earlier.
 const DRAIN_TIME: Duration = Duration::from_secs(27);
 /// How long connections may take to end after the work is done.
@@ -54,13 +79,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// [`Failure`] if serving cannot begin, or a second signal asks to end at once.
 pub async fn serve(config: Config) -> Result<(), Failure> {
     raise_open_files();
+    watch_panics();
+    let metrics = Metrics::start(SystemClock.now().timestamp())
+        .map_err(|error| Failure::Working(format!("metrics cannot be counted: {error}")))?;
     let mut ending = Ending::watch()?;
     let composition = compose(&config).await?;
     let platform = Arc::clone(&composition.platform);
     let failed =
         |error: across::fault::StoreError| Failure::Working(format!("the last run cannot be taken up: {error}"));
     recovery::recover(&platform).await.map_err(failed)?;
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+    let listener = listen(config.listen).map_err(|error| {
         Failure::Working(format!(
             "{} cannot be listened on: {error}. Choose another address with --listen.",
             config.listen
@@ -75,9 +103,16 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         http: Arc::new(HttpConfig {
             public_url: config.public_url,
             docs: config.docs,
+            trusted_proxies: config.trusted_proxies,
+            cors_origins: config.cors_origins,
+            max_streams_per_user: config.max_streams_per_user,
+            max_streams: config.max_streams,
+            metrics_token: config.metrics_token,
         }),
         ready: Arc::new(Readiness::default()),
         model_refreshes: Arc::default(),
+        limits: Arc::new(Limits::new(config.rate_per_user, config.rate_per_address)),
+        metrics,
     };
     let app = router(state.clone());
 
@@ -86,11 +121,12 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     }
     platform.tasks.spawn(recovery::watch(Arc::clone(&platform)));
     tokio::spawn(recovery::sweep(Arc::clone(&platform)));
+    tokio::spawn(state.metrics.clone().upkeep());
     state.ready.set(true);
     announce(&state, address).await?;
     tracing::info!(%address, "serving");
 
-    let connections = Connections::new(app);
+    let connections = Connections::new(app, Arc::clone(&state.http));
     tokio::select! {
         never = connections.accept(&listener) => match never {},
         () = ending.asked() => {}
@@ -113,6 +149,18 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     }
     tracing::info!("ended");
     Ok(())
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // An address is free again as soon as the process that had it is gone.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn at_once() -> Failure {
@@ -160,23 +208,24 @@ impl Ending {
 struct Connections {
     app: Router,
     http: http1::Builder,
-    room: Arc<Semaphore>,
+    config: Arc<HttpConfig>,
+    places: Places<IpAddr>,
     graceful: GracefulShutdown,
     tasks: TaskTracker,
 }
 
 impl Connections {
-    fn new(app: Router) -> Self {
+    fn new(app: Router, config: Arc<HttpConfig>) -> Self {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_headers(MAX_HEADERS)
+        // Time and size of heads are kept by the wire below, which knows a silent connection from a slow head.
+        http.header_read_timeout(None)
+            .max_headers(head::MAX_HEADERS + 1)
             .max_buf_size(BUFFER);
-        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         Self {
             app,
             http,
-            room,
+            config,
+            places: Places::new(MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS),
             graceful: GracefulShutdown::new(),
             tasks: TaskTracker::new(),
         }
@@ -185,12 +234,16 @@ impl Connections {
     /// Accepts connections and serves each in a task of its own, for ever.
     async fn accept(&self, listener: &TcpListener) -> Infallible {
         loop {
-            let place = Arc::clone(&self.room).acquire_owned().await;
             match listener.accept().await {
                 Ok((stream, peer)) => {
+                    let Some(place) = self.place(peer.ip()) else {
+                        tracing::debug!(%peer, "a connection was refused: there are too many");
+                        metrics::connection_refused();
+                        continue;
+                    };
                     let connection = self.serve(stream, peer);
                     self.tasks.spawn(async move {
-                        let _place = place;
+                        let _open = (place, OpenConnection::new());
                         if let Err(error) = connection.await {
                             tracing::debug!(%error, %peer, "connection ended early");
                         }
@@ -208,18 +261,46 @@ impl Connections {
         }
     }
 
+    /// A place for one more connection of an address.
+    fn place(&self, address: IpAddr) -> Option<Place<IpAddr>> {
+        let address = address.to_canonical();
+        let is_exempt = address.is_loopback() || address::is_within(address, &self.config.trusted_proxies);
+        let place = if is_exempt {
+            self.places.take_exempt()
+        } else {
+            self.places.take(address::counted(address))
+        };
+        place.ok()
+    }
+
     fn serve(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = hyper::Result<()>> + use<> {
         // Without it small events of a stream could wait for the acknowledgement of earlier ones.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps Nagle's algorithm");
         }
         let app = self.app.clone();
+        let exchange = Arc::new(Exchange::default());
+        let wire = Wire::new(stream, PATIENCE, Arc::clone(&exchange));
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            app.clone().oneshot(request)
+            let fault = exchange.fault();
+            if let Some(fault) = fault {
+                request.extensions_mut().insert(fault);
+            }
+            // The wire does not look for the end of chunks, so nothing may come after them.
+            let is_last = fault.is_some() || request.headers().contains_key(TRANSFER_ENCODING);
+            let (app, exchange) = (app.clone(), Arc::clone(&exchange));
+            async move {
+                let mut response = app.oneshot(request).await?;
+                if is_last {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                Ok::<_, Infallible>(response.map(|body| exchange.answer(body)))
+            }
         });
         self.graceful
-            .watch(self.http.serve_connection(TokioIo::new(stream), service))
+            .watch(self.http.serve_connection(TokioIo::new(wire), service))
     }
 
     /// Ends every connection after the answer it is sending.

@@ -4,11 +4,13 @@
 use axum::{
     body::Bytes,
     extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rust_embed::RustEmbed;
+
+use crate::error::ApiError;
 
 /// What the web build left behind, or a page that says that there was none.
 #[derive(RustEmbed)]
@@ -20,16 +22,26 @@ const NONCE: &str = "__CSP_NONCE__";
 
 /// Any address that is not the API's: a file of the app, or the page, which finds its way by itself.
 pub(crate) async fn serve(request: Request) -> Response {
-    let path = request.uri().path().trim_start_matches('/');
-    if path.starts_with(".vite/") || path.starts_with('.') {
-        return StatusCode::NOT_FOUND.into_response();
+    let path = request.uri().path();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    if !may_be_of_the_app(path) {
+        return ApiError::not_found().into_response();
     }
     match file(path, request.headers()) {
         Some(response) => response,
         // A name with an extension is a file that is gone, as after an update; the page would only confuse.
-        None if path.starts_with("assets/") => StatusCode::NOT_FOUND.into_response(),
+        None if path.starts_with("assets/") => ApiError::not_found().into_response(),
         None => page(),
     }
+}
+
+/// Whether the app could have this address. Spellings around the server's own addresses are none of its: whoever tries
+/// them gets a plain answer and not a page.
+fn may_be_of_the_app(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    let is_plain = !path.contains(['%', ';', '\\', ':']) && !path.contains("//") && !path.starts_with('/');
+    let is_ours = ["api", "metrics"].iter().any(|own| first.eq_ignore_ascii_case(own));
+    is_plain && !is_ours && !path.split('/').any(|part| part.starts_with('.'))
 }
 
 fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
@@ -75,14 +87,13 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
 
 fn page() -> Response {
     let Some(index) = Assets::get("index.html") else {
-        return StatusCode::NOT_FOUND.into_response();
+        return ApiError::not_found().into_response();
     };
     let nonce = URL_SAFE_NO_PAD.encode(across::secret::random_bytes::<16>());
     let html = String::from_utf8_lossy(&index.data).replace(NONCE, &nonce);
     let policy = format!(
         "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; \
-         frame-ancestors 'none'; form-action 'self'"
+         img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
     );
     let mut response = html.into_response();
     let headers = response.headers_mut();

@@ -8,11 +8,13 @@ use std::{
     },
 };
 
-use across::platform::Platform;
+use across::{platform::Platform, secret::Secret};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ipnet::IpNet;
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
+use crate::{limits::Limits, metrics::Metrics};
 pub use crate::api::models::ModelRefreshes;
 
 /// What every request handler can reach; clones share everything.
@@ -28,6 +30,10 @@ pub struct AppState {
     pub ready: Arc<Readiness>,
     /// Keeps administrators from asking providers for their models too often.
     pub model_refreshes: Arc<ModelRefreshes>,
+    /// What is counted from request to request.
+    pub limits: Arc<Limits>,
+    /// What is counted for the operator.
+    pub metrics: Metrics,
 }
 
 /// Proves that whoever sets the platform up can read this process's output. It lives as long as the process.
@@ -66,13 +72,30 @@ pub struct HttpConfig {
     pub public_url: Option<Url>,
     /// Whether the interface documents itself at `/docs` and `/openapi.json`.
     pub docs: bool,
+    /// Networks of proxies whose word about the client is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Other origins whose pages may use the API.
+    pub cors_origins: Vec<String>,
+    /// Answers being written at a time for one user.
+    pub max_streams_per_user: u32,
+    /// Answers being written at a time in all.
+    pub max_streams: u32,
+    /// Opens `/metrics` besides an administrator's token.
+    pub metrics_token: Option<Secret>,
 }
 
 impl HttpConfig {
     /// Whether people reach the platform over HTTPS, as far as the operator said.
     #[must_use]
-    pub fn is_https(&self) -> bool {
+    pub fn is_public_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// Whether `presented` is the token for `/metrics`; the time taken does not tell how much of it is right.
+    #[must_use]
+    pub fn is_metrics_token(&self, presented: &str) -> bool {
+        let token = self.metrics_token.as_ref();
+        token.is_some_and(|token| token.expose().as_bytes().ct_eq(presented.as_bytes()).into())
     }
 }
 

@@ -9,6 +9,8 @@ mod chat;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod edge;
+#[cfg(test)]
 mod extractor;
 #[cfg(test)]
 mod files;
@@ -16,5 +18,7 @@ mod files;
 mod harness;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod process;

@@ -1,19 +1,18 @@
 //! Set-up, signing in and out, who am I.
 
-use std::net::SocketAddr;
-
 use across::{
+    actor::{Doer, Origin},
     identity::{
         password,
         session::RefreshToken,
-        sign_in::{self, Origin, SignedIn},
+        sign_in::{self, SignedIn},
         user::User,
     },
     secret::Secret,
 };
 use axum::{
     Json,
-    extract::{ConnectInfo, FromRequestParts, State},
+    extract::{FromRequestParts, State},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -21,11 +20,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    address::Client,
     api::{
         stamp,
         words::{Role, TokenType},
     },
-    auth::Principal,
+    auth::{By, Principal, origin},
     error::{ApiError, ErrorBody, Kind},
     input::{Body, present},
     state::AppState,
@@ -100,15 +100,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let agent = parts
-            .headers
-            .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok());
-        Ok(Self(Origin {
-            ip_address: peer.map(|ConnectInfo(peer)| peer.ip().to_string()),
-            user_agent: agent.map(|agent| agent.chars().take(512).collect()),
-        }))
+        Ok(Self(origin(&parts.headers, &parts.extensions)))
     }
 }
 
@@ -148,6 +140,7 @@ pub(crate) struct SetUp {
 pub(crate) async fn set_up(
     State(state): State<AppState>,
     Caller(origin): Caller,
+    client: Client,
     Body(body): Body<SetUp>,
 ) -> Result<Response, ApiError> {
     if state.platform.store.any_user().await? {
@@ -160,9 +153,19 @@ pub(crate) async fn set_up(
         ));
     }
     let password = Secret::new(body.password);
-    let user = sign_in::set_up(&state.platform, &body.email, &crate::input::line(&body.name), &password).await?;
+    let name = crate::input::line(&body.name);
+    let doer = Doer {
+        user: None,
+        email: Some(body.email.trim().chars().take(254).collect()),
+        origin: origin.clone(),
+    };
+    let user = sign_in::set_up(&state.platform, &body.email, &name, &password, &doer).await?;
     let signed_in = sign_in::enter(&state.platform, user, origin).await?;
-    Ok((StatusCode::CREATED, hand_out(&state, signed_in, body.session_mode)).into_response())
+    Ok((
+        StatusCode::CREATED,
+        hand_out(&state, client, signed_in, body.session_mode),
+    )
+        .into_response())
 }
 
 /// E-mail and password.
@@ -183,6 +186,7 @@ pub(crate) struct Login {
 pub(crate) async fn login(
     State(state): State<AppState>,
     Caller(origin): Caller,
+    client: Client,
     Body(body): Body<Login>,
 ) -> Result<Response, ApiError> {
     if !(3..=254).contains(&body.email.trim().chars().count()) {
@@ -193,7 +197,7 @@ pub(crate) async fn login(
         return Err(ApiError::field("password", "A password has 1 to 128 characters."));
     }
     let signed_in = sign_in::sign_in(&state.platform, &body.email, &Secret::new(body.password), origin).await?;
-    Ok(hand_out(&state, signed_in, body.session_mode))
+    Ok(hand_out(&state, client, signed_in, body.session_mode))
 }
 
 /// A refresh token, unless it is in the cookie.
@@ -210,10 +214,12 @@ pub(crate) struct Refresh {
     (status = 200, body = TokenPair), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn refresh(
     State(state): State<AppState>,
+    Caller(origin): Caller,
+    client: Client,
     headers: HeaderMap,
     Body(body): Body<Refresh>,
 ) -> Result<Response, ApiError> {
-    let (presented, mode) = match (body.refresh_token, cookie(&state, &headers)) {
+    let (presented, mode) = match (body.refresh_token, cookie(client, &headers)) {
         (Some(token), _) => (token, SessionMode::Token),
         (None, Some(token)) => {
             if !headers.contains_key(CSRF_HEADER) {
@@ -226,8 +232,8 @@ pub(crate) async fn refresh(
         }
         (None, None) => return Err(ApiError::new(Kind::AUTHENTICATION, "Not signed in")),
     };
-    match sign_in::refresh(&state.platform, &RefreshToken::presented(&presented)).await {
-        Ok(signed_in) => Ok(hand_out(&state, signed_in, mode)),
+    match sign_in::refresh(&state.platform, &RefreshToken::presented(&presented), origin).await {
+        Ok(signed_in) => Ok(hand_out(&state, client, signed_in, mode)),
         Err(sign_in::SignInError::Refused) => Err(ApiError::new(Kind::AUTHENTICATION, "Not signed in")),
         Err(error) => Err(error.into()),
     }
@@ -266,12 +272,14 @@ pub(crate) struct Logout {
     (status = 204), (status = 401, body = ErrorBody)))]
 pub(crate) async fn logout(
     State(state): State<AppState>,
+    client: Client,
     principal: Principal,
+    By(doer): By,
     Body(body): Body<Logout>,
 ) -> Result<Response, ApiError> {
-    sign_in::sign_out(&state.platform, principal.actor, body.all).await?;
+    sign_in::sign_out(&state.platform, principal.actor, &doer, body.all).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&state, &mut response, "", 0);
+    set_cookie(client, &mut response, "", 0);
     Ok(response)
 }
 
@@ -282,7 +290,7 @@ pub(crate) async fn me(principal: Principal) -> Json<UserJson> {
     Json(principal.user.into())
 }
 
-fn hand_out(state: &AppState, signed_in: SignedIn, mode: SessionMode) -> Response {
+fn hand_out(state: &AppState, client: Client, signed_in: SignedIn, mode: SessionMode) -> Response {
     let now = state.platform.clock.now();
     let refresh_expires_in = (signed_in.refresh_expires_at - now).num_seconds();
     let refresh_token = (mode == SessionMode::Token).then(|| signed_in.refresh.expose().to_owned());
@@ -296,30 +304,30 @@ fn hand_out(state: &AppState, signed_in: SignedIn, mode: SessionMode) -> Respons
     };
     let mut response = Json(pair).into_response();
     if mode == SessionMode::Cookie {
-        set_cookie(state, &mut response, signed_in.refresh.expose(), refresh_expires_in);
+        set_cookie(client, &mut response, signed_in.refresh.expose(), refresh_expires_in);
     }
     response
 }
 
 /// Over HTTPS the name binds the cookie to this host and to secure connections; a plain-HTTP office network gets neither.
-fn cookie_name(state: &AppState) -> (&'static str, &'static str) {
-    if state.http.is_https() {
+const fn cookie_name(client: Client) -> (&'static str, &'static str) {
+    if client.is_https {
         ("__Host-aiacross_refresh", "; Secure")
     } else {
         ("aiacross_refresh", "")
     }
 }
 
-fn set_cookie(state: &AppState, response: &mut Response, value: &str, max_age: i64) {
-    let (name, secure) = cookie_name(state);
+fn set_cookie(client: Client, response: &mut Response, value: &str, max_age: i64) {
+    let (name, secure) = cookie_name(client);
     let cookie = format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age}{secure}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 
-fn cookie(state: &AppState, headers: &HeaderMap) -> Option<String> {
-    let (name, _) = cookie_name(state);
+fn cookie(client: Client, headers: &HeaderMap) -> Option<String> {
+    let (name, _) = cookie_name(client);
     let all = headers
         .get_all(header::COOKIE)
         .into_iter()

@@ -1,10 +1,15 @@
 //! Whether the process lives, and whether it should get work.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{api::stamp, state::AppState};
+use crate::{api::stamp, error::ErrorBody, state::AppState};
 
 /// The process lives.
 #[derive(Serialize, ToSchema)]
@@ -54,4 +59,15 @@ pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Re
         },
         Json(answer),
     )
+}
+
+/// What was counted since the process started, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health", security(("bearer" = [])), responses(
+    (status = 200, body = String, content_type = "text/plain"), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 429, body = ErrorBody)))]
+pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
+    let mut response = state.metrics.text(state.platform.live.count()).into_response();
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }

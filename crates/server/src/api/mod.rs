@@ -1,7 +1,9 @@
 //! One file per resource: its JSON, its handlers, and the conversions between JSON and the product's types.
 
+pub(crate) mod account;
 pub(crate) mod api_keys;
 pub(crate) mod assistants;
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod conversations;
 pub(crate) mod files;
@@ -10,8 +12,10 @@ pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod notices;
 pub(crate) mod quotas;
+pub(crate) mod settings;
 pub(crate) mod statistics;
 pub(crate) mod usage;
+pub(crate) mod users;
 pub(crate) mod words;
 
 use across::clock::Time;

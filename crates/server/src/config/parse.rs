@@ -1,6 +1,11 @@
 //! Single values: from text to what they mean. Errors say what to write instead and never repeat a secret.
 
-use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use across::{
     identity::user::Email,
@@ -8,6 +13,7 @@ use across::{
     providers::registry::LOCAL_MODEL,
     secret::{MasterKey, Secret},
 };
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -124,6 +130,67 @@ pub(super) fn origin(text: &str) -> Parsed<Url> {
     }
 }
 
+/// The parts of a list with commas; none for an empty text.
+fn list<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Vec<T>> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(parse).collect()
+}
+
+/// Networks such as 10.0.0.0/8, or single addresses.
+pub(super) fn networks(text: &str) -> Parsed<Vec<IpNet>> {
+    list(text, |part| {
+        let network = part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from));
+        match network {
+            Ok(network) if network.prefix_len() == 0 => Err(format!(
+                "{part:?} is every address there is, so anyone could claim to be anyone; write the proxy's own"
+            )),
+            Ok(network) => Ok(network.trunc()),
+            Err(_) => Err(format!(
+                "{part:?} is neither a network nor an address; write for example 10.0.0.0/8, 192.168.1.5"
+            )),
+        }
+    })
+}
+
+/// Origins as browsers write them.
+pub(super) fn origins(text: &str) -> Parsed<Vec<String>> {
+    list(text, |part| {
+        if part == "null" || part.contains('*') {
+            return Err(format!(
+                "{part:?} would let in pages of strangers; list the origins one by one"
+            ));
+        }
+        origin(part).map(|url| url.origin().ascii_serialization())
+    })
+}
+
+/// Requests a minute: 0 for no limit, else 10 to 100,000.
+pub(super) fn rate(text: &str) -> Parsed<u32> {
+    match text.parse() {
+        Ok(rate @ (0 | 10..=100_000)) => Ok(rate),
+        _ => Err(format!("{text:?} is neither 0 nor a whole number from 10 to 100000")),
+    }
+}
+
+/// 1 to 100,000 of something.
+pub(super) fn amount(text: &str) -> Parsed<u32> {
+    match text.parse() {
+        Ok(amount @ 1..=100_000) => Ok(amount),
+        _ => Err(format!("{text:?} is not a whole number from 1 to 100000")),
+    }
+}
+
+/// A secret that strangers could try to guess over the network.
+pub(super) fn bearer_token(text: &str) -> Parsed<Secret> {
+    const FEWEST: usize = 16;
+    if text.len() < FEWEST {
+        return Err(format!(
+            "has fewer than {FEWEST} characters; make one with: openssl rand -hex 32"
+        ));
+    }
+    header_secret(text)
+}
+
 pub(super) fn http_url(text: &str) -> Parsed<Url> {
     // The text is not repeated: an address may hold a password.
     let remedy = "is not a web address; write for example https://example.com";
@@ -231,6 +298,36 @@ mod tests {
         for bad in ["", "-1", "0.0000001", "1000001", "ten", "NaN"] {
             assert!(dollars(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn lists_hold_what_may_be_trusted_and_nothing_wider() {
+        let shown = |text| networks(text).map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(
+            shown("10.1.2.3/8, ::1,192.168.1.5,"),
+            Ok(vec!["10.0.0.0/8".into(), "::1/128".into(), "192.168.1.5/32".into()])
+        );
+        assert_eq!(shown(""), Ok(vec![]));
+        for bad in ["10.0.0.0/33", "proxy", "0.0.0.0/0", "10.0.0.1, ::/0"] {
+            assert!(networks(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            origins("https://A.example.com/, http://b.example.com:8080"),
+            Ok(vec!["https://a.example.com".into(), "http://b.example.com:8080".into()])
+        );
+        for bad in [
+            "*",
+            "null",
+            "example.com",
+            "https://a.example.com/app",
+            "https://*.example.com",
+        ] {
+            assert!(origins(bad).is_err(), "{bad}");
+        }
+        assert!(bearer_token("0123456789abcdef").is_ok());
+        assert!(!bearer_token("hunter2").unwrap_err().contains("hunter2"));
+        assert_eq!((rate("0"), rate("600")), (Ok(0), Ok(600)));
+        assert!(rate("9").is_err() && rate("-1").is_err() && amount("0").is_err());
     }
 
     #[test]

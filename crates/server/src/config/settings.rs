@@ -4,6 +4,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use across::{identity::user::Email, money::MicroUsd, secret::Secret};
+use ipnet::IpNet;
 use url::Url;
 
 use super::{
@@ -92,11 +93,28 @@ settings! {
     /// says.
     public_url: Option<Url> = "AI_ACROSS_PUBLIC_URL", "", Plain, |text| optional(text, parse::origin);
 
+    /// Networks of the proxies in front of the platform, e.g. 10.0.0.0/8, 192.168.1.5, with commas between them. Only
+    /// from them X-Forwarded-For and X-Forwarded-Proto are believed.
+    trusted_proxies: Vec<IpNet> = "AI_ACROSS_TRUSTED_PROXIES", "", Plain, parse::networks;
+
+    /// Other origins whose pages may use the API, e.g. `https://intranet.example.com`, with commas between them. Not
+    /// set: none but our own.
+    cors_origins: Vec<String> = "AI_ACROSS_CORS_ORIGINS", "", Plain, parse::origins;
+
+    /// API requests a minute of a signed-in user: 10 to 100000, or 0 for no limit.
+    rate_per_user: u32 = "AI_ACROSS_RATE_PER_USER", "600", Plain, parse::rate;
+
+    /// API requests a minute of an address that is not signed in: 10 to 100000, or 0 for no limit.
+    rate_per_address: u32 = "AI_ACROSS_RATE_PER_ADDRESS", "120", Plain, parse::rate;
+
     /// Answers being written at a time for one user, 1 to 100000.
     max_streams_per_user: u32 = "AI_ACROSS_MAX_STREAMS_PER_USER", "5", Plain, parse::amount;
 
     /// Answers being written at a time in all, 1 to 100000.
     max_streams: u32 = "AI_ACROSS_MAX_STREAMS", "4000", Plain, parse::amount;
+
+    /// Opens /metrics as a bearer token, at least 16 characters. Not set: only administrators may read it.
+    metrics_token: Option<Secret> = "AI_ACROSS_METRICS_TOKEN", "", Masked, |text| optional(text, parse::bearer_token);
 
     /// Whether the interface documents itself at /docs and /openapi.json.
     docs: bool = "AI_ACROSS_DOCS", "true", Plain, parse::boolean;

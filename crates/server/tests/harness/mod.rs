@@ -1,5 +1,7 @@
 //! The real binary on a fresh data directory, and people who talk to it over HTTP.
 
+pub(crate) mod raw;
+
 use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
@@ -144,25 +146,13 @@ impl Server {
 
     /// A server with an administrator, a manager and two users.
     pub(crate) async fn with_people() -> (Self, People) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().to_owned();
-        for (email, role) in [
+        let accounts = [
             (ADMIN, "admin"),
             ("m@example.com", "manager"),
             ("u1@example.com", "user"),
             ("u2@example.com", "user"),
-        ] {
-            Self::add_user(&path, email, role);
-        }
-        let (child, base, _) = launch(&path, &[]);
-        let server = Self {
-            child,
-            base,
-            dir: path,
-            environment: Vec::new(),
-            _kept: Some(dir),
-            client: client(),
-        };
+        ];
+        let server = Self::with_accounts(&accounts, &[]).await;
         let people = People {
             admin: server.admin().await,
             manager: server.sign_in("m@example.com").await,
@@ -170,6 +160,26 @@ impl Server {
             other: server.sign_in("u2@example.com").await,
         };
         (server, people)
+    }
+
+    /// A server with these accounts, each an email address and a role, and further settings.
+    pub(crate) async fn with_accounts(accounts: &[(&str, &str)], settings: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        for (email, role) in accounts {
+            Self::add_user(&path, email, role);
+        }
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let environment: Vec<_> = settings.iter().map(own).collect();
+        let (child, base, _) = launch(&path, &environment);
+        Self {
+            child,
+            base,
+            dir: path,
+            environment,
+            _kept: Some(dir),
+            client: client(),
+        }
     }
 
     /// Asks the process to end, as a service manager does.
@@ -228,6 +238,9 @@ fn launch(dir: &Path, environment: &[(String, String)]) -> (Child, String, BufRe
         .env_clear()
         .env("AI_ACROSS_LISTEN", "127.0.0.1:0")
         .env("AI_ACROSS_DATA_DIR", dir)
+        // Tests send faster than people; those of the limits set their own.
+        .env("AI_ACROSS_RATE_PER_USER", "0")
+        .env("AI_ACROSS_RATE_PER_ADDRESS", "0")
         .envs(environment.iter().map(|(key, value)| (key, value)))
         .stdout(Stdio::piped())
         .stderr(log)
