@@ -1,22 +1,31 @@
 //! What the tests share: a server, a client of it, a question, and a whole answer in one value.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use across::{
+    id::ApiKeyId,
     providers::{
         chat::{ChatEvent, ChatRequest, Speaker, Turn},
         failure::ProviderError,
+        key::{ApiKey, Custom},
+        model::ProviderKind,
         provider::Provider,
     },
     secret::Secret,
 };
-use across_providers::{
-    OpenAi,
-    http::{Timeouts, client},
-};
+use across_providers::{Reach, VendorConnector, http::Timeouts};
 use across_testkit::vendor::ScriptedVendor;
+use chrono::DateTime;
 use futures::StreamExt as _;
 use url::Url;
+
+/// Those that one server stands in for.
+pub(crate) const DIRECT: [ProviderKind; 4] = [
+    ProviderKind::OpenAi,
+    ProviderKind::OpenRouter,
+    ProviderKind::Anthropic,
+    ProviderKind::Google,
+];
 
 /// Limits short enough for tests that reach them.
 pub(crate) fn timeouts() -> Timeouts {
@@ -29,17 +38,60 @@ pub(crate) fn timeouts() -> Timeouts {
     }
 }
 
-/// The adapter pointed at `base`.
-pub(crate) fn openai_at(base: &str, timeouts: Timeouts) -> OpenAi {
-    let base = Url::parse(base).unwrap();
-    OpenAi::new(client(&timeouts).unwrap(), base, Some(Secret::new("sk-test")), timeouts)
+/// The vendor of this kind at `base`, with this key.
+pub(crate) fn provider_at(
+    kind: ProviderKind,
+    base: &str,
+    key: Option<&str>,
+    timeouts: Timeouts,
+) -> Arc<dyn Provider> {
+    let reach = Reach {
+        stand_ins: HashMap::from([(kind, Url::parse(base).unwrap())]),
+        timeouts,
+        allow_private: false,
+    };
+    let connector = VendorConnector::new(reach).unwrap();
+    connector.configured(kind, key.map(Secret::new)).unwrap().0
 }
 
-/// A server and the adapter pointed at it.
-pub(crate) async fn pair() -> (ScriptedVendor, OpenAi) {
+/// OpenAI's adapter pointed at `base`.
+pub(crate) fn openai_at(base: &str, timeouts: Timeouts) -> Arc<dyn Provider> {
+    provider_at(ProviderKind::OpenAi, base, Some("sk-test"), timeouts)
+}
+
+/// A server and OpenAI's adapter pointed at it.
+pub(crate) async fn pair() -> (ScriptedVendor, Arc<dyn Provider>) {
     let vendor = ScriptedVendor::start().await.unwrap();
     let adapter = openai_at(&vendor.base_url, timeouts());
     (vendor, adapter)
+}
+
+/// Where a server speaks this vendor's dialect.
+pub(crate) fn base_for(vendor: &ScriptedVendor, kind: ProviderKind) -> &str {
+    match kind {
+        ProviderKind::OpenRouter => &vendor.openrouter_url,
+        ProviderKind::Anthropic => &vendor.anthropic_url,
+        ProviderKind::Google => &vendor.gemini_url,
+        ProviderKind::OpenAi | ProviderKind::Custom | ProviderKind::Offline | ProviderKind::Local => &vendor.base_url,
+    }
+}
+
+/// A stored key of a `custom` server.
+pub(crate) fn custom_key(custom: Custom) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::new(),
+        provider: ProviderKind::Custom,
+        name: "Our own".to_owned(),
+        hint: None,
+        is_default: true,
+        is_active: true,
+        custom: Some(custom),
+        last_used_at: None,
+        last_error: None,
+        version: 1,
+        created_at: DateTime::UNIX_EPOCH,
+        updated_at: DateTime::UNIX_EPOCH,
+    }
 }
 
 /// A conversation that ends in `question`.

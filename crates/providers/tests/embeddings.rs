@@ -3,7 +3,7 @@
 use across::providers::{
     failure::Category,
     model::EmbeddingModel,
-    provider::{EmbedPurpose, EmbedRequest, Provider as _},
+    provider::{EmbedPurpose, EmbedRequest},
 };
 use across_testkit::vendor::Answer;
 use serde_json::{Value, json};

@@ -1,11 +1,14 @@
 //! Failures and limits: what is asked again, what is given up, and how long anything may take.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use across::providers::{
     chat::{ChatEvent, FinishReason},
     failure::Category,
-    provider::Provider as _,
+    provider::Provider,
 };
 use across_providers::http::Timeouts;
 use across_testkit::vendor::{Answer, ScriptedVendor, Step};
@@ -20,7 +23,7 @@ fn chunk(text: &str) -> Step {
     Step::Write(format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n").into())
 }
 
-async fn with_limits(limits: Timeouts) -> (ScriptedVendor, across_providers::OpenAi) {
+async fn with_limits(limits: Timeouts) -> (ScriptedVendor, Arc<dyn Provider>) {
     let vendor = ScriptedVendor::start().await.unwrap();
     let adapter = openai_at(&vendor.base_url, limits);
     (vendor, adapter)
@@ -32,7 +35,7 @@ async fn a_closed_port_is_tried_three_times() {
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     drop(listener);
     let begun = Instant::now();
-    let items = answer(&openai_at(&base, timeouts()), ask("Hi")).await;
+    let items = answer(&*openai_at(&base, timeouts()), ask("Hi")).await;
     assert_eq!(error(&items).category, Category::Network);
     assert!(begun.elapsed() >= Duration::from_secs(2), "both waits were kept");
     assert!(!error(&items).message.contains(&base), "addresses may hold passwords");
@@ -50,14 +53,14 @@ async fn a_server_that_was_busy_is_asked_again_and_answers_once() {
     };
     vendor.answer_next(busy().with_header("retry-after-ms", "5"));
     vendor.answer_next(busy().with_header("retry-after", "0"));
-    let items = answer(&adapter, ask("Is it open?")).await;
+    let items = answer(&*adapter, ask("Is it open?")).await;
     assert_eq!(text(&items), "You asked: “Is it open?” This is a scripted answer.");
     assert_eq!(vendor.requests().len(), 3);
 
     for _ in 0..3 {
         vendor.answer_next(busy().with_header("retry-after-ms", "5"));
     }
-    let items = answer(&adapter, ask("Hi")).await;
+    let items = answer(&*adapter, ask("Hi")).await;
     assert_eq!(
         (error(&items).category, error(&items).status),
         (Category::Overloaded, Some(503))
@@ -69,7 +72,7 @@ async fn a_server_that_was_busy_is_asked_again_and_answers_once() {
 async fn refusals_that_stay_are_not_repeated() {
     let (vendor, adapter) = pair().await;
     for (script, category) in [("error-401", Category::AuthBad), ("error-429", Category::RateLimited)] {
-        let items = answer(&adapter, ask(&format!("[[script:{script}]]"))).await;
+        let items = answer(&*adapter, ask(&format!("[[script:{script}]]"))).await;
         assert_eq!(error(&items).category, category);
     }
     assert_eq!(vendor.requests().len(), 2);
@@ -81,7 +84,7 @@ async fn a_redirect_is_not_followed() {
     let elsewhere = ScriptedVendor::start().await.unwrap();
     let target = format!("{}/chat/completions", elsewhere.base_url);
     vendor.answer_next(Answer::whole(307, "text/plain", "").with_header("location", &target));
-    assert_eq!(error(&answer(&adapter, ask("Hi")).await).category, Category::Malformed);
+    assert_eq!(error(&answer(&*adapter, ask("Hi")).await).category, Category::Malformed);
     assert!(elsewhere.requests().is_empty());
 }
 
@@ -96,7 +99,7 @@ async fn a_server_that_never_answers_is_given_up() {
             ..timeouts()
         },
     );
-    assert_eq!(error(&answer(&adapter, ask("Hi")).await).category, Category::Timeout);
+    assert_eq!(error(&answer(&*adapter, ask("Hi")).await).category, Category::Timeout);
 }
 
 #[tokio::test]
@@ -107,7 +110,7 @@ async fn silence_in_mid_stream_ends_the_answer_with_its_words_kept() {
     })
     .await;
     vendor.answer_next(Answer::stream(vec![chunk("some"), Step::Wait(Duration::from_secs(60))]));
-    let items = answer(&adapter, ask("Hi")).await;
+    let items = answer(&*adapter, ask("Hi")).await;
     assert_eq!(
         (text(&items).as_str(), error(&items).category),
         ("some", Category::Timeout)
@@ -117,7 +120,7 @@ async fn silence_in_mid_stream_ends_the_answer_with_its_words_kept() {
 #[tokio::test]
 async fn keep_alives_hold_an_answer_open_but_not_for_ever() {
     let (_vendor, adapter) = pair().await;
-    let items = answer(&adapter, ask("[[script:keepalive]]")).await;
+    let items = answer(&*adapter, ask("[[script:keepalive]]")).await;
     assert_eq!(items.last(), Some(&Ok(ChatEvent::Finish(FinishReason::Stop))));
 
     let (vendor, adapter) = with_limits(Timeouts {
@@ -128,7 +131,7 @@ async fn keep_alives_hold_an_answer_open_but_not_for_ever() {
     .await;
     let tick = [Step::Write(b": PROCESSING\n\n".to_vec()), Step::Wait(SHORT / 5)];
     vendor.answer_next(Answer::stream(tick.into_iter().cycle().take(4000).collect()));
-    assert_eq!(error(&answer(&adapter, ask("Hi")).await).category, Category::Timeout);
+    assert_eq!(error(&answer(&*adapter, ask("Hi")).await).category, Category::Timeout);
 }
 
 #[tokio::test]
@@ -144,7 +147,7 @@ async fn a_server_that_does_not_hang_up_after_the_finish_is_not_waited_for() {
         finish,
         Step::Wait(Duration::from_secs(60)),
     ]));
-    let items = answer(&adapter, ask("Hi")).await;
+    let items = answer(&*adapter, ask("Hi")).await;
     assert_eq!(items.last(), Some(&Ok(ChatEvent::Finish(FinishReason::Stop))));
 }
 
@@ -153,13 +156,13 @@ async fn a_flood_ends_at_the_limits() {
     let (vendor, adapter) = pair().await;
     let words = "x".repeat(60_000);
     vendor.answer_next(Answer::stream(vec![chunk(&words); 40]));
-    let items = answer(&adapter, ask("Hi")).await;
+    let items = answer(&*adapter, ask("Hi")).await;
     assert_eq!(text(&items).len(), 1024 * 1024);
     assert_eq!(items.last(), Some(&Ok(ChatEvent::Finish(FinishReason::Length))));
 
     let endless = Step::Write(vec![b'x'; 60_000]);
     vendor.answer_next(Answer::stream([vec![chunk("a")], vec![endless; 40]].concat()));
-    let items = answer(&adapter, ask("Hi")).await;
+    let items = answer(&*adapter, ask("Hi")).await;
     assert_eq!(
         (text(&items).as_str(), error(&items).category),
         ("a", Category::Malformed)
@@ -170,7 +173,7 @@ async fn a_flood_ends_at_the_limits() {
         steps: vec![Step::Write(vec![b' '; 1024 * 1024]); 11],
         ..document
     });
-    assert_eq!(error(&answer(&adapter, ask("Hi")).await).category, Category::Malformed);
+    assert_eq!(error(&answer(&*adapter, ask("Hi")).await).category, Category::Malformed);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The vendors' adapters through their port, against real HTTP on the loopback interface.
 
 #[cfg(test)]
+mod addresses;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod embeddings;
@@ -14,3 +16,5 @@ mod offline;
 mod requests;
 #[cfg(test)]
 mod transcripts;
+#[cfg(test)]
+mod vendors;

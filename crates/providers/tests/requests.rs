@@ -1,12 +1,10 @@
 //! What leaves the house, and how refused parameters are given up.
 
-use across::providers::{model::ProviderKind, provider::Provider as _};
-use across_providers::{OpenAi, http::client};
+use across::providers::model::ProviderKind;
 use across_testkit::vendor::Answer;
 use serde_json::{Value, json};
-use url::Url;
 
-use crate::common::{answer, ask, error, openai_at, pair, text, timeouts};
+use crate::common::{answer, ask, error, openai_at, pair, provider_at, text, timeouts};
 
 fn names(body: &Value) -> Vec<&str> {
     body.as_object().unwrap().keys().map(String::as_str).collect()
@@ -21,7 +19,7 @@ fn refusal(param: &Value, message: &str) -> Answer {
 #[tokio::test]
 async fn a_chat_request_holds_what_it_needs_and_nothing_else() {
     let (vendor, adapter) = pair().await;
-    answer(&adapter, ask("Why?")).await;
+    answer(&*adapter, ask("Why?")).await;
     let sent = vendor.requests().remove(0);
     assert_eq!(
         (sent.method.as_str(), sent.path.as_str()),
@@ -49,8 +47,8 @@ async fn a_chat_request_holds_what_it_needs_and_nothing_else() {
 #[tokio::test]
 async fn base_urls_join_with_and_without_a_slash_and_keys_are_optional() {
     let (vendor, _) = pair().await;
-    let base = Url::parse(&format!("{}/", vendor.base_url)).unwrap();
-    let keyless = OpenAi::new(client(&timeouts()).unwrap(), base, None, timeouts());
+    let base = format!("{}/", vendor.base_url);
+    let keyless = provider_at(ProviderKind::OpenAi, &base, None, timeouts());
     keyless.models().await.unwrap();
     openai_at(&vendor.base_url, timeouts()).models().await.unwrap();
     let sent = vendor.requests();
@@ -61,9 +59,7 @@ async fn base_urls_join_with_and_without_a_slash_and_keys_are_optional() {
 #[tokio::test]
 async fn a_key_that_cannot_be_a_header_is_refused_without_being_shown() {
     let (vendor, _) = pair().await;
-    let base = Url::parse(&vendor.base_url).unwrap();
-    let key = across::secret::Secret::new("sk-se\ncret");
-    let adapter = OpenAi::new(client(&timeouts()).unwrap(), base, Some(key), timeouts());
+    let adapter = provider_at(ProviderKind::OpenAi, &vendor.base_url, Some("sk-se\ncret"), timeouts());
     let error = adapter.models().await.unwrap_err();
     assert!(!error.to_string().contains("cret"), "{error}");
     assert!(vendor.requests().is_empty());
@@ -84,9 +80,9 @@ async fn a_refused_parameter_is_given_up_once_and_remembered() {
         &json!("temperature"),
         "Unsupported value: 'temperature' does not support 0.5.",
     ));
-    let items = answer(&adapter, ask("Hi")).await;
+    let items = answer(&*adapter, ask("Hi")).await;
     assert!(text(&items).starts_with("You asked"), "{items:?}");
-    answer(&adapter, ask("And now?")).await;
+    answer(&*adapter, ask("And now?")).await;
     let sent: Vec<Value> = vendor.requests().into_iter().map(|request| request.body).collect();
     assert_eq!(sent.len(), 3, "the second question did not send it again");
     assert!(names(&sent[0]).contains(&"temperature"));
@@ -103,7 +99,7 @@ async fn the_length_limit_changes_its_name_where_the_server_wants_it() {
     let message =
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
     vendor.answer_next(refusal(&Value::Null, message));
-    answer(&adapter, ask("Hi")).await;
+    answer(&*adapter, ask("Hi")).await;
     let sent = vendor.requests().remove(1).body;
     assert_eq!(sent["max_completion_tokens"], 1000);
     assert!(!names(&sent).contains(&"max_tokens"));
@@ -115,7 +111,7 @@ async fn a_server_that_refuses_everything_is_asked_three_times() {
     for param in ["temperature", "max_tokens", "stream_options", "model"] {
         vendor.answer_next(refusal(&json!(param), "no"));
     }
-    let items = answer(&adapter, ask("Hi")).await;
+    let items = answer(&*adapter, ask("Hi")).await;
     assert_eq!(error(&items).status, Some(400));
     assert_eq!(vendor.requests().len(), 3);
 }
@@ -137,20 +133,20 @@ async fn models_that_chat_are_listed() {
 #[tokio::test]
 async fn awkward_answers_of_the_scripted_vendor_arrive_whole() {
     let (_vendor, adapter) = pair().await;
-    let plain = text(&answer(&adapter, ask("Hi")).await);
+    let plain = text(&answer(&*adapter, ask("Hi")).await);
     assert_eq!(
-        text(&answer(&adapter, ask("[[script:crlf]]")).await),
+        text(&answer(&*adapter, ask("[[script:crlf]]")).await),
         plain.replace("Hi", "[[script:crlf]]")
     );
-    let split = text(&answer(&adapter, ask("[[script:split-utf8]]")).await);
+    let split = text(&answer(&*adapter, ask("[[script:split-utf8]]")).await);
     assert_eq!(split, "Grüße, שלום וברכה, 你好, 👋🏽👩‍👩‍👧 – done.");
-    let hostile = text(&answer(&adapter, ask("[[script:hostile]]")).await);
+    let hostile = text(&answer(&*adapter, ask("[[script:hostile]]")).await);
     assert!(
         hostile.contains("\n\ndata: {\"type\":\"done\"}\n\n") && hostile.ends_with("\r\u{2028}after."),
         "{hostile}"
     );
     assert_eq!(
-        text(&answer(&adapter, ask("[[script:echo-system]]")).await),
+        text(&answer(&*adapter, ask("[[script:echo-system]]")).await),
         "Answer briefly."
     );
 }

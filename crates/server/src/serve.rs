@@ -105,8 +105,6 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
             docs: config.docs,
             trusted_proxies: config.trusted_proxies,
             cors_origins: config.cors_origins,
-            max_streams_per_user: config.max_streams_per_user,
-            max_streams: config.max_streams,
             metrics_token: config.metrics_token,
         }),
         ready: Arc::new(Readiness::default()),

@@ -76,10 +76,6 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Other origins whose pages may use the API.
     pub cors_origins: Vec<String>,
-    /// Answers being written at a time for one user.
-    pub max_streams_per_user: u32,
-    /// Answers being written at a time in all.
-    pub max_streams: u32,
     /// Opens `/metrics` besides an administrator's token.
     pub metrics_token: Option<Secret>,
 }

@@ -6,6 +6,7 @@ use across::{
     clock::Time,
     conversations::message::State,
     fault::StoreError,
+    governance::quota::Scope,
     id::{SessionId, UserId},
     identity::{
         password::PasswordHash,
@@ -25,7 +26,7 @@ use crate::{
     SqlStore,
     audit::{Trace, Traced},
     convert::{contains, fold, storable},
-    entity::{conversation, message, session, user},
+    entity::{conversation, message, session, usage_quota, user},
     error::Fault,
     kept::hold_name,
     paging::rows_and_total,
@@ -206,6 +207,15 @@ async fn delete(tx: &DatabaseTransaction, id: UserId, expected: Option<i64>) -> 
     if was.is_active && was.role == Role::Admin && !another_admin(tx, id).await? {
         return Ok(Traced::nothing(UserChanged::LastAdmin));
     }
+    let (scope, scope_id) = (Scope::User(id).kind(), id.to_string());
+    usage_quota::Entity::delete_many()
+        .filter(
+            usage_quota::Column::Scope
+                .eq(scope)
+                .and(usage_quota::Column::ScopeId.eq(scope_id)),
+        )
+        .exec(tx)
+        .await?;
     // Sessions, conversations with their messages, folders and keys of requests go with the row.
     user::Entity::delete_by_id(id.uuid()).exec(tx).await?;
     let trace = Trace::removed(&was);

@@ -37,8 +37,12 @@ pub(crate) struct Anthropic {
 }
 
 impl Anthropic {
-    /// The server at `endpoint`, whose base does not hold the API's `/v1`.
-    pub(crate) const fn new(endpoint: Endpoint) -> Self {
+    /// The server at `endpoint`, whose base may hold the API's `/v1` or not.
+    pub(crate) fn new(mut endpoint: Endpoint) -> Self {
+        let path = endpoint.base.path().trim_end_matches('/').to_owned();
+        if let Some(above) = path.strip_suffix("/v1") {
+            endpoint.base.set_path(above);
+        }
         Self { endpoint }
     }
 

@@ -25,7 +25,6 @@ use crate::{
 /// What a person may change about their own account; what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(additional_properties = false)]
 pub(crate) struct ProfileUpdate {
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 100, value_type = String, required = false)]
@@ -54,7 +53,6 @@ pub(crate) async fn update(
 /// The present password and the next one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(additional_properties = false)]
 pub(crate) struct PasswordChange {
     #[schema(min_length = 1, max_length = 128)]
     current_password: String,

@@ -218,12 +218,9 @@ async fn check(state: &AppState, draft: &Draft) -> Result<(), ApiError> {
     if !problems.is_empty() {
         return Err(ApiError::problems(&problems));
     }
-    let platform = &state.platform;
-    if draft.model.is_some() {
-        let serving = platform
-            .providers
-            .serving(draft.model.as_deref(), &platform.settings.get());
-        if serving.await.is_err() {
+    if let Some(model) = &draft.model {
+        let (providers, settings) = (&state.platform.providers, state.platform.settings.get());
+        if providers.serving(Some(model), &settings).await.is_err() {
             return Err(ApiError::field(
                 "model",
                 "No provider serves this model. Choose another.",

@@ -61,7 +61,6 @@ pub(crate) async fn get(State(state): State<AppState>, principal: Principal) -> 
 /// Values by key; null goes back to the default.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(additional_properties = false)]
 pub(crate) struct SettingsUpdate {
     #[schema(min_properties = 1, max_properties = 50)]
     settings: BTreeMap<String, Value>,

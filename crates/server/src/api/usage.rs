@@ -21,7 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     api::{
         stamp,
-        words::{ProviderName, Purpose, QuotaScope},
+        words::{Purpose, QuotaScope},
     },
     auth::Principal,
     csv,

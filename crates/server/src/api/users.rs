@@ -130,7 +130,6 @@ fn role(name: &str) -> Result<Role, ApiError> {
 /// A new account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(additional_properties = false)]
 pub(crate) struct UserCreate {
     #[schema(min_length = 3, max_length = 254)]
     email: String,
@@ -203,7 +202,6 @@ pub(crate) async fn get(
 /// What changes about an account; what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(additional_properties = false)]
 pub(crate) struct UserUpdate {
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 3, max_length = 254, value_type = String, required = false)]
@@ -278,7 +276,6 @@ pub(crate) async fn delete(
 /// The new password, if it is not to be a random one.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(additional_properties = false)]
 pub(crate) struct PasswordReset {
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 12, max_length = 128, value_type = String, required = false)]

@@ -68,14 +68,6 @@ pub(super) fn seconds(text: &str) -> Parsed<Duration> {
     }
 }
 
-/// 1 to 100,000 of something.
-pub(super) fn amount(text: &str) -> Parsed<u32> {
-    match text.parse() {
-        Ok(amount @ 1..=100_000) => Ok(amount),
-        _ => Err(format!("{text:?} is not a whole number from 1 to 100000")),
-    }
-}
-
 /// A price in dollars.
 pub(super) fn dollars(text: &str) -> Parsed<MicroUsd> {
     let amount = text

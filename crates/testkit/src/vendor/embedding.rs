@@ -29,6 +29,18 @@ pub(super) fn answer(request: &Value) -> Value {
     })
 }
 
+/// The answer to Gemini's `batchEmbedContents`.
+pub(super) fn gemini_answer(request: &Value) -> Value {
+    let requests = request.get("requests").and_then(Value::as_array).into_iter().flatten();
+    let embeddings = requests.map(|one| {
+        let text = one.pointer("/content/parts/0/text").and_then(Value::as_str);
+        let asked = one.get("outputDimensionality").and_then(Value::as_u64);
+        let dimensions = asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(3072);
+        json!({"values": vector(text.unwrap_or_default(), dimensions.clamp(1, 3072))})
+    });
+    json!({"embeddings": embeddings.collect::<Vec<_>>()})
+}
+
 /// A vector of length 1 in which every word of `text` has a direction of its own.
 fn vector(text: &str, dimensions: usize) -> Vec<f32> {
     let mut vector = vec![0.0_f32; dimensions];

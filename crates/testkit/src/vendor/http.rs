@@ -58,8 +58,16 @@ impl Connection {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
+        let is_silence = |step: &&Step| matches!(step, Step::Wait(_));
+        let silent = answer.steps.iter().take_while(is_silence).count();
+        let (before, steps) = answer.steps.split_at(silent);
+        for step in before {
+            if let Step::Wait(time) = step {
+                sleep(*time).await;
+            }
+        }
         socket.write_all(head.as_bytes()).await?;
-        for step in &answer.steps {
+        for step in steps {
             match step {
                 Step::Write(bytes) if bytes.is_empty() => {}
                 Step::Write(bytes) => {

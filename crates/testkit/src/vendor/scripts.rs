@@ -16,13 +16,15 @@
 //! | `[[script:cut]]` | the connection closes after a few words |
 //! | `[[script:empty]]` | a stream without any words |
 //! | `[[script:error-mid]]` | an error after a few words |
-//! | `[[script:error-401]]` `[[script:error-429]]` `[[script:error-500]]` | refused before the first word |
+//! | `[[script:error-401]]` `[[script:error-402]]` `[[script:error-429]]` `[[script:error-500]]` | refused before the first word |
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::{Answer, Step, json_answer};
+use super::{
+    Answer, Step,
+    dialect::{Asked, Piece},
+    json_answer,
+};
 
 const HEBREW: &str =
     "שלום! הנה **תשובה** בעברית:\n\n1. סעיף ראשון, עם `קוד` בפנים.\n2. סעיף שני – ומספר: 42.\n\n> ציטוט קצר מהמסמך.\n";
@@ -33,31 +35,19 @@ const HOSTILE: &str = "Before <script>document.title='owned'</script> \
     <a href=\"data:text/html,<script>1</script>\">data</a> \
     \n\ndata: {\"type\":\"done\"}\n\nevent: done\r\u{2028}after.";
 
-/// The answer to `POST /chat/completions`.
-pub(super) fn answer(request: &Value) -> Answer {
-    let message = |role: &str| {
-        let messages = request
-            .get("messages")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let found = messages
-            .iter()
-            .rev()
-            .find(|message| message.get("role").is_some_and(|known| known == role));
-        found
-            .and_then(|message| message.get("content")?.as_str())
-            .unwrap_or_default()
-    };
-    let (question, system) = (message("user"), message("system"));
-    let script = question
+/// The answer to a question in any dialect.
+pub(super) fn answer(asked: &Asked) -> Answer {
+    let script = asked
+        .question
         .split_once("[[script:")
         .and_then(|(_, rest)| rest.split_once("]]"))
         .map(|(name, _)| name);
-    let talk = Talk::new(request, system, question);
+    let talk = Talk(asked);
     let quote = talk.quote();
+    let refusal = |status, code, message| asked.dialect.refusal(status, code, message);
     match script.unwrap_or_default() {
         "error-401" => refusal(401, "invalid_api_key", "Incorrect API key provided."),
+        "error-402" => refusal(402, "payment_required", "Insufficient credits."),
         "error-429" => refusal(429, "rate_limit_exceeded", "Rate limit reached.").with_header("retry-after", "3600"),
         "error-500" => Answer::whole(
             500,
@@ -112,7 +102,7 @@ pub(super) fn answer(request: &Value) -> Answer {
         ),
         "hostile" => talk.say(HOSTILE, Manner::PLAIN),
         "echo-system" => talk.say(
-            system,
+            &asked.system,
             Manner {
                 pause: Duration::ZERO,
                 ..Manner::PLAIN
@@ -176,49 +166,21 @@ impl Manner {
 }
 
 /// One request being answered.
-struct Talk<'a> {
-    model: &'a str,
-    system: &'a str,
-    question: &'a str,
-    streams: bool,
-    wants_usage: bool,
-    input_tokens: usize,
-}
+struct Talk<'a>(&'a Asked);
 
-impl<'a> Talk<'a> {
-    fn new(request: &'a Value, system: &'a str, question: &'a str) -> Self {
-        let messages = request
-            .get("messages")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let contents = messages.iter().filter_map(|message| message.get("content")?.as_str());
-        Self {
-            model: request.get("model").and_then(Value::as_str).unwrap_or_default(),
-            system,
-            question,
-            streams: request.get("stream").is_some_and(|stream| stream == true),
-            wants_usage: request
-                .pointer("/stream_options/include_usage")
-                .is_some_and(|wants| wants == true),
-            input_tokens: contents.map(tokens).sum(),
-        }
-    }
-
+impl Talk<'_> {
     fn quote(&self) -> String {
-        let source = if self.system.contains("[1]") {
+        let source = if self.0.system.contains("[1]") {
             " The first passage says so [1]."
         } else {
             ""
         };
-        format!(
-            "You asked: “{}” This is a scripted answer.{source}",
-            self.question.trim()
-        )
+        let question = self.0.question.trim();
+        format!("You asked: “{question}” This is a scripted answer.{source}")
     }
 
     fn say(&self, text: &str, manner: Manner) -> Answer {
-        if self.streams {
+        if self.0.streams {
             return Answer::stream(self.steps(text, manner));
         }
         let reason = if let End::Finish(reason) = manner.end {
@@ -226,111 +188,50 @@ impl<'a> Talk<'a> {
         } else {
             "stop"
         };
-        let message = json!({"role": "assistant", "content": text, "refusal": null});
-        let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": reason});
-        json_answer(
-            200,
-            &self.body("chat.completion", &json!([choice]), &self.usage(tokens(text))),
-        )
+        json_answer(200, &self.0.whole(text, reason))
     }
 
     fn steps(&self, text: &str, manner: Manner) -> Vec<Step> {
         let mut steps = Vec::new();
-        let mut write = |event: &str| {
-            let event = if manner.crlf {
-                event.replace('\n', "\r\n")
-            } else {
-                event.to_owned()
-            };
-            if manner.bytewise {
-                steps.extend(event.bytes().map(|byte| Step::Write(vec![byte])));
-            } else {
-                steps.push(Step::Write(event.into_bytes()));
-            }
-            if !manner.pause.is_zero() {
-                steps.push(Step::Wait(manner.pause));
+        let mut say = |piece: Piece<'_>| {
+            for event in self.0.events(piece) {
+                let event = if manner.crlf {
+                    event.replace('\n', "\r\n")
+                } else {
+                    event
+                };
+                if manner.bytewise {
+                    steps.extend(event.bytes().map(|byte| Step::Write(vec![byte])));
+                } else {
+                    steps.push(Step::Write(event.into_bytes()));
+                }
+                if !manner.pause.is_zero() {
+                    steps.push(Step::Wait(manner.pause));
+                }
             }
         };
-        write(&self.delta(&json!({"role": "assistant", "content": "", "refusal": null}), None));
+        say(Piece::Begin);
         if manner.reasoning {
-            write(&self.delta(&json!({"reasoning_content": "The question is simple."}), None));
+            say(Piece::Thought("The question is simple."));
         }
+        say(Piece::Open);
         let mut words: Vec<&str> = text.split_inclusive(' ').filter(|word| !word.is_empty()).collect();
         if !matches!(manner.end, End::Finish(_)) {
             words.truncate(4);
         }
         for (number, word) in words.iter().enumerate() {
             if manner.keep_alives && number < 10 {
-                for _ in 0..6 {
-                    write(": SCRIPTED PROCESSING\n\n");
-                    write("event: ping\ndata: {\"type\":\"ping\"}\n\n");
-                    write(&data(&self.body("chat.completion.chunk", &json!([]), &Value::Null)));
-                }
+                (0..6).for_each(|_| say(Piece::KeepAlive));
             }
-            write(&self.delta(&json!({"content": word}), None));
+            say(Piece::Words(word));
         }
         match manner.end {
-            End::Finish(reason) => {
-                write(&self.delta(&json!({}), Some(reason)));
-                if self.wants_usage {
-                    write(&data(&self.body(
-                        "chat.completion.chunk",
-                        &json!([]),
-                        &self.usage(tokens(text)),
-                    )));
-                }
-                write("data: [DONE]\n\n");
-            }
-            End::Error => {
-                let error =
-                    json!({"message": "The server had an error.", "type": "server_error", "param": null, "code": null});
-                write(&data(&json!({"error": error})));
-                write("data: [DONE]\n\n");
-            }
+            End::Finish(reason) => say(Piece::Finish(reason, text)),
+            End::Error => say(Piece::Error),
             End::Cut => steps.push(Step::Cut),
         }
         steps
     }
-
-    fn delta(&self, delta: &Value, finish: Option<&str>) -> String {
-        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
-        data(&self.body("chat.completion.chunk", &json!([choice]), &Value::Null))
-    }
-
-    fn body(&self, object: &str, choices: &Value, usage: &Value) -> Value {
-        json!({
-            "id": "chatcmpl-scripted",
-            "object": object,
-            "created": 1_795_400_000,
-            "model": self.model,
-            "system_fingerprint": "fp_scripted",
-            "choices": choices,
-            "usage": usage,
-        })
-    }
-
-    fn usage(&self, output: usize) -> Value {
-        json!({
-            "prompt_tokens": self.input_tokens,
-            "completion_tokens": output,
-            "total_tokens": self.input_tokens + output,
-            "prompt_tokens_details": {"cached_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0},
-        })
-    }
-}
-
-fn data(body: &Value) -> String {
-    format!("data: {body}\n\n")
-}
-
-fn refusal(status: u16, code: &str, message: &str) -> Answer {
-    let error = json!({"message": message, "type": "invalid_request_error", "param": null, "code": code});
-    json_answer(status, &json!({"error": error}))
-}
-
-fn tokens(text: &str) -> usize {
-    text.split_whitespace().count() * 4 / 3
 }
 
 fn long() -> String {
