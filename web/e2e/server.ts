@@ -51,7 +51,12 @@ export async function startServer({ people = [], vendor = false }: Options = {})
   const work = mkdtempSync(join(tmpdir(), "ai-across-e2e-"));
   const log = join(work, "server.log");
   // Nothing of this process's own environment is passed on: every run starts from the same settings.
-  const environment: Record<string, string> = { AI_ACROSS_DATA_DIR: join(work, "data") };
+  // Journeys ask faster than people do.
+  const environment: Record<string, string> = {
+    AI_ACROSS_DATA_DIR: join(work, "data"),
+    AI_ACROSS_RATE_PER_USER: "0",
+    AI_ACROSS_RATE_PER_ADDRESS: "0",
+  };
   for (const person of people) await addUser(environment, person);
   const scripted = vendor ? await launch(VENDOR, [], {}, log, ["listening on "]) : null;
   if (scripted !== null) {

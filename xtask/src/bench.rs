@@ -1,14 +1,16 @@
 //! The benchmarks: each prints its figures and writes them as JSON to `target/bench/NAME.json`.
 
-pub mod client;
+pub mod load;
+pub mod logins;
 pub mod memory;
 pub mod questions;
 pub mod ranking;
+pub mod requests;
 pub mod retrieval;
-pub mod server;
 pub mod start;
+pub mod yardstick;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -25,30 +27,60 @@ pub enum Name {
     Memory,
     /// The release binary, and the JavaScript before login
     Size,
+    /// Requests a second: lists, single objects and new ones
+    Requests,
+    /// Whether the server answers others while two hundred people sign in
+    Logins,
     /// How often the right passage is found, by keywords, by meaning, and by both
     Retrieval,
+}
+
+/// What is measured, and on what.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Which benchmark; all of them if left out
+    name: Option<Name>,
+    /// Folder with the retrieval questions [default: ../shared/eval]
+    #[arg(long, env = "AI_ACROSS_EVAL_DIR")]
+    eval_dir: Option<PathBuf>,
+    /// Folder of the FastAPI program that lists are compared with: app.py and requirements.txt
+    #[arg(long, env = "AI_ACROSS_YARDSTICK")]
+    yardstick: Option<PathBuf>,
+    /// Measure requests on PostgreSQL too
+    #[arg(long)]
+    postgres: bool,
+    /// Measure this binary instead of building the release one
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 /// Runs one benchmark, or all of them.
 ///
 /// # Errors
 /// When the product does not build or start, or answers other than its contract says.
-pub fn bench(name: Option<Name>, questions: Option<&Path>) -> Result<()> {
+pub fn bench(options: &Options) -> Result<()> {
     let all = Name::value_variants();
-    let wanted = name.as_ref().map_or(all, std::slice::from_ref);
-    let binary = run::release()?;
+    let wanted = options.name.as_ref().map_or(all, std::slice::from_ref);
+    let binary = match &options.binary {
+        Some(binary) => binary
+            .canonicalize()
+            .with_context(|| format!("no {}", binary.display()))?,
+        None => run::release()?,
+    };
     for name in wanted {
         console::say(&format!("\n== {}", title(*name)));
         let figures = match name {
             Name::Start => start::measure(&binary)?,
             Name::Memory => memory::measure(&binary)?,
             Name::Size => sizes(&binary)?,
-            Name::Retrieval => match questions::folder(questions) {
+            Name::Requests => requests::measure(&binary, options.postgres, options.yardstick.as_deref())?,
+            Name::Logins => logins::measure(&binary)?,
+            Name::Retrieval => match questions::folder(options.eval_dir.as_deref()) {
                 Some(folder) => retrieval::measure(&binary, &folder)?,
                 None => continue,
             },
         };
-        write(*name, &figures)?;
+        write(*name, options.binary.as_deref(), &figures)?;
     }
     Ok(())
 }
@@ -66,6 +98,13 @@ fn sizes(binary: &Path) -> Result<Value> {
     Ok(json!({"binary_bytes": bytes, "javascript_before_login_gzip_bytes": script}))
 }
 
+/// Says whether a figure is what it is to be, and writes that down.
+fn target(what: &str, figure: f64, met: bool) -> Value {
+    let word = if met { "met" } else { "MISSED" };
+    console::say(&format!("target {word}: {what} ({figure:.1})"));
+    json!({"target": what, "figure": figure, "met": met})
+}
+
 fn title(name: Name) -> String {
     name.to_possible_value()
         .map(|value| value.get_name().to_owned())
@@ -73,7 +112,7 @@ fn title(name: Name) -> String {
 }
 
 /// Figures mean little without the machine and the state of the code that they were measured on.
-fn write(name: Name, figures: &Value) -> Result<()> {
+fn write(name: Name, binary: Option<&Path>, figures: &Value) -> Result<()> {
     let folder = paths::target()?.join("bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let cores = std::thread::available_parallelism()
@@ -85,7 +124,9 @@ fn write(name: Name, figures: &Value) -> Result<()> {
         .ok();
     let commit = commit.filter(|output| output.status.success());
     let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let document = json!({"benchmark": title(name), "commit": commit, "cores": cores, "figures": figures});
+    let binary = binary.map_or("release".to_owned(), |binary| binary.display().to_string());
+    let document =
+        json!({"benchmark": title(name), "binary": binary, "commit": commit, "cores": cores, "figures": figures});
     let path = folder.join(format!("{}.json", title(name)));
     std::fs::write(&path, format!("{document:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
     console::say(&format!("wrote {}", path.display()));

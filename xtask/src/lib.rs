@@ -1,16 +1,22 @@
 //! The project's own tools, one module per task; `main.rs` lists the tasks, the tests call the same functions.
 
 pub mod bench;
+pub mod client;
 pub mod console;
 pub mod dev;
 pub mod e2e;
+pub mod fuzz;
 pub mod generate;
 pub mod machine;
 pub mod paths;
 pub mod postgres;
 pub mod process;
+pub mod python;
 pub mod run;
+pub mod server;
 pub mod size;
+pub mod stamp;
+pub mod supply;
 pub mod tally;
 pub mod test;
 pub mod tidy;

@@ -1,10 +1,10 @@
-//! What the tests need from the system: Chromium and PostgreSQL's server programs, installed when we may.
+//! What the tests need from the system: Chromium, PostgreSQL's server programs and Python, installed when we may.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::{console, process};
+use crate::{console, process, python};
 
 /// How to get Chromium.
 pub const CHROMIUM_REMEDY: &str =
@@ -12,7 +12,7 @@ pub const CHROMIUM_REMEDY: &str =
 const POSTGRES_REMEDY: &str =
     "install PostgreSQL's server (Debian: apt-get install postgresql) or put `initdb` into PATH";
 
-/// Makes sure that Chromium and PostgreSQL are there; as root on a Debian system it installs what is missing.
+/// Makes sure that Chromium, PostgreSQL and Python are there; as root on a Debian system it installs what is missing.
 ///
 /// # Errors
 /// When something is missing and cannot be installed: all of it in one message, with the remedies.
@@ -22,7 +22,7 @@ pub fn prepare(chromium: &Path) -> Result<()> {
         return Ok(());
     }
     if rustix::process::getuid().is_root() && process::exists("apt-get") {
-        console::say("installing Chromium and PostgreSQL for the tests");
+        console::say("installing Chromium, PostgreSQL and Python for the tests");
         process::run(process::command("apt-get").arg("update"))?;
         let install = [
             "install",
@@ -31,6 +31,8 @@ pub fn prepare(chromium: &Path) -> Result<()> {
             "chromium",
             "fonts-noto-core",
             "postgresql",
+            "python3",
+            "python3-venv",
         ];
         process::run(
             process::command("apt-get")
@@ -52,6 +54,9 @@ fn missing(chromium: &Path) -> Vec<String> {
     }
     if postgres_programs().is_none() {
         missing.push(format!("no PostgreSQL: {POSTGRES_REMEDY}"));
+    }
+    if !python::usable() {
+        missing.push(format!("no Python: {}", python::REMEDY));
     }
     missing
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{Unusable, bench, console, dev, e2e, generate, process, run, test, tidy};
+use xtask::{Unusable, bench, console, dev, e2e, fuzz, generate, process, run, supply, test, tidy};
 
 /// The project's own tools.
 #[derive(Parser)]
@@ -43,13 +43,24 @@ enum Task {
     },
     /// Check the rules that no compiler checks: imports, file heads, paths in documents, migration hashes
     Tidy,
+    /// What we build on: licences, bans, sources, lock files, advisories; writes target/sbom/ai-across.cdx.json
+    Supply,
+    /// Hostile requests made from openapi.json against the development binary, on SQLite and PostgreSQL
+    Fuzz {
+        /// Fuzz this binary instead of building the development one
+        #[arg(long)]
+        binary: Option<PathBuf>,
+        /// Twelve minutes for each database instead of 75 seconds
+        #[arg(long)]
+        long: bool,
+        /// Other requests than those of every other run
+        #[arg(long, default_value_t = fuzz::SEED)]
+        seed: u64,
+    },
     /// Measure the product; prints figures and writes target/bench/NAME.json
     Bench {
-        /// Which benchmark; all of them if left out
-        name: Option<bench::Name>,
-        /// Folder with the retrieval questions [default: ../shared/eval]
-        #[arg(long, env = "AI_ACROSS_EVAL_DIR")]
-        eval_dir: Option<PathBuf>,
+        #[command(flatten)]
+        options: bench::Options,
     },
 }
 
@@ -78,7 +89,9 @@ fn start(task: Task) -> Result<ExitCode> {
         Task::Dev => dev::dev()?,
         Task::Generate { check } => generate::generate(check)?,
         Task::Tidy => tidy::tidy()?,
-        Task::Bench { name, eval_dir } => bench::bench(name, eval_dir.as_deref())?,
+        Task::Supply => supply::supply()?,
+        Task::Fuzz { binary, long, seed } => fuzz::fuzz(binary, long, seed)?,
+        Task::Bench { options } => bench::bench(&options)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -22,11 +22,24 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster and waits until it answers.
+    /// Makes a cluster that forgets what a crash interrupts, and waits until it answers.
     ///
     /// # Errors
     /// When PostgreSQL is missing, refuses to start (with the end of its log) or does not answer in time.
     pub fn start() -> Result<Self> {
+        // Nothing here outlives the run, so nothing has to reach the disk.
+        Self::with(&["fsync=off", "synchronous_commit=off", "full_page_writes=off"])
+    }
+
+    /// Makes a cluster that keeps what it acknowledged, as one in use does: to measure how fast that is.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn durable() -> Result<Self> {
+        Self::with(&[])
+    }
+
+    fn with(settings: &[&str]) -> Result<Self> {
         let programs = machine::postgres_programs().context("PostgreSQL's `initdb` is not installed")?;
         // Under the system's temporary folder: the server runs as another user when we are root, and may not be
         // allowed into the checkout; a socket's path must be short besides.
@@ -52,13 +65,7 @@ impl Cluster {
             .arg(folder.path())
             .arg("-p")
             .arg(port.to_string());
-        // Nothing here outlives the run, so nothing has to reach the disk.
-        for setting in [
-            "fsync=off",
-            "synchronous_commit=off",
-            "full_page_writes=off",
-            "max_connections=300",
-        ] {
+        for setting in settings.iter().chain(&["max_connections=300"]) {
             server.args(["-c", setting]);
         }
         server.args(["-c", "listen_addresses=127.0.0.1"]);
@@ -74,7 +81,23 @@ impl Cluster {
 
     /// Where the tests find it.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.url_of("postgres")
+    }
+
+    /// Makes an empty database and returns where it is found.
+    ///
+    /// # Errors
+    /// When there is one of this name, or `createdb` is not installed.
+    pub fn database(&self, name: &str) -> Result<String> {
+        let programs = machine::postgres_programs().context("PostgreSQL's `createdb` is not installed")?;
+        let mut createdb = process::command(programs.join("createdb"));
+        createdb.args(["--host=127.0.0.1", "--username=postgres", "--port"]);
+        process::run(createdb.arg(self.port.to_string()).arg(name))?;
+        Ok(self.url_of(name))
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
     fn wait_until_ready(&mut self, programs: &Path) -> Result<()> {
@@ -113,7 +136,11 @@ fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-fn free_port() -> Result<u16> {
+/// A port of the loopback address that nobody listens on.
+///
+/// # Errors
+/// When the system has none.
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }

@@ -15,11 +15,12 @@ use crate::paths;
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Further names that mean something to this process alone; the server refuses unknown ones with its prefix.
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
     "CARGO_BIN_NAME",
     "CARGO_CRATE_NAME",
     "CARGO_PRIMARY_PACKAGE",
     "AI_ACROSS_EVAL_DIR",
+    "AI_ACROSS_YARDSTICK",
 ];
 
 /// How often a waiting task looks at its child and at the interruption flag.

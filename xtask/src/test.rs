@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::postgres::Cluster;
 use crate::tally::{Runner, Tally};
-use crate::{console, e2e, generate, machine, paths, process, tidy, web};
+use crate::{console, e2e, fuzz, generate, machine, paths, process, supply, tidy, web};
 
 /// Runs all steps, stops at the first that fails, and prints times and the sum of all tests.
 pub fn test(chromium: &Path) -> ExitCode {
@@ -29,7 +29,7 @@ pub fn test(chromium: &Path) -> ExitCode {
             false
         }
     };
-    console::say(&format!("{sum}"));
+    console::say(&closing(sum, ledger.skipped));
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -43,6 +43,14 @@ fn steps(ledger: &mut Ledger, chromium: &Path) -> Result<()> {
         process::run(process::cargo().args(["fmt", "--all", "--check"]))
     })?;
     ledger.step("tidy", |_| tidy::tidy())?;
+    let mut skipped = Vec::new();
+    ledger.step("supply chain", |_| {
+        skipped = supply::check()?;
+        Ok(())
+    })?;
+    for skip in &skipped {
+        ledger.skip(skip.what, &skip.reason);
+    }
     ledger.step("web build", |_| web::build())?;
     ledger.step("clippy", |_| {
         process::run(process::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
@@ -86,16 +94,16 @@ fn steps(ledger: &mut Ledger, chromium: &Path) -> Result<()> {
         generate::compare(&paths::target()?.join("debug/ai-across"))
     })?;
     ledger.step("end to end", |sum| tests(Runner::Vitest, e2e::tests(chromium)?, sum))?;
-    if process::exists("cargo-deny") {
-        ledger.step("licences and bans", |_| {
-            process::run(process::cargo().args(["deny", "check", "licenses", "bans", "sources"]))
-        })
-    } else {
-        ledger.skip(
-            "licences and bans",
-            "cargo-deny is not installed (cargo install cargo-deny)",
-        );
-        Ok(())
+    ledger.step("hostile requests", |_| {
+        fuzz::run(&paths::target()?.join("debug/ai-across"), fuzz::SHORT, fuzz::SEED)
+    })
+}
+
+/// The last line: tests that ran, and what could not be looked at here.
+fn closing(sum: Tally, skipped: usize) -> String {
+    match skipped {
+        0 => sum.to_string(),
+        skipped => format!("{sum}, {skipped} skipped"),
     }
 }
 
@@ -130,6 +138,7 @@ fn tests(runner: Runner, command: Command, sum: &mut Tally) -> Result<()> {
 struct Ledger {
     rows: Vec<[String; 3]>,
     sum: Tally,
+    skipped: usize,
 }
 
 impl Ledger {
@@ -145,6 +154,7 @@ impl Ledger {
 
     fn skip(&mut self, name: &str, reason: &str) {
         console::say(&format!("\n== {name}: skipped, {reason}"));
+        self.skipped += 1;
         self.rows
             .push([name.to_owned(), seconds(Duration::ZERO), format!("skipped: {reason}")]);
     }
@@ -162,7 +172,7 @@ fn seconds(time: Duration) -> String {
 mod tests {
     use anyhow::bail;
 
-    use super::{Ledger, tests};
+    use super::{Ledger, closing, tests};
     use crate::process;
     use crate::tally::{Runner, Tally};
 
@@ -175,6 +185,11 @@ mod tests {
         assert_eq!(format!("{error:#}"), "second: broken");
         let outcomes: Vec<&str> = ledger.rows.iter().map(|row| row[2].as_str()).collect();
         assert_eq!(outcomes, ["done", "FAILED", "skipped: no tool"]);
+        assert_eq!(
+            closing(Tally { passed: 3, failed: 1 }, ledger.skipped),
+            "3 passed, 1 failed, 1 skipped"
+        );
+        assert_eq!(closing(Tally::default(), 0), "0 passed, 0 failed");
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Node, npm and the web app: its packages and its build are renewed only when their inputs changed.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
+use anyhow::Result;
 
-use crate::{Unusable, console, paths, process};
+use crate::stamp::renew;
+use crate::{Unusable, paths, process};
 
 /// The oldest Node that the packages run on: major and minor version.
 const OLDEST_NODE: (u32, u32) = (20, 19);
@@ -79,45 +78,9 @@ pub fn build() -> Result<()> {
     })
 }
 
-/// Does the work unless the stamp says that it was done for exactly these inputs. The stamp lies inside what the work
-/// makes, so that whoever removes or rebuilds that by hand removes the stamp with it.
-fn renew(stamp: &Path, inputs: &[PathBuf], what: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let wanted = fingerprint(inputs)?;
-    if std::fs::read_to_string(stamp).is_ok_and(|found| found == wanted) {
-        console::say(&format!("{what}: up to date"));
-        return Ok(());
-    }
-    work()?;
-    std::fs::write(stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
-}
-
-/// SHA-256 over names and contents; a missing file counts as such, so that its coming is a change.
-fn fingerprint(files: &[PathBuf]) -> Result<String> {
-    let mut hash = Sha256::new();
-    for file in files {
-        hash.update(file.as_os_str().as_encoded_bytes());
-        match std::fs::read(file) {
-            Ok(bytes) => {
-                hash.update(bytes.len().to_le_bytes());
-                hash.update(bytes);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => hash.update("missing"),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
-        }
-    }
-    Ok(hex(&hash.finalize()))
-}
-
-/// Bytes in lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
-    use super::{judge, renew};
+    use super::judge;
 
     #[test]
     fn node_is_missing_too_old_or_good() {
@@ -127,35 +90,5 @@ mod tests {
         assert!(judge(Some("rubbish")).is_err());
         assert_eq!(judge(Some("v20.19.0")), Ok(()));
         assert_eq!(judge(Some("v24.1.0")), Ok(()));
-    }
-
-    #[test]
-    fn work_is_done_once_for_the_same_inputs_and_again_after_a_change() {
-        let folder = tempfile::tempdir().unwrap();
-        let (stamp, input) = (folder.path().join("stamp"), folder.path().join("input"));
-        let done = Cell::new(0);
-        let once = || {
-            renew(&stamp, std::slice::from_ref(&input), "test", || {
-                done.set(done.get() + 1);
-                Ok(())
-            })
-            .unwrap();
-            done.get()
-        };
-        assert_eq!((once(), once()), (1, 1));
-        std::fs::write(&input, "one").unwrap();
-        assert_eq!((once(), once()), (2, 2));
-        std::fs::write(&input, "two").unwrap();
-        assert_eq!((once(), once()), (3, 3));
-        std::fs::remove_file(&stamp).unwrap();
-        assert_eq!(once(), 4);
-    }
-
-    #[test]
-    fn failed_work_leaves_no_stamp() {
-        let folder = tempfile::tempdir().unwrap();
-        let stamp = folder.path().join("stamp");
-        assert!(renew(&stamp, &[], "test", || anyhow::bail!("broken")).is_err());
-        assert!(!stamp.exists());
     }
 }

@@ -17,6 +17,8 @@ mod files;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod limits;

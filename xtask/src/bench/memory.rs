@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::server::Server;
+use crate::client::Client;
 use crate::console;
+use crate::server::Server;
 
 /// How long the server is left alone before its memory is read.
 const SETTLE: Duration = Duration::from_secs(3);

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use serde_json::{Map, Value, json};
 
-use super::client::Client;
 use super::questions::{self, Set};
 use super::ranking::{Figures, Order};
-use super::server::Server;
+use crate::client::Client;
+use crate::server::Server;
 use crate::{console, process};
 
 /// Questions asked at the same time.

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::client;
-use super::server::Server;
-use crate::console;
+use crate::server::Server;
+use crate::{client, console};
 
 const RUNS: usize = 20;
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::Violation;
-use crate::web::hex;
+use crate::stamp::hex;
 
 const LOCK: &str = "crates/store/migrations.lock";
 const FOLDER: &str = "crates/store/src/migration";

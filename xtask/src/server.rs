@@ -1,5 +1,7 @@
-//! The release binary on a data folder of its own, with an administrator, on a free loopback port.
+//! The program on a data folder of its own, with an administrator, on a free loopback port.
 
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
@@ -10,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::process;
 
-/// The administrator of every benchmark.
+/// The administrator of every server that is started here.
 pub const EMAIL: &str = "bench@example.com";
 /// Their password, on a server that nobody else can reach and that is gone a moment later.
 pub const PASSWORD: &str = "measure-twice-cut-once";
@@ -32,6 +34,19 @@ impl Server {
     /// # Errors
     /// When it cannot be started or ends before it listens; its own words are on standard error.
     pub fn start(binary: &Path, data: &Path) -> Result<Self> {
+        Self::start_with(binary, data, &[], None)
+    }
+
+    /// Starts the binary with further environment, and with its log in a file instead of on our standard error.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(
+        binary: &Path,
+        data: &Path,
+        environment: &[(String, OsString)],
+        log: Option<File>,
+    ) -> Result<Self> {
         let mut command = process::command(binary);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -46,7 +61,14 @@ impl Server {
             ("AI_ACROSS_ADMIN_PASSWORD", PASSWORD.as_ref()),
             ("AI_ACROSS_EMBEDDING_MODEL", "local".as_ref()),
             ("AI_ACROSS_LOG", "warn".as_ref()),
+            // What is started here asks more often a minute than people do.
+            ("AI_ACROSS_RATE_PER_USER", "0".as_ref()),
+            ("AI_ACROSS_RATE_PER_ADDRESS", "0".as_ref()),
         ]);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        if let Some(log) = log {
+            command.stderr(log);
+        }
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let output = child.as_mut().ok().and_then(|child| child.stdout.take());
@@ -60,6 +82,14 @@ impl Server {
         Ok(server)
     }
 
+    /// Whether the process still runs.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn runs(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// The resident set in bytes.
     ///
     /// # Errors
@@ -69,6 +99,11 @@ impl Server {
         let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
         resident(&status).with_context(|| format!("{path} has no VmRSS"))
     }
+}
+
+/// The environment that puts the program on a PostgreSQL database.
+pub fn on_postgres(url: &str) -> (String, OsString) {
+    ("AI_ACROSS_DATABASE_URL".to_owned(), OsStr::new(url).to_owned())
 }
 
 fn resident(status: &str) -> Option<u64> {
@@ -85,7 +120,7 @@ fn listening(output: ChildStdout) -> Result<String> {
             return Ok(address);
         }
     }
-    bail!("the server ended before it listened; what it said stands above")
+    bail!("the server ended before it listened; its own words stand above or in its log")
 }
 
 fn address(line: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The API as a benchmark's administrator uses it.
+//! The API as the administrator of a benchmark or a fuzz run uses it.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::server::{EMAIL, PASSWORD, Server};
 use crate::process;
+use crate::server::{EMAIL, PASSWORD, Server};
 
 /// The separator of multipart bodies; no document holds it.
 const BOUNDARY: &str = "ai-across-benchmark-6f1d0c";
@@ -56,23 +56,36 @@ impl Client {
         Ok(())
     }
 
+    /// The access token, for requests that are made elsewhere.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Makes an assistant and returns its id.
     ///
     /// # Errors
     /// When the server refuses.
     pub fn assistant(&self, name: &str) -> Result<String> {
-        let answer = self.post("/assistants", &json!({"name": name, "instructions": ""}))?;
-        Ok(answer["id"]
-            .as_str()
-            .context("no id in the answer to a new assistant")?
-            .to_owned())
+        self.make("/assistants", &json!({"name": name, "instructions": ""}))
     }
 
-    /// Uploads a text document.
+    /// Makes an object of any kind and returns its id.
     ///
     /// # Errors
     /// When the server refuses.
-    pub fn upload(&self, assistant: &str, filename: &str, text: &str) -> Result<()> {
+    pub fn make(&self, path: &str, body: &Value) -> Result<String> {
+        let answer = self.post(path, body)?;
+        Ok(answer["id"]
+            .as_str()
+            .with_context(|| format!("no id in the answer to POST {path}"))?
+            .to_owned())
+    }
+
+    /// Uploads a text document and returns its id.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn upload(&self, assistant: &str, filename: &str, text: &str) -> Result<String> {
         let body = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"assistant_id\"\r\n\r\n{assistant}\r\n\
              --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{filename}\"\r\n\
@@ -83,7 +96,10 @@ impl Client {
             .post(format!("{}/files", self.base))
             .header("Authorization", self.authorization());
         let request = request.content_type(format!("multipart/form-data; boundary={BOUNDARY}"));
-        answer(&format!("upload of {filename}"), request.send(body.as_bytes())).map(drop)
+        answer(&format!("upload of {filename}"), request.send(body.as_bytes()))?["id"]
+            .as_str()
+            .map(str::to_owned)
+            .with_context(|| format!("no id in the answer to the upload of {filename}"))
     }
 
     /// Waits until all files of an assistant are searchable.
@@ -125,7 +141,11 @@ impl Client {
         }
     }
 
-    fn get(&self, path: &str) -> Result<Value> {
+    /// What a path of the API answers, as JSON.
+    ///
+    /// # Errors
+    /// When the server refuses or answers something else.
+    pub fn get(&self, path: &str) -> Result<Value> {
         let request = self
             .agent
             .get(format!("{}{path}", self.base))
@@ -133,12 +153,39 @@ impl Client {
         answer(path, request.call())
     }
 
-    fn post(&self, path: &str, body: &Value) -> Result<Value> {
+    /// What a path of the API answers to a JSON body, as JSON.
+    ///
+    /// # Errors
+    /// When the server refuses or answers something else.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let mut request = self.agent.post(format!("{}{path}", self.base));
         if !self.token.is_empty() {
             request = request.header("Authorization", self.authorization());
         }
         answer(path, request.send_json(body))
+    }
+
+    /// The server's figures about itself, if it has any.
+    ///
+    /// # Errors
+    /// When it does not answer or refuses.
+    pub fn metrics(&self) -> Result<Option<String>> {
+        let root = self.base.trim_end_matches("/api/v1");
+        let request = self
+            .agent
+            .get(format!("{root}/metrics"))
+            .header("Authorization", self.authorization());
+        let mut response = request.call().context("/metrics: no answer")?;
+        match response.status().as_u16() {
+            404 => Ok(None),
+            200 => Ok(Some(
+                response
+                    .body_mut()
+                    .read_to_string()
+                    .context("/metrics: the answer broke off")?,
+            )),
+            status => bail!("/metrics: {status}"),
+        }
     }
 
     fn authorization(&self) -> String {
