@@ -10,8 +10,6 @@ use across::providers::{
 };
 use serde_json::Value;
 
-use crate::refusal::Refusal;
-
 /// The most text that one answer may bring, hidden reasoning included, in bytes.
 pub(crate) const MAX_TEXT: usize = 1024 * 1024;
 
@@ -121,11 +119,6 @@ impl Answer {
     /// Ends the answer with a failure that no vendor named.
     pub(crate) fn fail_with(&mut self, category: Category, message: impl Into<String>) {
         self.fail(ProviderError::local(self.kind, category, message));
-    }
-
-    /// Ends the answer with what a vendor says went wrong.
-    pub(crate) fn refuse(&mut self, refusal: Refusal) {
-        self.fail(refusal.into_error(self.kind, None));
     }
 
     /// The stream ended, with or without a failure of the connection: decides what the answer was.

@@ -21,7 +21,9 @@ use url::Url;
 
 use crate::{
     guard::{Guard, forbidden},
-    http::{MAX_BODY, MAX_ERROR_BODY, Timeouts, is_head_too_large, read_up_to, retry_after, shorten, transport},
+    http::{
+        MAX_BODY, MAX_ERROR_BODY, Timeouts, is_head_too_large, read_up_to, retry_after, shorten, transport, without_key,
+    },
     refusal::Refusal,
 };
 
@@ -110,9 +112,8 @@ impl Endpoint {
     pub(crate) async fn exchange<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ProviderError> {
         let response = self.send_patiently(&ask).await.map_err(|refused| refused.error)?;
         let body = self.whole(response).await?;
-        if let Some(mut refusal) = Refusal::find(&body) {
-            self.redact(&mut refusal);
-            return Err(refusal.into_error(self.kind, None));
+        if let Some(refusal) = Refusal::find(&body) {
+            return Err(refusal.without_key(self.key.as_ref()).into_error(self.kind, None));
         }
         serde_json::from_value(body).map_err(|error| self.malformed(format!("the answer has another shape: {error}")))
     }
@@ -239,14 +240,14 @@ impl Endpoint {
             .map(Result::unwrap_or_default)
             .unwrap_or_default()
             .0;
-        let mut refusal = serde_json::from_slice::<Value>(&body).map_or_else(
+        let refusal = serde_json::from_slice::<Value>(&body).map_or_else(
             |_| Refusal {
                 message: String::from_utf8_lossy(&body).into_owned(),
                 ..Refusal::default()
             },
             |body| Refusal::read(&body),
         );
-        self.redact(&mut refusal);
+        let refusal = refusal.without_key(self.key.as_ref());
         let param = refusal.param.clone();
         let said = word(&headers, "x-should-retry").and_then(|word| word.parse().ok());
         let again = refusal.again.or(said);
@@ -260,14 +261,6 @@ impl Endpoint {
         Refused { error, param, again }
     }
 
-    /// Takes the key out: some servers repeat the one they reject, and their words go to the log.
-    fn redact(&self, refusal: &mut Refusal) {
-        if let Some(key) = self.key.as_ref().map(Secret::expose).filter(|key| !key.is_empty()) {
-            refusal.message = refusal.message.replace(key, "[key]");
-            refusal.code = refusal.code.take().map(|code| code.replace(key, "[key]"));
-        }
-    }
-
     /// The JSON of an answer that is not a stream.
     async fn whole(&self, mut response: Response) -> Result<Value, ProviderError> {
         let reading = read_up_to(&mut response, MAX_BODY, self.kind);
@@ -278,7 +271,7 @@ impl Endpoint {
             return Err(self.malformed(format!("the answer has more than {MAX_BODY} bytes")));
         }
         serde_json::from_slice(&body).map_err(|error| {
-            let start = shorten(&String::from_utf8_lossy(&body));
+            let start = shorten(&without_key(&String::from_utf8_lossy(&body), self.key.as_ref()));
             self.malformed(format!("the answer is not JSON ({error}): {start}"))
         })
     }

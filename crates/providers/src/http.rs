@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use across::providers::{
-    failure::{Category, ProviderError},
-    model::ProviderKind,
+use across::{
+    providers::{
+        failure::{Category, ProviderError},
+        model::ProviderKind,
+    },
+    secret::Secret,
 };
 use chrono::DateTime;
 use reqwest::{
@@ -140,6 +143,14 @@ pub(crate) fn transport(provider: ProviderKind, error: reqwest::Error) -> Provid
         cause = inner.source();
     }
     ProviderError::local(provider, category, shorten(&message))
+}
+
+/// A vendor's words without the key: some servers repeat the one they reject, and their words go to the log.
+pub(crate) fn without_key(words: &str, key: Option<&Secret>) -> String {
+    match key.map(Secret::expose).filter(|key| !key.is_empty()) {
+        Some(key) => words.replace(key, "[key]"),
+        None => words.to_owned(),
+    }
 }
 
 /// The first characters of a vendor's message, on one line.

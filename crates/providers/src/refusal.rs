@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use across::providers::{
-    failure::{Category, ProviderError, classify},
-    model::ProviderKind,
+use across::{
+    providers::{
+        failure::{Category, ProviderError, classify},
+        model::ProviderKind,
+    },
+    secret::Secret,
 };
 use serde_json::Value;
 
-use crate::http::shorten;
+use crate::http::{shorten, without_key};
 
 /// What a server says went wrong.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -82,6 +85,16 @@ impl Refusal {
                 .and_then(|delay| delay.strip_suffix('s')?.parse().ok())
                 .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             again: is_daily.then_some(false),
+        }
+    }
+
+    /// The same without the key.
+    pub(crate) fn without_key(self, key: Option<&Secret>) -> Self {
+        Self {
+            code: self.code.map(|code| without_key(&code, key)),
+            param: self.param.map(|param| without_key(&param, key)),
+            message: without_key(&self.message, key),
+            ..self
         }
     }
 

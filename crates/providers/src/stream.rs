@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use across::providers::{
-    chat::ChatStream,
-    failure::{Category, ProviderError},
-    model::ProviderKind,
+use across::{
+    providers::{
+        chat::ChatStream,
+        failure::{Category, ProviderError},
+        model::ProviderKind,
+    },
+    secret::Secret,
 };
 use reqwest::{Response, header::CONTENT_TYPE};
 use serde_json::Value;
@@ -13,7 +16,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     answer::{Answer, Fold, Item},
-    http::{MAX_BODY, Timeouts, shorten, transport},
+    endpoint::Endpoint,
+    http::{MAX_BODY, shorten, transport, without_key},
     refusal::Refusal,
     sse::{Frame, SseReader},
 };
@@ -28,6 +32,8 @@ struct Reading {
     fold: Box<dyn Fold>,
     answer: Answer,
     kind: ProviderKind,
+    /// To be kept out of what goes to the log.
+    key: Option<Secret>,
     idle: Duration,
     /// When the whole answer must be there.
     deadline: Instant,
@@ -44,7 +50,8 @@ enum Body {
 }
 
 /// The events of an accepted response.
-pub(crate) fn answer(response: Response, timeouts: Timeouts, kind: ProviderKind, fold: Box<dyn Fold>) -> ChatStream {
+pub(crate) fn answer(response: Response, endpoint: &Endpoint, fold: Box<dyn Fold>) -> ChatStream {
+    let timeouts = endpoint.timeouts;
     let media = response
         .headers()
         .get(CONTENT_TYPE)
@@ -60,8 +67,9 @@ pub(crate) fn answer(response: Response, timeouts: Timeouts, kind: ProviderKind,
         },
         response,
         fold,
-        answer: Answer::new(kind),
-        kind,
+        answer: Answer::new(endpoint.kind),
+        kind: endpoint.kind,
+        key: endpoint.key.clone(),
         idle: timeouts.idle,
         deadline: Instant::now() + timeouts.total,
         grace: None,
@@ -134,13 +142,18 @@ impl Reading {
             return;
         }
         match serde_json::from_str::<Value>(data) {
-            Ok(body) if frame.event.as_deref() == Some("error") => self.answer.refuse(Refusal::read(&body)),
+            Ok(body) if frame.event.as_deref() == Some("error") => self.refuse(Refusal::read(&body)),
             Ok(body) => self.json(body),
             Err(error) => {
                 let message = format!("a piece of the stream is not JSON: {error}");
                 self.answer.fail_with(Category::Malformed, message);
             }
         }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        let refusal = refusal.without_key(self.key.as_ref());
+        self.answer.fail(refusal.into_error(self.kind, None));
     }
 
     fn json(&mut self, body: Value) {
@@ -153,7 +166,7 @@ impl Reading {
             return;
         }
         match Refusal::find(&body) {
-            Some(refusal) => self.answer.refuse(refusal),
+            Some(refusal) => self.refuse(refusal),
             None => self.fold.body(body, &mut self.answer),
         }
     }
@@ -180,7 +193,8 @@ impl Reading {
                 match serde_json::from_slice::<Value>(&document) {
                     Ok(body) => self.json(body),
                     Err(_) => {
-                        let start = shorten(&String::from_utf8_lossy(&document));
+                        let document = String::from_utf8_lossy(&document);
+                        let start = shorten(&without_key(&document, self.key.as_ref()));
                         let message = format!("the answer is neither a stream nor JSON: {start}");
                         self.answer.fail_with(Category::Malformed, message);
                     }

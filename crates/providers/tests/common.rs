@@ -39,12 +39,7 @@ pub(crate) fn timeouts() -> Timeouts {
 }
 
 /// The vendor of this kind at `base`, with this key.
-pub(crate) fn provider_at(
-    kind: ProviderKind,
-    base: &str,
-    key: Option<&str>,
-    timeouts: Timeouts,
-) -> Arc<dyn Provider> {
+pub(crate) fn provider_at(kind: ProviderKind, base: &str, key: Option<&str>, timeouts: Timeouts) -> Arc<dyn Provider> {
     let reach = Reach {
         stand_ins: HashMap::from([(kind, Url::parse(base).unwrap())]),
         timeouts,

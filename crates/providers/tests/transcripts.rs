@@ -144,7 +144,11 @@ async fn a_cut_answer_is_never_complete() {
                 assert!(WHOLE.starts_with(&text), "{kind:?}, cut at {at}: {text:?}");
                 if at >= finished_at {
                     let last = items.last();
-                    assert_eq!(last, Some(&Ok(ChatEvent::Finish(FinishReason::Stop))), "{kind:?}, cut at {at}");
+                    assert_eq!(
+                        last,
+                        Some(&Ok(ChatEvent::Finish(FinishReason::Stop))),
+                        "{kind:?}, cut at {at}"
+                    );
                     assert_eq!(text, WHOLE);
                 } else {
                     let expected: &[Category] = if text.is_empty() {

@@ -61,7 +61,10 @@ pub(crate) async fn check(
             // Who asks again and again is written down as often as they may ask at all.
             if state.limits.count_user(user.id).is_ok() {
                 let origin = origin(request.headers(), request.extensions());
-                let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+                let route = request
+                    .extensions()
+                    .get::<MatchedPath>()
+                    .map_or("-", MatchedPath::as_str);
                 note_denied(&state, &doer(&user, origin), request.method().as_str(), route).await;
             }
             return forbidden().into_response();
@@ -82,12 +85,7 @@ enum Admitted {
 }
 
 /// Decides about a request from its headers alone.
-async fn admit(
-    state: &AppState,
-    access: Access,
-    client: Client,
-    headers: &HeaderMap,
-) -> Result<Admitted, ApiError> {
+async fn admit(state: &AppState, access: Access, client: Client, headers: &HeaderMap) -> Result<Admitted, ApiError> {
     let token = bearer(headers);
     let needed = match access {
         Access::Watch => return Ok(Admitted::Anyone),
@@ -136,7 +134,9 @@ fn bearer(headers: &HeaderMap) -> &str {
 
 /// Where a request comes from, for sessions and the audit log.
 pub(crate) fn origin(headers: &HeaderMap, extensions: &Extensions) -> Origin {
-    let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let agent = headers
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
     Origin {
         ip_address: extensions.get::<Client>().map(|client| client.address.to_string()),
         user_agent: agent.map(|agent| agent.chars().take(512).collect()),

@@ -17,7 +17,7 @@ use across::{
         provider::Provider,
         registry::{Connection, LOCAL_MODEL, Providers},
     },
-    settings::{Changed, LiveSettings, SettingsStore as _},
+    settings::{Changed, LiveSettings},
 };
 use across_providers::{LocalEmbedder, OfflineProvider, Reach, VendorConnector, http::Timeouts};
 use across_store::{LocalBlobs, OpenError, Options, SqlStore};

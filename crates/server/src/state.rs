@@ -14,8 +14,8 @@ use ipnet::IpNet;
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
-use crate::{limits::Limits, metrics::Metrics};
 pub use crate::api::models::ModelRefreshes;
+use crate::{limits::Limits, metrics::Metrics};
 
 /// What every request handler can reach; clones share everything.
 #[derive(Clone)]

@@ -21,6 +21,14 @@ mod headers;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod quotas;
+#[cfg(test)]
+mod usage;

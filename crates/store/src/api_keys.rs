@@ -23,11 +23,9 @@ use crate::{
     SqlStore,
     audit::{Trace, Traced},
     convert::{fold, narrow, storable},
-    entity::{
-        api_key::{self, Column},
-        kept_value,
-    },
+    entity::api_key::{self, Column},
     error::Fault,
+    kept::hold_name,
     paging::rows_and_total,
     rows::hold,
 };
@@ -35,20 +33,6 @@ use crate::{
 const TABLE: &str = "api_keys";
 /// The row that changes to keys wait for: which key is the one that is used is decided by all of them together.
 const TURNSTILE: &str = "api_keys";
-
-/// Makes changes to keys come one after the other.
-async fn one_at_a_time(tx: &DatabaseTransaction) -> Result<(), Fault> {
-    let row = kept_value::ActiveModel {
-        name: Set(TURNSTILE.to_owned()),
-        value: Set(String::new()),
-    };
-    kept_value::Entity::insert(row)
-        .on_conflict_do_nothing_on([kept_value::Column::Name])
-        .exec_without_returning(tx)
-        .await?;
-    hold::<kept_value::Entity>(tx, kept_value::Column::Value, kept_value::Column::Name.eq(TURNSTILE)).await?;
-    Ok(())
-}
 
 fn custom_of(row: &api_key::Model) -> Result<Option<Custom>, Fault> {
     let Some(base_url) = row.base_url.clone() else {
@@ -130,7 +114,7 @@ async fn clear_default(tx: &DatabaseTransaction, provider: &str, at: Time) -> Re
 }
 
 async fn create(tx: &DatabaseTransaction, key: NewApiKey, at: Time) -> Result<Traced<Option<ApiKey>>, Fault> {
-    one_at_a_time(tx).await?;
+    hold_name(tx, TURNSTILE).await?;
     let provider = key.provider.as_str();
     let folded = fold(&key.name);
     if is_named(tx, provider, &folded, None).await? {
@@ -175,7 +159,7 @@ async fn taken(
     id: ApiKeyId,
     expected: Option<i64>,
 ) -> Result<Result<api_key::Model, KeyChanged>, Fault> {
-    one_at_a_time(tx).await?;
+    hold_name(tx, TURNSTILE).await?;
     // Held as well, since calls that end note on it how they went.
     let Some(row) = hold::<api_key::Entity>(tx, Column::Name, Column::Id.eq(id.uuid())).await? else {
         return Ok(Err(KeyChanged::Missing));
@@ -354,7 +338,7 @@ impl ApiKeyStore for SqlStore {
     async fn reseal_keys(&self, resealed: Vec<(ApiKeyId, String, String)>) -> Result<(), StoreError> {
         let write = self.db.write(move |tx| {
             Box::pin(async move {
-                one_at_a_time(tx).await?;
+                hold_name(tx, TURNSTILE).await?;
                 for (id, old, new) in resealed {
                     api_key::Entity::update_many()
                         .col_expr(Column::EncryptedKey, Expr::value(new))

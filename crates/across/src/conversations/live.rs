@@ -41,10 +41,28 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Why no further answer can begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowded {
+    /// As many answers are being written to this person as may be.
+    Person,
+    /// As many answers are being written by this process as may be.
+    Process,
+}
+
 impl LiveReplies {
-    /// Begins an answer; whoever holds the writer writes it.
-    #[must_use]
-    pub fn begin(&self, owner: UserId, message: MessageId) -> Writer {
+    /// Begins an answer, unless as many are being written to this person, or in all, as may be; whoever holds the writer
+    /// writes it. Of any number of parallel calls no more than the limits begin.
+    ///
+    /// # Errors
+    /// [`Crowded`] if there is no room.
+    pub fn begin(
+        &self,
+        owner: UserId,
+        message: MessageId,
+        per_person: usize,
+        in_all: usize,
+    ) -> Result<Writer, Crowded> {
         let (add, added) = watch::channel(());
         let live = Arc::new(Live {
             owner,
@@ -52,13 +70,20 @@ impl LiveReplies {
             added,
             stop: CancellationToken::new(),
         });
-        lock(&self.0).insert(message, Arc::clone(&live));
-        Writer {
+        let mut all = lock(&self.0);
+        if all.len() >= in_all {
+            return Err(Crowded::Process);
+        }
+        if all.values().filter(|live| live.owner == owner).count() >= per_person {
+            return Err(Crowded::Person);
+        }
+        all.insert(message, Arc::clone(&live));
+        Ok(Writer {
             message,
             live,
             add,
             all: Arc::clone(&self.0),
-        }
+        })
     }
 
     /// A reader of an answer, from its beginning; `None` if this process is not writing it.
@@ -75,12 +100,6 @@ impl LiveReplies {
             live.stop.cancel();
             true
         })
-    }
-
-    /// How many answers are being written to this person.
-    #[must_use]
-    pub fn count_of(&self, owner: UserId) -> usize {
-        lock(&self.0).values().filter(|live| live.owner == owner).count()
     }
 
     /// How many answers are being written.
@@ -240,7 +259,7 @@ mod tests {
     async fn every_reader_gets_the_whole_answer_whenever_it_joins() {
         let replies = LiveReplies::default();
         let message = MessageId::new();
-        let writer = replies.begin(UserId::new(), message);
+        let writer = replies.begin(UserId::new(), message, 5, 5).unwrap();
         let early = tokio::spawn(read(writer.reader()));
         writer.tell(Event::Usage(TokensUsed::default()));
         writer.tell(Event::Chunk("שלום ".into()));
@@ -258,18 +277,32 @@ mod tests {
     #[tokio::test]
     async fn a_writer_that_dies_ends_its_readers() {
         let replies = LiveReplies::default();
-        let writer = replies.begin(UserId::new(), MessageId::new());
+        let writer = replies.begin(UserId::new(), MessageId::new(), 5, 5).unwrap();
         writer.tell(Event::Chunk("half".into()));
         let reader = tokio::spawn(read(writer.reader()));
         drop(writer);
         assert_eq!(reader.await.unwrap(), ("half".into(), 0));
     }
 
+    #[test]
+    fn there_is_room_for_so_many_and_it_is_given_back() {
+        let replies = LiveReplies::default();
+        let person = UserId::new();
+        let begin = |owner| replies.begin(owner, MessageId::new(), 2, 3);
+        let first = begin(person).unwrap();
+        let _second = begin(person).unwrap();
+        assert_eq!(begin(person).err(), Some(Crowded::Person));
+        let _other = begin(UserId::new()).unwrap();
+        assert_eq!(begin(UserId::new()).err(), Some(Crowded::Process));
+        drop(first);
+        assert!(begin(person).is_ok());
+    }
+
     #[tokio::test]
     async fn stopping_reaches_the_writer() {
         let replies = LiveReplies::default();
         let message = MessageId::new();
-        let writer = replies.begin(UserId::new(), message);
+        let writer = replies.begin(UserId::new(), message, 5, 5).unwrap();
         assert!(replies.stop(message));
         writer.stopped().await;
         assert!(!replies.stop(MessageId::new()));

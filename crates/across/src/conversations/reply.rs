@@ -9,7 +9,7 @@ use crate::{
         context::{self, TooLong},
         conversation::{Begun, NewTurn, TITLE_MAX},
         event::{Event, Failure, FailureKind},
-        live::Reader,
+        live::{Crowded, Reader},
         message::{Citation, Message, RetrievalOutcome, SNIPPET_CHARS, State},
         writing::{self, LEASE},
     },
@@ -99,11 +99,10 @@ pub async fn begin(
     content: String,
     model: Option<String>,
 ) -> Result<Turn, ReplyError> {
-    if platform.live.count() >= platform.limits.streams || platform.stopping.is_cancelled() {
+    let limits = platform.limits;
+    // Cheaply at first: who comes when nothing more can begin costs the database nothing.
+    if platform.live.count() >= limits.streams || platform.stopping.is_cancelled() {
         return Err(ReplyError::Unavailable);
-    }
-    if platform.live.count_of(actor.user) >= platform.limits.streams_per_user {
-        return Err(ReplyError::TooManyOfYours);
     }
     let settings = platform.settings.get();
     let store = &platform.store;
@@ -117,6 +116,15 @@ pub async fn begin(
     if let Some(busy) = found.generating {
         return Err(ReplyError::Busy(busy));
     }
+    let answer = MessageId::new();
+    // Takes its place at once, so that others who ask at this moment count it; it is given back if nothing comes of it.
+    let begun = platform
+        .live
+        .begin(actor.user, answer, limits.streams_per_user, limits.streams);
+    let writer = begun.map_err(|crowded| match crowded {
+        Crowded::Person => ReplyError::TooManyOfYours,
+        Crowded::Process => ReplyError::Unavailable,
+    })?;
     let assistant = store
         .find_assistant(found.assistant)
         .await?
@@ -148,7 +156,6 @@ pub async fn begin(
     let citations: Vec<Citation> = kept.iter().take(request.materials.len()).zip(1..).map(cite).collect();
 
     let at = platform.clock.now();
-    let answer = MessageId::new();
     let call = Reservation {
         key: served.key,
         conversation: Some(conversation),
@@ -184,7 +191,6 @@ pub async fn begin(
         Begun::Full => return Err(ReplyError::Full),
         Begun::Refused(refusal) => return Err(ReplyError::Quota(refusal)),
     };
-    let writer = platform.live.begin(actor.user, answer.id);
     for event in opening(&question, &answer) {
         writer.tell(event);
     }

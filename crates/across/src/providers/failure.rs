@@ -190,7 +190,12 @@ mod tests {
         check(529, "overloaded_error", "", Category::Overloaded);
         check(500, "server_error", "", Category::Upstream);
         check(402, "openrouter_in_flight_budget", "", Category::RateLimited);
-        check(400, "invalid_request_error", "Your credit balance is too low", Category::NoCredit);
+        check(
+            400,
+            "invalid_request_error",
+            "Your credit balance is too low",
+            Category::NoCredit,
+        );
         check(400, "API_KEY_INVALID", "API key not valid.", Category::AuthBad);
         check(400, "FAILED_PRECONDITION", "Enable billing.", Category::NoCredit);
         check(

@@ -72,9 +72,8 @@ impl Provider for Anthropic {
             }
             first => first,
         };
-        let Endpoint { timeouts, kind, .. } = self.endpoint;
         let response = response.map_err(|refused| refused.error)?;
-        Ok(stream::answer(response, timeouts, kind, Box::<Events>::default()))
+        Ok(stream::answer(response, &self.endpoint, Box::<Events>::default()))
     }
 
     async fn embed(&self, _request: EmbedRequest) -> Result<Embeddings, ProviderError> {

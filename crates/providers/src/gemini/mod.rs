@@ -65,9 +65,8 @@ impl Provider for Gemini {
             streams: true,
         };
         let response = self.endpoint.send_patiently(&ask).await;
-        let Endpoint { timeouts, kind, .. } = self.endpoint;
         let response = response.map_err(|refused| refused.error)?;
-        Ok(stream::answer(response, timeouts, kind, Box::new(Chunks)))
+        Ok(stream::answer(response, &self.endpoint, Box::new(Chunks)))
     }
 
     async fn embed(&self, request: EmbedRequest) -> Result<Embeddings, ProviderError> {

@@ -116,8 +116,7 @@ impl Provider for OpenAi {
                     if dialect != first {
                         self.learn(&request.model, dialect);
                     }
-                    let Endpoint { timeouts, kind, .. } = self.endpoint;
-                    return Ok(stream::answer(response, timeouts, kind, Box::new(Chunks)));
+                    return Ok(stream::answer(response, &self.endpoint, Box::new(Chunks)));
                 }
                 // Each round gives up or renames one parameter.
                 Err(refused) => {

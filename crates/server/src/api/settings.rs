@@ -62,7 +62,6 @@ pub(crate) async fn get(State(state): State<AppState>, principal: Principal) -> 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettingsUpdate {
-    #[schema(min_properties = 1, max_properties = 50)]
     settings: BTreeMap<String, Value>,
 }
 
@@ -98,7 +97,10 @@ pub(crate) async fn update(
         }
         // Rules may join settings that are not being changed, so what was checked is what must still be there.
         let deed = doer.does(Action::SettingsUpdate, platform.clock.now());
-        match store.change_settings(changes.clone(), Some(before.revision), deed).await? {
+        match store
+            .change_settings(changes.clone(), Some(before.revision), deed)
+            .await?
+        {
             Changed::Done(stored) => {
                 platform.settings.set(&stored);
                 let settings = Settings::from_stored(&stored.values);

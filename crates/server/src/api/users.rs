@@ -68,7 +68,10 @@ async fn managed(state: &AppState, users: Vec<User>) -> Result<Vec<ManagedUser>,
     let month = Window::Month.start(state.platform.clock.now());
     let used = state.platform.store.usage_of(&ids, month).await?;
     let with_usage = users.into_iter().map(|user| {
-        let total = used.iter().find(|(id, _)| *id == user.id).map(|(_, total)| total.clone());
+        let total = used
+            .iter()
+            .find(|(id, _)| *id == user.id)
+            .map(|(_, total)| total.clone());
         ManagedUser {
             version: user.version,
             usage_month: total.unwrap_or_default().into(),
@@ -183,17 +186,19 @@ pub(crate) async fn create(
         temporary_password: made.map(|secret| secret.expose().to_owned()),
     };
     let location = format!("/api/v1/admin/users/{id}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], tag(version, Json(body))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        tag(version, Json(body)),
+    )
+        .into_response())
 }
 
 /// One account.
 #[utoipa::path(get, path = "/admin/users/{id}", operation_id = "get_user", tag = "admin", security(("bearer" = [])),
     params(("id" = String, Path, format = Uuid)), responses((status = 200, body = ManagedUser),
     (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(state): State<AppState>,
-    Ids((id,)): Ids<(UserId,)>,
-) -> Result<Response, ApiError> {
+pub(crate) async fn get(State(state): State<AppState>, Ids((id,)): Ids<(UserId,)>) -> Result<Response, ApiError> {
     let found = state.platform.store.find_user(id).await?;
     let (user, _) = found.ok_or_else(ApiError::not_found)?;
     answer(&state, user).await
@@ -235,9 +240,10 @@ pub(crate) async fn update(
     Body(body): Body<UserUpdate>,
 ) -> Result<Response, ApiError> {
     let expected = expected(&state, id, &headers).await?;
-    let email = body.email.as_deref().map(|text| {
-        Email::parse(text).ok_or_else(|| ApiError::field("email", "This is not an email address."))
-    });
+    let email = body
+        .email
+        .as_deref()
+        .map(|text| Email::parse(text).ok_or_else(|| ApiError::field("email", "This is not an email address.")));
     let name = body.name.as_deref().map(|text| checked_line("name", text, 1..=100));
     let change = UserChange {
         email: email.transpose()?,
@@ -252,7 +258,12 @@ pub(crate) async fn update(
 
 /// The version that a change of this account may be made to.
 async fn expected(state: &AppState, id: UserId, headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
-    let (user, _) = state.platform.store.find_user(id).await?.ok_or_else(ApiError::not_found)?;
+    let (user, _) = state
+        .platform
+        .store
+        .find_user(id)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
     etag::expected(headers, user.version)
 }
 
@@ -332,7 +343,9 @@ impl From<AccountError> for ApiError {
         match error {
             AccountError::Missing => Self::not_found(),
             AccountError::Stale(_) => stale(),
-            AccountError::Taken | AccountError::LastAdmin | AccountError::Yourself => Self::new(Kind::CONFLICT, message),
+            AccountError::Taken | AccountError::LastAdmin | AccountError::Yourself => {
+                Self::new(Kind::CONFLICT, message)
+            }
             AccountError::Password(_) => Self::field("new_password", message),
             AccountError::Busy(_) => Self::hasher_busy(),
             AccountError::Store(error) => error.into(),

@@ -100,6 +100,32 @@ impl Server {
         }
     }
 
+    /// Another process on the data of one that ended, with further settings.
+    pub(crate) fn start_again(mut self, settings: &[(&str, &str)]) -> Self {
+        self.environment.extend(settings.iter().map(own));
+        let (child, base, _) = launch(&self.dir, &self.environment);
+        self.child = child;
+        self.base = base;
+        self
+    }
+
+    /// Ends the process as a service manager does.
+    pub(crate) fn end(&mut self) {
+        self.terminate();
+        assert_eq!(self.exit_code(), Some(0));
+    }
+
+    /// Two servers on one PostgreSQL database of their own, if the tests were told of a PostgreSQL.
+    pub(crate) async fn pair(settings: &[(&str, &str)]) -> Option<(Self, Self)> {
+        let url = postgres().await?;
+        let shared = [
+            ("AI_ACROSS_DATABASE_URL", url.as_str()),
+            ("AI_ACROSS_SECRET_KEY", "q0nq7c2pRZ6kq0G3vQ1m8WmWcYxwqk0m6sU3yJc2E5k="),
+        ];
+        let settings: Vec<_> = settings.iter().chain(&shared).copied().collect();
+        Some((Self::start_with(&settings).await, Self::start_with(&settings).await))
+    }
+
     /// A request of nobody in particular.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
@@ -169,7 +195,6 @@ impl Server {
         for (email, role) in accounts {
             Self::add_user(&path, email, role);
         }
-        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let environment: Vec<_> = settings.iter().map(own).collect();
         let (child, base, _) = launch(&path, &environment);
         Self {
@@ -217,6 +242,40 @@ pub(crate) struct People {
     pub(crate) manager: Person,
     pub(crate) user: Person,
     pub(crate) other: Person,
+}
+
+fn own((key, value): &(&str, &str)) -> (String, String) {
+    ((*key).to_owned(), (*value).to_owned())
+}
+
+/// The address of a new schema in the PostgreSQL that `TEST_DATABASE_URL` names, if it does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where a server is"
+)]
+async fn postgres() -> Option<String> {
+    let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
+        assert!(std::env::var("CI").is_err(), "CI must set TEST_DATABASE_URL");
+        return None;
+    };
+    let schema = format!("server_{}", across::id::FileId::new().uuid().simple());
+    let database = sea_orm::Database::connect(&server).await.unwrap();
+    sea_orm::ConnectionTrait::execute_unprepared(&database, &format!("CREATE SCHEMA {schema}"))
+        .await
+        .unwrap();
+    database.close().await.unwrap();
+    let separator = if server.contains('?') { '&' } else { '?' };
+    Some(format!("{server}{separator}options=-c%20search_path%3D{schema}"))
+}
+
+/// Runs a statement on a server's SQLite database, behind the server's back.
+pub(crate) async fn behind_the_back(dir: &Path, sql: &str) {
+    let url = format!("sqlite://{}", dir.join("ai-across.db").display());
+    let database = sea_orm::Database::connect(&url).await.unwrap();
+    sea_orm::ConnectionTrait::execute_unprepared(&database, sql)
+        .await
+        .unwrap();
+    database.close().await.unwrap();
 }
 
 fn client() -> reqwest::Client {
@@ -276,6 +335,14 @@ impl Person {
         self.client
             .request(method, format!("{}/api/v1{path}", self.base))
             .bearer_auth(&self.token)
+    }
+
+    /// The answer with its headers.
+    pub(crate) async fn told(&self, request: RequestBuilder) -> (u16, reqwest::header::HeaderMap, Value) {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.unwrap();
+        (status, headers, serde_json::from_slice(&body).unwrap_or_default())
     }
 
     async fn answer(&self, request: RequestBuilder) -> Answer {

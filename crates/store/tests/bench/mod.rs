@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use across::{
-    actor::Role,
+    actor::{Doer, Origin, Role},
     assistants::{AssistantStore as _, Draft},
+    audit::{Action, Deed},
     clock::Time,
     conversations::conversation::{ConversationStore as _, Created, NewTurn},
+    governance::{
+        meter::{Payer, Reservation},
+        usage::Purpose,
+    },
     id::{AssistantId, ConversationId, FileId, MessageId, UserId},
     identity::{
         password::PasswordHash,
@@ -20,7 +25,7 @@ use across::{
 };
 use across_store::{Options, SqlStore};
 use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait as _, Database};
+use sea_orm::{ConnectionTrait as _, Database, QueryResult, Statement};
 
 /// The space of the tests' vectors.
 pub(crate) const SPACE: &str = "test:4";
@@ -50,6 +55,19 @@ macro_rules! contracts {
 /// A moment, so many seconds after the tests' beginning of time.
 pub(crate) fn at(seconds: i64) -> Time {
     Time::from_timestamp(1_800_000_000, 123_456_000).unwrap() + TimeDelta::seconds(seconds)
+}
+
+/// That somebody did something, so many seconds after the tests' beginning of time.
+pub(crate) fn deed(action: Action, seconds: i64) -> Deed {
+    let doer = Doer {
+        user: None,
+        email: Some("root@example.com".into()),
+        origin: Origin {
+            ip_address: Some("192.0.2.7".into()),
+            user_agent: Some("contract tests".into()),
+        },
+    };
+    doer.does(action, at(seconds))
 }
 
 /// A migrated database of its own.
@@ -148,13 +166,38 @@ impl Bench {
         result.rows_affected()
     }
 
+    /// Tries a statement behind the store's back; the error is what the database says.
+    pub(crate) async fn tries(&self, sql: &str) -> Result<u64, String> {
+        let db = Database::connect(&self.url).await.unwrap();
+        let result = db.execute_unprepared(sql).await;
+        db.close().await.unwrap();
+        result
+            .map(|done| done.rows_affected())
+            .map_err(|error| error.to_string())
+    }
+
+    /// The rows that a query behind the store's back gives.
+    pub(crate) async fn query(&self, sql: &str) -> Vec<QueryResult> {
+        let db = Database::connect(&self.url).await.unwrap();
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let rows = db.query_all_raw(statement).await.unwrap();
+        db.close().await.unwrap();
+        rows
+    }
+
     pub(crate) async fn user(&self, email: &str) -> User {
-        self.store.create_user(new_user(email)).await.unwrap()
+        self.store
+            .create_user(new_user(email), deed(Action::UserCreate, 0))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn assistant(&self, name: &str) -> AssistantId {
         let id = AssistantId::new();
-        self.store.create_assistant(id, draft(name), at(0)).await.unwrap();
+        self.store
+            .create_assistant(id, draft(name), deed(Action::AssistantCreate, 0))
+            .await
+            .unwrap();
         id
     }
 
@@ -170,7 +213,8 @@ impl Bench {
     pub(crate) async fn accepted(&self, assistant: AssistantId, uploader: UserId, content: &str) -> (FileId, Claimed) {
         let file = new_file(assistant, uploader, content);
         let id = file.id;
-        assert!(matches!(self.store.accept_file(file).await.unwrap(), Accepted::Yes(_)));
+        let accepted = self.store.accept_file(file, deed(Action::FileCreate, 0)).await.unwrap();
+        assert!(matches!(accepted, Accepted::Yes(_)));
         let claimed = self.claim(0).await;
         assert_eq!(
             claimed.job,
@@ -226,6 +270,7 @@ pub(crate) fn new_user(email: &str) -> NewUser {
         name: "Anna".into(),
         role: Role::User,
         password: PasswordHash("v1:x".into()),
+        must_change_password: false,
         created_at: at(0),
     }
 }
@@ -273,16 +318,28 @@ pub(crate) fn words(index: u32, text: &str) -> NewChunk {
 }
 
 pub(crate) fn turn(owner: UserId, conversation: ConversationId, content: &str, seconds: i64) -> NewTurn {
+    let answer = MessageId::new();
+    let payer = Payer {
+        user: Some(owner),
+        role: Some(Role::User),
+        assistant: None,
+    };
+    let call = Reservation {
+        conversation: Some(conversation),
+        message: Some(answer),
+        ..Reservation::new(payer, Purpose::Chat, "openai", "gpt", at(seconds))
+    };
     NewTurn {
         conversation,
         owner,
         question: MessageId::new(),
         content: content.into(),
-        answer: MessageId::new(),
+        answer,
         model: "gpt".into(),
         citations: Vec::new(),
         retrieval: None,
-        title: "A title".into(),
+        title: Some("A title".into()),
+        call,
         lease_until: at(seconds + 60),
         at: at(seconds),
     }

@@ -2,12 +2,13 @@
 
 use across::{
     assistants::{Assistant, AssistantStore as _, Changed, Draft, Filter},
+    audit::Action,
     id::AssistantId,
     page::PageRequest,
 };
 use futures::future::join_all;
 
-use crate::bench::{Bench, at, draft};
+use crate::bench::{Bench, at, deed, draft};
 
 crate::contracts!(
     what_was_made_comes_back,
@@ -45,7 +46,11 @@ async fn what_was_made_comes_back(bench: &Bench) {
         temperature: 1.3,
         ..draft("Press")
     };
-    let made = bench.store.create_assistant(id, full.clone(), at(3)).await.unwrap();
+    let made = bench
+        .store
+        .create_assistant(id, full.clone(), deed(Action::AssistantCreate, 3))
+        .await
+        .unwrap();
     assert_eq!(
         (&made.draft, made.version, made.file_count, made.is_deleted),
         (&full, 1, 0, false)
@@ -58,26 +63,46 @@ async fn what_was_made_comes_back(bench: &Bench) {
 async fn versions_guard_changes(bench: &Bench) {
     let id = bench.assistant("Press").await;
     let store = &bench.store;
-    let changed = done(store.update_assistant(id, draft("Poet"), Some(1), at(5)).await.unwrap());
+    let changed = done(
+        store
+            .update_assistant(id, draft("Poet"), Some(1), deed(Action::AssistantUpdate, 5))
+            .await
+            .unwrap(),
+    );
     assert_eq!(
         (changed.draft.name.as_str(), changed.version, changed.updated_at),
         ("Poet", 2, at(5))
     );
     assert_eq!(
-        store.update_assistant(id, draft("Late"), Some(1), at(6)).await.unwrap(),
+        store
+            .update_assistant(id, draft("Late"), Some(1), deed(Action::AssistantUpdate, 6))
+            .await
+            .unwrap(),
         Changed::Stale(2)
     );
     assert_eq!(
-        store.archive_assistant(id, Some(1), at(6)).await.unwrap(),
+        store
+            .archive_assistant(id, Some(1), deed(Action::AssistantDelete, 6))
+            .await
+            .unwrap(),
         Changed::Stale(2)
     );
     assert_eq!(
-        done(store.update_assistant(id, draft("Any"), None, at(7)).await.unwrap()).version,
+        done(
+            store
+                .update_assistant(id, draft("Any"), None, deed(Action::AssistantUpdate, 7))
+                .await
+                .unwrap()
+        )
+        .version,
         3
     );
     let nobody = AssistantId::new();
     assert_eq!(
-        store.update_assistant(nobody, draft("X"), None, at(7)).await.unwrap(),
+        store
+            .update_assistant(nobody, draft("X"), None, deed(Action::AssistantUpdate, 7))
+            .await
+            .unwrap(),
         Changed::Missing
     );
 }
@@ -85,14 +110,34 @@ async fn versions_guard_changes(bench: &Bench) {
 async fn archived_ones_vanish_and_come_back(bench: &Bench) {
     let id = bench.assistant("Press").await;
     let store = &bench.store;
-    assert_eq!(store.restore_assistant(id, at(1)).await.unwrap(), Changed::WrongState);
-    assert!(done(store.archive_assistant(id, None, at(2)).await.unwrap()).is_deleted);
     assert_eq!(
-        store.archive_assistant(id, None, at(3)).await.unwrap(),
+        store
+            .restore_assistant(id, deed(Action::AssistantRestore, 1))
+            .await
+            .unwrap(),
+        Changed::WrongState
+    );
+    assert!(
+        done(
+            store
+                .archive_assistant(id, None, deed(Action::AssistantDelete, 2))
+                .await
+                .unwrap()
+        )
+        .is_deleted
+    );
+    assert_eq!(
+        store
+            .archive_assistant(id, None, deed(Action::AssistantDelete, 3))
+            .await
+            .unwrap(),
         Changed::Missing
     );
     assert_eq!(
-        store.update_assistant(id, draft("X"), None, at(3)).await.unwrap(),
+        store
+            .update_assistant(id, draft("X"), None, deed(Action::AssistantUpdate, 3))
+            .await
+            .unwrap(),
         Changed::WrongState
     );
     assert!(names(bench, "").await.is_empty());
@@ -102,7 +147,15 @@ async fn archived_ones_vanish_and_come_back(bench: &Bench) {
     };
     assert_eq!(store.list_assistants(&all, ALL).await.unwrap().items[0].id, id);
     assert!(store.find_assistant(id).await.unwrap().unwrap().is_deleted);
-    assert!(!done(store.restore_assistant(id, at(4)).await.unwrap()).is_deleted);
+    assert!(
+        !done(
+            store
+                .restore_assistant(id, deed(Action::AssistantRestore, 4))
+                .await
+                .unwrap()
+        )
+        .is_deleted
+    );
     assert_eq!(names(bench, "").await, ["Press"]);
 }
 
@@ -110,7 +163,11 @@ async fn lists_are_ordered_and_cut(bench: &Bench) {
     for i in 0..7 {
         bench
             .store
-            .create_assistant(AssistantId::new(), draft(&format!("A {i}")), at(i))
+            .create_assistant(
+                AssistantId::new(),
+                draft(&format!("A {i}")),
+                deed(Action::AssistantCreate, i),
+            )
             .await
             .unwrap();
     }
@@ -139,7 +196,11 @@ async fn searches_ignore_case_and_patterns(bench: &Bench) {
     {
         bench
             .store
-            .create_assistant(AssistantId::new(), draft(name), at(-(i as i64)))
+            .create_assistant(
+                AssistantId::new(),
+                draft(name),
+                deed(Action::AssistantCreate, -(i as i64)),
+            )
             .await
             .unwrap();
     }
@@ -166,7 +227,7 @@ async fn one_of_many_changes_wins(bench: &Bench) {
     let another = bench.another().await;
     let tries = (0..10).map(|i| {
         let store = if i % 2 == 0 { &*bench.store } else { &another };
-        store.update_assistant(id, draft(&format!("By {i}")), Some(1), at(1))
+        store.update_assistant(id, draft(&format!("By {i}")), Some(1), deed(Action::AssistantUpdate, 1))
     });
     let won = join_all(tries)
         .await

@@ -4,17 +4,19 @@ use std::time::{Duration, Instant};
 
 use across::{
     assistants::AssistantStore as _,
+    audit::Action,
     conversations::{
         conversation::{Begun, ConversationStore as _, Created, Ending, Filter, MessageFilter, NewTurn},
         message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
     },
     id::{AssistantId, ConversationId, FileId, MessageId, UserId},
+    money::{MicroUsd, Price},
     page::PageRequest,
     providers::chat::Speaker,
 };
 use futures::future::join_all;
 
-use crate::bench::{Bench, at, turn};
+use crate::bench::{Bench, at, deed, turn};
 
 crate::contracts!(
     a_conversation_comes_back,
@@ -74,7 +76,9 @@ fn ending(content: &str, state: State, seconds: i64) -> Ending {
             prompt: 10,
             completion: 5,
             estimated: false,
+            cost: Some(MicroUsd(21)),
         }),
+        spent: None,
         at: at(seconds),
     }
 }
@@ -257,7 +261,8 @@ async fn a_turn_is_two_messages(bench: &Bench) {
         Some(TokensUsed {
             prompt: 10,
             completion: 5,
-            estimated: false
+            estimated: false,
+            cost: Some(MicroUsd(21)),
         })
     );
     assert_eq!(
@@ -267,7 +272,7 @@ async fn a_turn_is_two_messages(bench: &Bench) {
 
     // The second turn follows the first, even if the clock jumped back, and the title stays.
     let mut second = turn(scene.anna, scene.conversation, "More", -1_000);
-    second.title = "Another".into();
+    second.title = Some("Another".into());
     let (question, next) = begin(bench, second).await;
     assert_eq!((question.seq, next.seq, question.parent), (3, 4, Some(answer.id)));
     let now = bench
@@ -277,6 +282,19 @@ async fn a_turn_is_two_messages(bench: &Bench) {
         .unwrap()
         .unwrap();
     assert_eq!(now.title, "A title");
+
+    // Without a title to give, a conversation stays without one.
+    let nameless = bench.conversation(scene.anna, scene.assistant).await;
+    let mut turn = turn(scene.anna, nameless, "Hello", 5);
+    turn.title = None;
+    begin(bench, turn).await;
+    let now = bench
+        .store
+        .find_conversation(scene.anna, nameless)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(now.title, "");
 }
 
 async fn one_answer_at_a_time(bench: &Bench) {
@@ -364,11 +382,13 @@ async fn a_stop_reaches_the_writer(bench: &Bench) {
 async fn abandoned_answers_are_interrupted(bench: &Bench) {
     let scene = scene(bench).await;
     let store = &bench.store;
-    let (_, dead) = begin(
-        bench,
-        turn(scene.anna, scene.conversation, "a question of several words", 0),
-    )
-    .await;
+    let mut first = turn(scene.anna, scene.conversation, "a question of several words", 0);
+    let price = Price {
+        prompt: MicroUsd(1_000_000),
+        completion: MicroUsd(2_000_000),
+    };
+    first.call = first.call.worth(40, 1_000, price);
+    let (_, dead) = begin(bench, first).await;
     store
         .checkpoint(dead.id, "Some words of an answer", at(60))
         .await
@@ -385,9 +405,10 @@ async fn abandoned_answers_are_interrupted(bench: &Bench) {
     );
     let tokens = kept.tokens.unwrap();
     assert!(
-        tokens.estimated && tokens.completion == 5 && tokens.prompt == 5,
-        "{tokens:?}"
+        tokens.estimated && tokens.completion == 5 && tokens.prompt == 40,
+        "what was asked is known from what was set aside: {tokens:?}"
     );
+    assert_eq!(tokens.cost, Some(MicroUsd(50)));
     assert!(kept.error.is_some());
     assert!(!store.stop_requested(living.id).await.unwrap());
     // The conversation is usable at once.
@@ -525,7 +546,7 @@ async fn archived_assistants_take_no_turns(bench: &Bench) {
     exchange(bench, &scene, "before", 1).await;
     bench
         .store
-        .archive_assistant(scene.assistant, None, at(5))
+        .archive_assistant(scene.assistant, None, deed(Action::AssistantDelete, 5))
         .await
         .unwrap();
     let refused = bench

@@ -1,10 +1,11 @@
 //! Keyword search: finds words in their forms, takes terms as data, stays in its scope.
 
 use across::{
-    id::ChunkId, knowledge::file::KnowledgeStore as _, page::PageRequest, retrieval::vectors::KeywordIndex as _,
+    audit::Action, id::ChunkId, knowledge::file::KnowledgeStore as _, page::PageRequest,
+    retrieval::vectors::KeywordIndex as _,
 };
 
-use crate::bench::{Bench, at, words};
+use crate::bench::{Bench, at, deed, words};
 
 crate::contracts!(words_are_found_in_their_forms, hostile_terms_are_data, the_scope_holds);
 
@@ -162,7 +163,11 @@ async fn the_scope_holds(bench: &Bench) {
     let alpha = [String::from("alpha")];
     let find = || bench.store.with_words(mine, &alpha, 10);
     assert_eq!(find().await.unwrap(), chunk_ids(bench, file).await);
-    bench.store.delete_file(file, at(2)).await.unwrap();
+    bench
+        .store
+        .delete_file(file, deed(Action::FileDelete, 2))
+        .await
+        .unwrap();
     assert!(find().await.unwrap().is_empty());
     let found = bench.store.with_words(other, &alpha, 10).await.unwrap();
     assert_eq!(found, chunk_ids(bench, theirs).await);

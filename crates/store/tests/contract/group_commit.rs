@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use across::{
+    audit::Action,
     fault::StoreError,
     identity::user::{Email, UserStore as _},
     kept::KeptValues as _,
@@ -10,7 +11,7 @@ use across::{
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
 
-use crate::bench::{Bench, new_user};
+use crate::bench::{Bench, deed, new_user};
 
 crate::contracts!(
     parallel_writes_are_all_there,
@@ -23,7 +24,11 @@ fn email(i: usize) -> Email {
 }
 
 async fn parallel_writes_are_all_there(bench: &Bench) {
-    let writes = (0..100).map(|i| bench.store.create_user(new_user(&format!("user{i}@example.com"))));
+    let writes = (0..100).map(|i| {
+        bench
+            .store
+            .create_user(new_user(&format!("user{i}@example.com")), deed(Action::UserCreate, 0))
+    });
     for result in join_all(writes).await {
         result.unwrap();
     }
@@ -36,9 +41,10 @@ async fn parallel_writes_are_all_there(bench: &Bench) {
 async fn a_failing_write_harms_no_other(bench: &Bench) {
     // Every address twice, so that half of each group fails.
     let writes = (0..60).map(|i| {
-        bench
-            .store
-            .create_user(new_user(&format!("user{}@example.com", i % 30)))
+        bench.store.create_user(
+            new_user(&format!("user{}@example.com", i % 30)),
+            deed(Action::UserCreate, 0),
+        )
     });
     let results = join_all(writes).await;
     let conflicts = results
@@ -61,7 +67,11 @@ async fn a_caller_may_go_away(bench: &Bench) {
     let writes: Vec<_> = (0..40)
         .map(|i| {
             let store = bench.store.clone();
-            tokio::spawn(async move { store.create_user(new_user(&format!("user{i}@example.com"))).await })
+            tokio::spawn(async move {
+                store
+                    .create_user(new_user(&format!("user{i}@example.com")), deed(Action::UserCreate, 0))
+                    .await
+            })
         })
         .collect();
     for (i, write) in writes.into_iter().enumerate() {
@@ -86,7 +96,11 @@ async fn another_process_locking_the_file_is_waited_for_but_not_for_ever() {
     lock.execute_unprepared("UPDATE users SET name = name").await.unwrap();
 
     let started = std::time::Instant::now();
-    let writes = (0..10).map(|i| bench.store.create_user(new_user(&format!("user{i}@example.com"))));
+    let writes = (0..10).map(|i| {
+        bench
+            .store
+            .create_user(new_user(&format!("user{i}@example.com")), deed(Action::UserCreate, 0))
+    });
     for result in join_all(writes).await {
         assert!(matches!(result, Err(StoreError::Busy)), "{result:?}");
     }

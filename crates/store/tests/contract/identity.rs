@@ -2,6 +2,7 @@
 
 use across::{
     actor::Role,
+    audit::Action,
     fault::StoreError,
     identity::user::{Email, UserStore as _},
     kept::KeptValues as _,
@@ -9,13 +10,14 @@ use across::{
 };
 use futures::future::join_all;
 
-use crate::bench::{Bench, at, new_user};
+use crate::bench::{Bench, at, deed, new_user};
 
 crate::contracts!(
     accounts_come_back_whole,
     one_address_is_one_account,
     one_first_account,
     a_kept_value_stays,
+    a_kept_value_is_replaced_by_who_knows_it,
     the_store_answers,
 );
 
@@ -24,7 +26,11 @@ async fn accounts_come_back_whole(bench: &Bench) {
     let mut new = new_user("Anna@Example.COM");
     new.role = Role::Manager;
     new.name = "Анна \0 Ö".into();
-    let made = bench.store.create_user(new.clone()).await.unwrap();
+    let made = bench
+        .store
+        .create_user(new.clone(), deed(Action::UserCreate, 0))
+        .await
+        .unwrap();
     assert!(bench.store.any_user().await.unwrap());
     let email = Email::parse("anna@example.com").unwrap();
     let (found, hash) = bench.store.find_user_by_email(&email).await.unwrap().unwrap();
@@ -39,7 +45,10 @@ async fn accounts_come_back_whole(bench: &Bench) {
 
 async fn one_address_is_one_account(bench: &Bench) {
     bench.user("ÄNNA@example.com").await;
-    let again = bench.store.create_user(new_user("änna@EXAMPLE.com ")).await;
+    let again = bench
+        .store
+        .create_user(new_user("änna@EXAMPLE.com "), deed(Action::UserCreate, 0))
+        .await;
     assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
     bench.user("otto@example.com").await;
 }
@@ -48,7 +57,7 @@ async fn one_first_account(bench: &Bench) {
     let another = bench.another().await;
     let tries = (0..20).map(|i| {
         let store = if i % 2 == 0 { &*bench.store } else { &another };
-        store.create_first_user(new_user(&format!("admin{i}@example.com")))
+        store.create_first_user(new_user(&format!("admin{i}@example.com")), deed(Action::UserCreate, 0))
     });
     let made: Vec<_> = join_all(tries)
         .await
@@ -60,7 +69,7 @@ async fn one_first_account(bench: &Bench) {
     assert_eq!(
         bench
             .store
-            .create_first_user(new_user("late@example.com"))
+            .create_first_user(new_user("late@example.com"), deed(Action::UserCreate, 0))
             .await
             .unwrap(),
         None
@@ -75,6 +84,22 @@ async fn a_kept_value_stays(bench: &Bench) {
     assert!(kept.iter().all(|value| value.as_ref().unwrap() == first));
     assert_eq!(bench.store.kept("pepper").await.unwrap().as_ref(), Some(first));
     assert_eq!(bench.store.keep_once("other", "x").await.unwrap(), "x");
+}
+
+async fn a_kept_value_is_replaced_by_who_knows_it(bench: &Bench) {
+    let store = &bench.store;
+    assert!(!store.replace_kept("pepper", "a", "b").await.unwrap());
+    assert_eq!(store.kept("pepper").await.unwrap(), None);
+    store.keep_once("pepper", "a").await.unwrap();
+    assert!(!store.replace_kept("pepper", "x", "b").await.unwrap());
+    let results = join_all((0..10).map(|i| async move {
+        let new = format!("b{i}");
+        store.replace_kept("pepper", "a", &new).await.unwrap().then_some(new)
+    }))
+    .await;
+    let won: Vec<_> = results.into_iter().flatten().collect();
+    assert_eq!(won.len(), 1);
+    assert_eq!(store.kept("pepper").await.unwrap(), Some(won[0].clone()));
 }
 
 async fn the_store_answers(bench: &Bench) {

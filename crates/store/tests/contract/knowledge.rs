@@ -2,6 +2,7 @@
 
 use across::{
     assistants::AssistantStore as _,
+    audit::Action,
     fault::StoreError,
     id::{AssistantId, FileId},
     jobs::{
@@ -15,7 +16,7 @@ use across::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 
-use crate::bench::{Bench, SPACE, at, new_file, words};
+use crate::bench::{Bench, SPACE, at, deed, new_file, words};
 
 crate::contracts!(
     a_file_and_its_job_come_together,
@@ -30,6 +31,7 @@ crate::contracts!(
     files_are_listed,
     stranded_files_get_a_job,
     uploads_of_the_same_race,
+    all_files_at_rest_are_processed_again,
 );
 
 const ALL: PageRequest = PageRequest { limit: 100, offset: 0 };
@@ -97,17 +99,21 @@ async fn a_file_and_its_job_come_together(bench: &Bench) {
     let kept = bench.store.file_text(id).await.unwrap().unwrap();
     assert_eq!((kept.text.as_str(), kept.pages), ("Ä\u{fffd}B", text.pages));
 
-    bench.store.archive_assistant(assistant, None, at(10)).await.unwrap();
+    bench
+        .store
+        .archive_assistant(assistant, None, deed(Action::AssistantDelete, 10))
+        .await
+        .unwrap();
     assert!(bench.store.find_file(id).await.unwrap().unwrap().1);
     let late = bench
         .store
-        .accept_file(new_file(assistant, user, "late"))
+        .accept_file(new_file(assistant, user, "late"), deed(Action::FileCreate, 0))
         .await
         .unwrap();
     assert_eq!(late, Accepted::NoAssistant);
     let nowhere = bench
         .store
-        .accept_file(new_file(AssistantId::new(), user, "late"))
+        .accept_file(new_file(AssistantId::new(), user, "late"), deed(Action::FileCreate, 0))
         .await
         .unwrap();
     assert_eq!(nowhere, Accepted::NoAssistant);
@@ -117,10 +123,18 @@ async fn the_same_content_is_refused(bench: &Bench) {
     let user = bench.user("anna@example.com").await.id;
     let (assistant, other) = (bench.assistant("Press").await, bench.assistant("Other").await);
     let (first, claimed) = bench.accepted(assistant, user, "same").await;
-    let again = || bench.store.accept_file(new_file(assistant, user, "same"));
+    let again = || {
+        bench
+            .store
+            .accept_file(new_file(assistant, user, "same"), deed(Action::FileCreate, 0))
+    };
     assert_eq!(again().await.unwrap(), Accepted::Duplicate(first));
     assert!(matches!(
-        bench.store.accept_file(new_file(other, user, "same")).await.unwrap(),
+        bench
+            .store
+            .accept_file(new_file(other, user, "same"), deed(Action::FileCreate, 0))
+            .await
+            .unwrap(),
         Accepted::Yes(_)
     ));
     bench.store.fail_file(claimed.lease, first, "bad", at(1)).await.unwrap();
@@ -128,18 +142,29 @@ async fn the_same_content_is_refused(bench: &Bench) {
         panic!("a file in error does not count")
     };
     assert_eq!(again().await.unwrap(), Accepted::Duplicate(second.id));
-    bench.store.delete_file(second.id, at(2)).await.unwrap();
+    bench
+        .store
+        .delete_file(second.id, deed(Action::FileDelete, 2))
+        .await
+        .unwrap();
     assert!(matches!(again().await.unwrap(), Accepted::Yes(_)));
 }
 
 async fn there_is_a_limit(bench: &Bench) {
     let user = bench.user("anna@example.com").await.id;
     let (assistant, other) = (bench.assistant("Press").await, bench.assistant("Other").await);
-    let files =
-        (0..MAX_FILES_PER_ASSISTANT).map(|i| bench.store.accept_file(new_file(assistant, user, &i.to_string())));
+    let files = (0..MAX_FILES_PER_ASSISTANT).map(|i| {
+        bench
+            .store
+            .accept_file(new_file(assistant, user, &i.to_string()), deed(Action::FileCreate, 0))
+    });
     let results: Vec<_> = stream::iter(files).buffer_unordered(8).try_collect().await.unwrap();
     assert!(results.iter().all(|result| matches!(result, Accepted::Yes(_))));
-    let more = |to| bench.store.accept_file(new_file(to, user, "one too many"));
+    let more = |to| {
+        bench
+            .store
+            .accept_file(new_file(to, user, "one too many"), deed(Action::FileCreate, 0))
+    };
     assert_eq!(more(assistant).await.unwrap(), Accepted::TooMany);
     assert!(matches!(more(other).await.unwrap(), Accepted::Yes(_)));
 }
@@ -161,9 +186,16 @@ async fn only_legal_steps(bench: &Bench) {
             "{illegal:?}"
         );
     }
-    assert_eq!(bench.store.reprocess(id, at(1)).await.unwrap(), Reprocess::Moving);
     assert_eq!(
-        bench.store.reprocess(FileId::new(), at(1)).await.unwrap(),
+        bench.store.reprocess(id, deed(Action::FileReprocess, 1)).await.unwrap(),
+        Reprocess::Moving
+    );
+    assert_eq!(
+        bench
+            .store
+            .reprocess(FileId::new(), deed(Action::FileReprocess, 1))
+            .await
+            .unwrap(),
         Reprocess::Missing
     );
     bench
@@ -182,7 +214,7 @@ async fn only_legal_steps(bench: &Bench) {
     ));
     bench.store.finish_job(claimed.lease).await.unwrap();
 
-    let Reprocess::Queued(file) = bench.store.reprocess(id, at(3)).await.unwrap() else {
+    let Reprocess::Queued(file) = bench.store.reprocess(id, deed(Action::FileReprocess, 3)).await.unwrap() else {
         panic!("not queued")
     };
     assert_eq!((file.status, file.error_message), (Status::Processing, None));
@@ -261,7 +293,11 @@ async fn a_generation_appears_at_once(bench: &Bench) {
     let file = bench
         .ready(assistant, user, vec![words(0, "old one"), words(1, "old two")])
         .await;
-    bench.store.reprocess(file, at(3)).await.unwrap();
+    bench
+        .store
+        .reprocess(file, deed(Action::FileReprocess, 3))
+        .await
+        .unwrap();
     let claimed = bench.claim(3).await;
     let many: Vec<_> = (0..1_200).map(|i| words(i, "new")).collect();
     bench
@@ -296,7 +332,11 @@ async fn failure_keeps_the_old_generation(bench: &Bench) {
     let user = bench.user("anna@example.com").await.id;
     let assistant = bench.assistant("Press").await;
     let file = bench.ready(assistant, user, vec![words(0, "old")]).await;
-    bench.store.reprocess(file, at(3)).await.unwrap();
+    bench
+        .store
+        .reprocess(file, deed(Action::FileReprocess, 3))
+        .await
+        .unwrap();
     let claimed = bench.claim(3).await;
     bench
         .store
@@ -309,7 +349,11 @@ async fn failure_keeps_the_old_generation(bench: &Bench) {
     assert_eq!(status(bench, file).await.0, Status::Error);
     assert_eq!(bench.store.chunks_written(file, 2, SPACE).await.unwrap(), 0);
     // The next attempt is a generation of its own.
-    bench.store.reprocess(file, at(5)).await.unwrap();
+    bench
+        .store
+        .reprocess(file, deed(Action::FileReprocess, 5))
+        .await
+        .unwrap();
     assert_eq!(bench.claim(5).await.job, Job::Ingest { file, generation: 3 });
 }
 
@@ -322,9 +366,15 @@ async fn deleting_is_final(bench: &Bench) {
         .add_chunks(claimed.lease, id, 1, SPACE, vec![words(0, "x")])
         .await
         .unwrap();
-    assert!(bench.store.delete_file(id, at(1)).await.unwrap());
-    assert!(!bench.store.delete_file(id, at(2)).await.unwrap());
-    assert!(!bench.store.delete_file(FileId::new(), at(2)).await.unwrap());
+    assert!(bench.store.delete_file(id, deed(Action::FileDelete, 1)).await.unwrap());
+    assert!(!bench.store.delete_file(id, deed(Action::FileDelete, 2)).await.unwrap());
+    assert!(
+        !bench
+            .store
+            .delete_file(FileId::new(), deed(Action::FileDelete, 2))
+            .await
+            .unwrap()
+    );
 
     let store = &bench.store;
     assert!(is_lost(&store.publish(claimed.lease, id, 1, at(2)).await));
@@ -332,7 +382,10 @@ async fn deleting_is_final(bench: &Bench) {
     assert_eq!(store.find_file(id).await.unwrap(), None);
     assert_eq!(store.list_chunks(id, ALL).await.unwrap(), None);
     assert_eq!(store.file_text(id).await.unwrap(), None);
-    assert_eq!(store.reprocess(id, at(2)).await.unwrap(), Reprocess::Missing);
+    assert_eq!(
+        store.reprocess(id, deed(Action::FileReprocess, 2)).await.unwrap(),
+        Reprocess::Missing
+    );
     assert_eq!(store.list_files(&Filter::default(), ALL).await.unwrap().total, 0);
     assert_eq!(store.find_assistant(assistant).await.unwrap().unwrap().file_count, 0);
     assert!(store.known_blobs().await.unwrap().is_empty());
@@ -356,9 +409,17 @@ async fn files_are_listed(bench: &Bench) {
     {
         let mut file = new_file(to, user, name);
         file.created_at = at(i as i64);
-        bench.store.accept_file(file).await.unwrap();
+        bench
+            .store
+            .accept_file(file, deed(Action::FileCreate, 0))
+            .await
+            .unwrap();
     }
-    bench.store.archive_assistant(other, None, at(9)).await.unwrap();
+    bench
+        .store
+        .archive_assistant(other, None, deed(Action::AssistantDelete, 9))
+        .await
+        .unwrap();
     let names = |filter: Filter| async move {
         let page = bench.store.list_files(&filter, ALL).await.unwrap();
         assert_eq!(page.total, page.items.len() as u64);
@@ -428,7 +489,11 @@ async fn stranded_files_get_a_job(bench: &Bench) {
     let ready = bench.ready(assistant, user, vec![words(0, "x")]).await;
     let (moving, _) = bench.accepted(assistant, user, "moving").await;
     let (deleted, _) = bench.accepted(assistant, user, "deleted").await;
-    bench.store.delete_file(deleted, at(1)).await.unwrap();
+    bench
+        .store
+        .delete_file(deleted, deed(Action::FileDelete, 1))
+        .await
+        .unwrap();
     assert_eq!(bench.store.adopt_stranded(at(2)).await.unwrap(), 0);
     bench.run("DELETE FROM jobs").await;
     assert_eq!(bench.store.adopt_stranded(at(2)).await.unwrap(), 2);
@@ -448,7 +513,7 @@ async fn uploads_of_the_same_race(bench: &Bench) {
     let another = bench.another().await;
     let uploads = (0..10).map(|i| {
         let store = if i % 2 == 0 { &*bench.store } else { &another };
-        store.accept_file(new_file(assistant, user, "same"))
+        store.accept_file(new_file(assistant, user, "same"), deed(Action::FileCreate, 0))
     });
     let results = join_all(uploads).await;
     assert_eq!(
@@ -465,4 +530,53 @@ async fn uploads_of_the_same_race(bench: &Bench) {
             .count(),
         9
     );
+}
+
+async fn all_files_at_rest_are_processed_again(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let (press, poet) = (bench.assistant("Press").await, bench.assistant("Poet").await);
+    let ready = bench.ready(press, user, vec![words(0, "one"), words(1, "two")]).await;
+    let elsewhere = bench.ready(poet, user, vec![words(0, "three")]).await;
+    let deleted = bench.ready(press, user, vec![words(0, "four")]).await;
+    let gone = deed(Action::FileDelete, 2);
+    bench.store.delete_file(deleted, gone).await.unwrap();
+    let purge = bench.claim(2).await;
+    bench.store.finish_job(purge.lease).await.unwrap();
+    let (moving, claimed) = bench.accepted(press, user, "moving").await;
+    let again = |assistant, seconds| {
+        bench
+            .store
+            .reprocess_all(assistant, deed(Action::FileReprocess, seconds))
+    };
+    assert_eq!(again(Some(press), 3).await.unwrap(), 1);
+    assert_eq!(status(bench, ready).await, (Status::Processing, 0));
+    assert_eq!(status(bench, elsewhere).await.0, Status::Ready);
+    assert_eq!(
+        texts(bench, ready).await,
+        ["one", "two"],
+        "the old chunks serve meanwhile"
+    );
+    let job = bench.claim(4).await;
+    assert_eq!(
+        job.job,
+        Job::Ingest {
+            file: ready,
+            generation: 2
+        }
+    );
+    bench.fill(ready, &job, 2, vec![words(0, "new")]).await;
+    assert_eq!(texts(bench, ready).await, ["new"]);
+    // One that failed is at rest as well; files of archived assistants are not left out.
+    bench
+        .store
+        .fail_file(claimed.lease, moving, "unreadable", at(5))
+        .await
+        .unwrap();
+    bench.store.finish_job(claimed.lease).await.unwrap();
+    let archived = deed(Action::AssistantDelete, 5);
+    bench.store.archive_assistant(poet, None, archived).await.unwrap();
+    assert_eq!(again(None, 6).await.unwrap(), 3);
+    assert_eq!(again(None, 6).await.unwrap(), 0);
+    let (file, _) = bench.store.find_file(moving).await.unwrap().unwrap();
+    assert_eq!((file.status, file.error_message), (Status::Processing, None));
 }

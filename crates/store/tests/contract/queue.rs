@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use across::{
+    audit::Action,
     fault::StoreError,
     jobs::{
         job::{Job, LEASE},
@@ -12,7 +13,7 @@ use across::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 
-use crate::bench::{Bench, at, new_file};
+use crate::bench::{Bench, at, deed, new_file};
 
 crate::contracts!(
     a_job_is_claimed_once,
@@ -29,9 +30,10 @@ async fn queue(bench: &Bench, jobs: usize) {
     let user = bench.user("anna@example.com").await.id;
     let assistant = bench.assistant("Press").await;
     let files = (0..jobs).map(|i| {
-        bench
-            .store
-            .accept_file(new_file(assistant, user, &format!("content {i}")))
+        bench.store.accept_file(
+            new_file(assistant, user, &format!("content {i}")),
+            deed(Action::FileCreate, 0),
+        )
     });
     let _: Vec<_> = stream::iter(files).buffer_unordered(8).try_collect().await.unwrap();
 }

@@ -1,6 +1,8 @@
 //! Sessions and the rotation of refresh tokens.
 
 use across::{
+    actor::Doer,
+    audit::Action,
     clock::Time,
     id::{SessionId, UserId},
     identity::{
@@ -11,7 +13,7 @@ use across::{
 };
 use futures::future::join_all;
 
-use crate::bench::{Bench, at};
+use crate::bench::{Bench, at, deed};
 
 crate::contracts!(
     a_session_knows_its_person,
@@ -23,6 +25,7 @@ crate::contracts!(
     many_refreshes_at_once,
     the_oldest_of_too_many_ends,
     the_inactive_are_nobody,
+    s08_a_person_sees_and_ends_their_own_sessions_only,
 );
 
 fn token() -> RefreshHash {
@@ -39,13 +42,24 @@ async fn begin(bench: &Bench, user: UserId, when: Time) -> (SessionId, RefreshHa
         user_agent: Some("Browser".into()),
         created_at: when,
     };
-    bench.store.begin_session(session, None).await.unwrap();
+    bench
+        .store
+        .begin_session(session, None, deed(Action::UserLogin, 0))
+        .await
+        .unwrap();
     (id, refresh)
 }
 
 async fn rotate(bench: &Bench, presented: RefreshHash, seconds: i64) -> (Rotation, RefreshHash) {
     let next = token();
-    (bench.store.rotate(presented, next, at(seconds)).await.unwrap(), next)
+    (
+        bench
+            .store
+            .rotate(presented, next, Doer::platform(), at(seconds))
+            .await
+            .unwrap(),
+        next,
+    )
 }
 
 fn is_rotated(rotation: &Rotation, of: SessionId) -> bool {
@@ -66,7 +80,7 @@ async fn a_session_knows_its_person(bench: &Bench) {
     };
     bench
         .store
-        .begin_session(session, Some(PasswordHash("v2:y".into())))
+        .begin_session(session, Some(PasswordHash("v2:y".into())), deed(Action::UserLogin, 7))
         .await
         .unwrap();
     let found = bench.store.session_user(id, at(8)).await.unwrap().unwrap();
@@ -75,11 +89,12 @@ async fn a_session_knows_its_person(bench: &Bench) {
     assert_eq!(hash, PasswordHash("v2:y".into()));
 
     let (other, _) = begin(bench, user.id, at(9)).await;
-    bench.store.end_session(id).await.unwrap();
+    let logout = || deed(Action::UserLogout, 9);
+    assert!(bench.store.end_session(user.id, id, logout()).await.unwrap());
     assert_eq!(bench.store.session_user(id, at(10)).await.unwrap(), None);
     assert!(bench.store.session_user(other, at(10)).await.unwrap().is_some());
     assert_eq!(rotate(bench, refresh, 10).await.0, Rotation::Unknown);
-    bench.store.end_sessions_of(user.id).await.unwrap();
+    assert!(bench.store.end_sessions_of(user.id, logout()).await.unwrap());
     assert_eq!(bench.store.session_user(other, at(10)).await.unwrap(), None);
 }
 
@@ -186,4 +201,47 @@ async fn the_inactive_are_nobody(bench: &Bench) {
     assert_eq!(bench.run("UPDATE users SET is_active = FALSE").await, 1);
     assert_eq!(bench.store.session_user(session, at(1)).await.unwrap(), None);
     assert_eq!(rotate(bench, first, 1).await.0, Rotation::Unknown);
+}
+
+async fn s08_a_person_sees_and_ends_their_own_sessions_only(bench: &Bench) {
+    let (anna, otto) = (
+        bench.user("anna@example.com").await.id,
+        bench.user("otto@example.com").await.id,
+    );
+    let day = 86_400;
+    let (old, _) = begin(bench, anna, at(0)).await;
+    let (used, token) = begin(bench, anna, at(1)).await;
+    let (new, _) = begin(bench, anna, at(2)).await;
+    let (other, _) = begin(bench, otto, at(3)).await;
+    assert!(is_rotated(&rotate(bench, token, 100).await.0, used));
+    let list = |user, seconds| async move {
+        let sessions = bench.store.list_sessions(user, at(seconds)).await.unwrap();
+        sessions.iter().map(|session| session.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(anna, 101).await, [used, new, old]);
+    assert_eq!(list(otto, 101).await, [other]);
+    let sessions = bench.store.list_sessions(anna, at(101)).await.unwrap();
+    assert_eq!((sessions[0].created_at, sessions[0].last_used_at), (at(1), at(100)));
+    assert_eq!(
+        (sessions[0].ip_address.as_deref(), sessions[0].user_agent.as_deref()),
+        (Some("127.0.0.1"), Some("Browser"))
+    );
+    // Seven days without use end a session, thirty days end any.
+    assert_eq!(list(anna, 7 * day + 50).await, [used]);
+    assert_eq!(list(otto, 30 * day + 3).await, []);
+
+    let end = |user, session| {
+        bench
+            .store
+            .end_session(user, session, deed(Action::UserSessionsRevoke, 200))
+    };
+    assert!(!end(anna, other).await.unwrap());
+    assert!(end(anna, new).await.unwrap());
+    assert!(!end(anna, new).await.unwrap());
+    assert_eq!(list(anna, 201).await, [used, old]);
+    let revoke = || deed(Action::UserSessionsRevoke, 300);
+    assert!(bench.store.end_sessions_of(anna, revoke()).await.unwrap());
+    assert!(bench.store.end_sessions_of(anna, revoke()).await.unwrap());
+    assert!(!bench.store.end_sessions_of(UserId::new(), revoke()).await.unwrap());
+    assert_eq!((list(anna, 301).await.len(), list(otto, 301).await.len()), (0, 1));
 }

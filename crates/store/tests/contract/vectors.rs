@@ -1,6 +1,7 @@
 //! The embedded vector store: exact, within its scope, never out of date, unharmed by damaged rows.
 
 use across::{
+    audit::Action,
     id::{AssistantId, FileId},
     jobs::job::Job,
     knowledge::file::{KnowledgeStore as _, Reprocess},
@@ -12,7 +13,7 @@ use across::{
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use crate::bench::{Bench, SPACE, at, chunk};
+use crate::bench::{Bench, SPACE, at, chunk, deed};
 
 crate::contracts!(
     agrees_with_a_naive_scan,
@@ -152,7 +153,11 @@ async fn what_changes_is_seen_at_once(bench: &Bench) {
     // A new attempt: the old chunks serve until the new ones are all there, then only the new ones.
     let old = nearest(bench, assistant, &query, 5).await[0].chunk;
     assert!(matches!(
-        bench.store.reprocess(first, at(5)).await.unwrap(),
+        bench
+            .store
+            .reprocess(first, deed(Action::FileReprocess, 5))
+            .await
+            .unwrap(),
         Reprocess::Queued(_)
     ));
     let claimed = bench.claim(5).await;
@@ -186,7 +191,7 @@ async fn what_changes_is_seen_at_once(bench: &Bench) {
     assert!(found.iter().all(|found| found.chunk != old));
 
     // Another process deletes it.
-    assert!(another.delete_file(first, at(7)).await.unwrap());
+    assert!(another.delete_file(first, deed(Action::FileDelete, 7)).await.unwrap());
     assert!(files(bench, assistant, &query).await.is_empty());
 }
 
@@ -257,7 +262,11 @@ async fn hits_are_checked_again(bench: &Bench) {
 
     assert!(bench.store.passages(other, &ids).await.unwrap().is_empty());
     assert!(bench.store.passages(mine, &[]).await.unwrap().is_empty());
-    bench.store.delete_file(file, at(3)).await.unwrap();
+    bench
+        .store
+        .delete_file(file, deed(Action::FileDelete, 3))
+        .await
+        .unwrap();
     assert!(bench.store.passages(mine, &ids).await.unwrap().is_empty());
     assert!(!bench.store.has_knowledge(mine).await.unwrap());
 }
