@@ -147,10 +147,12 @@ describe("from an empty data directory", () => {
     expect(await words(settled(page, NAME))).toBe(before);
   });
 
-  it("the dark theme is chosen in the account menu and stays", async () => {
-    await page.getByRole("button", { name: /^Account/ }).click();
-    await page.getByRole("menuitemradio", { name: "Dark" }).click();
-    await page.keyboard.press("Escape");
+  it("the dark theme is chosen in the settings and stays", async () => {
+    const chat = page.url();
+    await page.goto("/settings/appearance");
+    await page.getByRole("radio", { name: "Dark" }).check();
+    await page.goto(chat);
+    await composer(page).waitFor();
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await ground();
     expect(await page.locator("html").getAttribute("class")).toBe("dark");

@@ -150,4 +150,29 @@ describe("a reader of the transcript", () => {
     expect(await top()).toBe(held);
     await stop();
   });
+
+  it("R5 for whoever chose so, following stops when the answer's first line is at the top", async () => {
+    await page.goto("/settings/chat");
+    await page.getByRole("radio", { name: "Stop at the top of the answer" }).check();
+    await page.setViewportSize({ width: 400, height: 420 });
+    await startChat();
+    await send(page, "[[script:slow]]");
+    await reaches(page, NAME, "word45");
+    const start = () =>
+      writing(page, NAME).evaluate((answer) => {
+        const box = answer.closest("section");
+        return answer.getBoundingClientRect().top - (box?.getBoundingClientRect().top ?? 0);
+      });
+    const before = await start();
+    expect(before).toBeGreaterThanOrEqual(-16);
+    expect(before).toBeLessThanOrEqual(80);
+    await settled(page, NAME).waitFor();
+    expect(await distance()).toBeGreaterThan(0);
+    expect(await isOffered()).toBe(true);
+    await jump().click();
+    await expect.poll(distance).toBeLessThanOrEqual(1);
+    await page.goto("/settings/chat");
+    await page.getByRole("radio", { name: "Follow the end" }).check();
+    await page.setViewportSize({ width: 400, height: 700 });
+  });
 });

@@ -1,6 +1,6 @@
 // The one way to the server: adds the access token, renews it once when it ran out, and turns refusals into `ApiError`.
 import { ApiError, errorFrom, networkError } from "./error";
-import { currentToken, refreshSession, signInAgain } from "./session";
+import { currentToken, refreshSession, requirePasswordChange, signInAgain } from "./session";
 
 export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
@@ -50,6 +50,7 @@ export async function authorized<R>(attempt: () => Promise<R>): Promise<R> {
   try {
     return await attempt();
   } catch (error) {
+    if (error instanceof ApiError && error.code === "PasswordChangeRequiredError") requirePasswordChange();
     if (!(error instanceof ApiError) || error.status !== 401) throw error;
   }
   try {

@@ -62,6 +62,8 @@ export function errorSentence(error: unknown, t: T): string {
       return t("error.signedOut");
     case "PermissionDeniedError":
       return t("error.forbidden");
+    case "PasswordChangeRequiredError":
+      return t("error.passwordDue");
     case "NotFoundError":
       return t("error.notFound");
     case "RequestTimeoutError":

@@ -45,6 +45,13 @@ function signedOutError(): ApiError {
   return new ApiError(401, { error: "AuthenticationError", message: "Not signed in." });
 }
 
+/** The server takes nothing more before the person has chosen a new password: the app leads them there. */
+export function requirePasswordChange(): void {
+  const { user } = useSession.getState();
+  if (user !== null && !user.must_change_password)
+    useSession.setState({ user: { ...user, must_change_password: true } });
+}
+
 /** Asks for the password in place and waits until it was given: what the person wrote stays on the page. */
 export function signInAgain(): Promise<void> {
   accessToken = null;

@@ -9,7 +9,7 @@ export type StreamEvent =
   | { type: "notice"; code: string; from?: string; to?: string; reason?: string }
   | { type: "chunk"; content: string }
   | { type: "title"; title: string }
-  | { type: "usage"; usage: TokensUsed }
+  | { type: "usage"; usage: TokensUsed & { cost_usd?: number } }
   | { type: "done"; message_id: string; finish_reason: FinishReason; usage?: TokensUsed }
   | {
       type: "error";

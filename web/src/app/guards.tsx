@@ -1,13 +1,18 @@
 // Who may see what: signed in or not, role.
-import { type ReactNode, useEffect, useRef } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Navigate, Outlet, useLocation, useSearchParams } from "react-router";
 import { canManage, useSession } from "@/api/session";
 import { Forbidden } from "./pages/forbidden";
 import { paths, safeNext } from "./paths";
 
-/** Everything inside needs a signed-in person; the sign-in page then leads back here. */
+const SessionExpiredDialog = lazy(() => import("@/features/session/session-expired-dialog"));
+
+/**
+ * Everything inside needs a signed-in person; the sign-in page then leads back here. Whoever has to choose a new
+ * password reaches nothing else before. A session that ends meanwhile is renewed in place.
+ */
 export function RequireSession() {
-  const user = useSession((state) => state.user);
+  const { user, status } = useSession();
   const location = useLocation();
   const wasHere = useRef(false);
   useEffect(() => {
@@ -19,7 +24,16 @@ export function RequireSession() {
     const next = wasHere.current || here === "/" ? "" : `?next=${encodeURIComponent(here)}`;
     return <Navigate to={`${paths.login}${next}`} replace />;
   }
-  return <Outlet />;
+  if (user.must_change_password && location.pathname !== paths.password) {
+    const here = `${location.pathname}${location.search}`;
+    return <Navigate to={`${paths.password}?next=${encodeURIComponent(here)}`} replace />;
+  }
+  return (
+    <>
+      <Outlet />
+      <Suspense>{status === "expired" && <SessionExpiredDialog />}</Suspense>
+    </>
+  );
 }
 
 /** The sign-in and set-up pages are for those who are not in yet. */
@@ -32,4 +46,9 @@ export function OnlyVisitors() {
 /** Managers and administrators; anyone else reads why not, and no data is asked for. */
 export function RequireManager({ children }: { children: ReactNode }) {
   return useSession((state) => canManage(state.user?.role)) ? children : <Forbidden />;
+}
+
+/** The pages inside are for administrators. */
+export function OnlyAdministrators() {
+  return useSession((state) => state.user?.role === "admin") ? <Outlet /> : <Forbidden />;
 }

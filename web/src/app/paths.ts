@@ -8,6 +8,10 @@ export const paths = {
   assistant: (id: string) => `/assistants/${id}`,
   editAssistant: (id: string) => `/assistants/${id}/edit`,
   newChat: "/chat/new",
+  password: "/password",
+  settings: "/settings",
+  admin: "/admin",
+  adminUsage: "/admin/usage",
   newChatWith: (assistantId: string) => `/chat/new?assistant=${assistantId}`,
 } as const;
 

@@ -1,4 +1,4 @@
-// What surrounds every page: server data, reading direction, theme.
+// What surrounds every page: server data, reading direction, theme, sizes.
 import { QueryClientProvider } from "@tanstack/react-query";
 import { Direction } from "radix-ui";
 import { type ReactNode, useEffect } from "react";
@@ -22,9 +22,20 @@ function useTheme(): void {
   }, [theme]);
 }
 
+/** Text size and density reach everything, as sizes are in rem and distances in one step. */
+function useSizes(): void {
+  const textSize = useUi((state) => state.textSize);
+  const density = useUi((state) => state.density);
+  useEffect(() => {
+    document.documentElement.style.fontSize = textSize === 100 ? "" : `${textSize}%`;
+    document.documentElement.toggleAttribute("data-compact", density === "compact");
+  }, [textSize, density]);
+}
+
 export function Providers({ children }: { children: ReactNode }) {
   const dir = useI18n((state) => state.dir);
   useTheme();
+  useSizes();
   return (
     <QueryClientProvider client={queryClient}>
       <Direction.Provider dir={dir}>{children}</Direction.Provider>

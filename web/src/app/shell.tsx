@@ -1,16 +1,14 @@
 // The frame for people: the sidebar at the start, the page beside it. The frame stands still; only the page scrolls.
-import { House, MessageSquarePlus, PanelLeftClose, PanelLeftOpen, Shapes, X } from "lucide-react";
+import { House, MessageSquarePlus, PanelLeftClose, PanelLeftOpen, Shapes, ShieldCheck, X } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
-import { useSession } from "@/api/session";
-import { AccountMenu } from "@/features/session/account-menu";
-import { useT } from "@/i18n";
+import { canManage, useSession } from "@/api/session";
+import { useT, withWords } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { closeSidebar, openSidebar, useSidebarSheet } from "@/lib/sidebar-sheet";
 import { useUi } from "@/lib/ui-store";
 import { Announcer } from "@/ui/announcer";
 import { Button } from "@/ui/button";
-import { Sheet } from "@/ui/dialog";
 import { Logo } from "@/ui/logo";
 import { Tooltip, TooltipProvider } from "@/ui/tooltip";
 import { ConnectionNotice } from "./connection-notice";
@@ -20,17 +18,39 @@ import { paths } from "./paths";
 const ConversationList = lazy(() =>
   import("@/features/conversations/conversation-list").then((list) => ({ default: list.ConversationList })),
 );
+const AdminNav = lazy(() => withWords("admin", import("@/features/admin/admin-nav")));
+const Sheet = lazy(() => import("@/ui/dialog").then((parts) => ({ default: parts.Sheet })));
 const Toaster = lazy(() => import("@/ui/toaster"));
-const SessionExpiredDialog = lazy(() => import("@/features/session/session-expired-dialog"));
+const AccountMenu = lazy(() =>
+  import("@/features/session/account-menu").then((menu) => ({ default: menu.AccountMenu })),
+);
+const UsageMeter = lazy(() => withWords("settings", import("@/features/settings/usage-meter")));
+const NoticeBar = lazy(() => withWords("settings", import("@/features/settings/notice-bar")));
 
-const places = [
+const everyone = [
   { to: paths.dashboard, icon: House, label: "nav.dashboard" },
   { to: paths.assistants, icon: Shapes, label: "nav.assistants" },
 ] as const;
 
+/** Managers have no dashboard among the administrator's pages: they start at what they may see. */
+function usePlaces() {
+  const role = useSession((state) => state.user?.role);
+  if (!canManage(role)) return everyone;
+  const admin = role === "admin" ? paths.admin : paths.adminUsage;
+  return [...everyone, { to: admin, icon: ShieldCheck, label: "nav.admin" }] as const;
+}
+
+/** Whether the sidebar leads around the administrator's pages instead of the chats. */
+function useInAdmin(): boolean {
+  const manager = useSession((state) => canManage(state.user?.role));
+  const { pathname } = useLocation();
+  return manager && (pathname === paths.admin || pathname.startsWith(`${paths.admin}/`));
+}
+
 /** The sidebar in full; `corner` is the button that folds or closes it. */
 function Sidebar({ corner }: { corner: ReactNode }) {
   const t = useT();
+  const inAdmin = useInAdmin();
   return (
     <div className="flex min-h-0 flex-1 flex-col bg-sidebar p-3">
       <div className="flex items-center justify-between pb-3 ps-1.5">
@@ -49,6 +69,36 @@ function Sidebar({ corner }: { corner: ReactNode }) {
           {t("action.newChat")}
         </Link>
       </Button>
+      <div className="flex min-h-0 flex-1 flex-col">
+        {inAdmin ? (
+          <Suspense>
+            <AdminNav />
+          </Suspense>
+        ) : (
+          <Desk />
+        )}
+      </div>
+      <div className="-mx-1 border-t pt-2">
+        <Suspense>
+          <UsageMeter />
+        </Suspense>
+        {/* The place is kept, so that nothing above it moves when it comes. */}
+        <div className="min-h-[3.25rem]">
+          <Suspense>
+            <AccountMenu />
+          </Suspense>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** The middle of the sidebar: the places of everyone's work, and the chats. */
+function Desk() {
+  const t = useT();
+  const places = usePlaces();
+  return (
+    <>
       <nav aria-label={t("nav.main")} className="mt-2 flex flex-col gap-0.5">
         {places.map(({ to, icon: Icon, label }) => (
           <NavLink
@@ -72,16 +122,15 @@ function Sidebar({ corner }: { corner: ReactNode }) {
           <ConversationList />
         </Suspense>
       </div>
-      <div className="-mx-1 border-t pt-2">
-        <AccountMenu />
-      </div>
-    </div>
+    </>
   );
 }
 
 /** The folded sidebar: signs with names on hover. */
 function Rail({ onOpen, className }: { onOpen: () => void; className: string }) {
   const t = useT();
+  const places = usePlaces();
+  const inAdmin = useInAdmin();
   return (
     <div className={cn("w-14 flex-col items-center gap-1 border-e bg-sidebar py-3", className)}>
       <Tooltip label={t("nav.open")}>
@@ -96,22 +145,28 @@ function Rail({ onOpen, className }: { onOpen: () => void; className: string }) 
           </Link>
         </Button>
       </Tooltip>
-      <nav aria-label={t("nav.main")} className="flex flex-col gap-1">
-        {places.map(({ to, icon: Icon, label }) => (
-          <Tooltip key={to} label={t(label)}>
-            <Button asChild variant="ghost" size="icon">
-              <NavLink
-                to={to}
-                end={to === paths.dashboard}
-                aria-label={t(label)}
-                className="aria-[current=page]:bg-accent"
-              >
-                <Icon aria-hidden />
-              </NavLink>
-            </Button>
-          </Tooltip>
-        ))}
-      </nav>
+      {inAdmin ? (
+        <Suspense>
+          <AdminNav folded />
+        </Suspense>
+      ) : (
+        <nav aria-label={t("nav.main")} className="flex flex-col gap-1">
+          {places.map(({ to, icon: Icon, label }) => (
+            <Tooltip key={to} label={t(label)}>
+              <Button asChild variant="ghost" size="icon">
+                <NavLink
+                  to={to}
+                  end={to === paths.dashboard}
+                  aria-label={t(label)}
+                  className="aria-[current=page]:bg-accent"
+                >
+                  <Icon aria-hidden />
+                </NavLink>
+              </Button>
+            </Tooltip>
+          ))}
+        </nav>
+      )}
     </div>
   );
 }
@@ -132,19 +187,18 @@ function FoldButton() {
   );
 }
 
-/** The chat is where most go next: its code is fetched while nothing else happens. */
+/** The chat is where most go next, and dialogs open at a click: their code is fetched while nothing else happens. */
 function usePrefetchChat(): void {
   useEffect(() => {
     const idle = window.requestIdleCallback ?? ((run: () => void) => window.setTimeout(run, 2_000));
     // A failure costs nothing: opening the chat asks again.
-    idle(() => void import("./pages/chat").catch(() => undefined));
+    idle(() => void Promise.all([import("./pages/chat"), import("@/ui/dialog")]).catch(() => undefined));
   }, []);
 }
 
 export function Component() {
   const t = useT();
   const wide = useUi((state) => state.sidebarOpen);
-  const expired = useSession((state) => state.status === "expired");
   const sheet = useSidebarSheet((state) => state.open);
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
@@ -186,25 +240,29 @@ export function Component() {
           className="flex min-h-0 min-w-0 flex-col overflow-y-auto overscroll-contain outline-none"
         >
           <ConnectionNotice />
+          <Suspense>
+            <NoticeBar />
+          </Suspense>
           <Outlet />
         </main>
-        <Sheet
-          open={sheet}
-          onOpenChange={(open) => useSidebarSheet.setState({ open })}
-          title={t("nav.sidebar")}
-          side="start"
-          className="bg-sidebar pb-[env(safe-area-inset-bottom)]"
-        >
-          <Sidebar
-            corner={
-              <Button variant="ghost" size="icon-sm" aria-label={t("nav.close")} onClick={closeSidebar}>
-                <X aria-hidden />
-              </Button>
-            }
-          />
-        </Sheet>
         <Suspense>
-          {expired && <SessionExpiredDialog />}
+          {sheet && (
+            <Sheet
+              open
+              onOpenChange={(open) => useSidebarSheet.setState({ open })}
+              title={t("nav.sidebar")}
+              side="start"
+              className="bg-sidebar pb-[env(safe-area-inset-bottom)]"
+            >
+              <Sidebar
+                corner={
+                  <Button variant="ghost" size="icon-sm" aria-label={t("nav.close")} onClick={closeSidebar}>
+                    <X aria-hidden />
+                  </Button>
+                }
+              />
+            </Sheet>
+          )}
           <Toaster />
         </Suspense>
         <Announcer />

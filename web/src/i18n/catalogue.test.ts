@@ -1,11 +1,19 @@
 // The Hebrew catalogue says the same as the English one: same values in every sentence, every number form.
 import { describe, expect, it } from "vitest";
 import { applyLanguage, t } from ".";
+import { adminEn } from "./admin.en";
+import { adminHe } from "./admin.he";
 import { chatEn } from "./chat.en";
 import { chatHe } from "./chat.he";
 import { en } from "./en";
+import { governanceEn } from "./governance.en";
+import { governanceHe } from "./governance.he";
 import { he } from "./he";
+import { settingsEn } from "./settings.en";
+import { settingsHe } from "./settings.he";
 import type { Catalogue, Plural } from "./types";
+import { usageEn } from "./usage.en";
+import { usageHe } from "./usage.he";
 
 function names(message: string | Plural): string[] {
   const text = typeof message === "string" ? message : message.other;
@@ -15,6 +23,10 @@ function names(message: string | Plural): string[] {
 describe.each<[string, Catalogue, Catalogue]>([
   ["app", en, he],
   ["chat", chatEn, chatHe],
+  ["administrator's pages", adminEn, adminHe],
+  ["dashboard, quotas and system settings", governanceEn, governanceHe],
+  ["own settings", settingsEn, settingsHe],
+  ["figures of use", usageEn, usageHe],
 ])("catalogue of the %s", (_, english, hebrew) => {
   it.each(Object.keys(english))("%s keeps its values in Hebrew", (key) => {
     const [one, other] = [english[key], hebrew[key]];

@@ -46,8 +46,6 @@ export const chatEn = {
   "chat.emptyAnswer": "The model sent no text.",
 
   "chat.copy": "Copy",
-  "chat.copied": "Copied.",
-  "chat.copyManually": "Press Ctrl C to copy.",
   "chat.copyCode": "Copy code",
   "chat.sources": { one: "Sources {count}", other: "Sources {count}" },
   "chat.jump": "Jump to latest",
@@ -83,6 +81,14 @@ export const chatEn = {
   },
   "chat.refused.rateOver": "Too many messages at once. You can try again now.",
   "chat.refused.network": "The message did not reach the server. Your text is kept.",
+  "chat.cost": "Cost:",
+  "chat.quota.day": "Today's budget is used up",
+  "chat.quota.month": "This month's budget is used up",
+  "chat.quota.againAt": "It starts again at {time}.",
+  "chat.quota.againOn": "It starts again on {day}.",
+  "chat.quota.kept": "Your text is kept.",
+  "chat.quota.see": "See usage",
+  "chat.quota.tokens": { one: "{count} token", other: "{count} tokens" },
   "chat.stopFailed": "The stop did not reach the server. The answer may go on there.",
 
   "chat.menu": "Actions for this chat",

@@ -47,8 +47,6 @@ export const chatHe: Translation<typeof chatEn> = {
   "chat.emptyAnswer": "המודל לא שלח טקסט.",
 
   "chat.copy": "העתקה",
-  "chat.copied": "הועתק.",
-  "chat.copyManually": "להעתקה: Ctrl C.",
   "chat.copyCode": "העתקת הקוד",
   "chat.sources": { one: "מקורות {count}", other: "מקורות {count}" },
   "chat.jump": "לסוף השיחה",
@@ -84,6 +82,14 @@ export const chatHe: Translation<typeof chatEn> = {
   },
   "chat.refused.rateOver": "יותר מדי הודעות בבת אחת. אפשר לנסות שוב עכשיו.",
   "chat.refused.network": "ההודעה לא הגיעה לשרת. הטקסט נשמר.",
+  "chat.cost": "עלות:",
+  "chat.quota.day": "התקציב של היום נוצל עד תומו",
+  "chat.quota.month": "התקציב של החודש נוצל עד תומו",
+  "chat.quota.againAt": "הוא מתחיל מחדש בשעה {time}.",
+  "chat.quota.againOn": "הוא מתחיל מחדש ב־{day}.",
+  "chat.quota.kept": "הטקסט שלך נשמר.",
+  "chat.quota.see": "הצגת השימוש",
+  "chat.quota.tokens": { one: "טוקן אחד", two: "שני טוקנים", other: "{count} טוקנים" },
   "chat.stopFailed": "העצירה לא הגיעה לשרת. ייתכן שהתשובה ממשיכה שם.",
 
   "chat.menu": "פעולות לשיחה",

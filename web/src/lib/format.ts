@@ -69,3 +69,56 @@ export function formatWhen(iso: string, now: Date = new Date()): string {
     ...(sameYear ? {} : { year: "numeric" }),
   }).format(date);
 }
+
+/** “now”, “5 min ago”, “3 hr ago”, then as `formatWhen`. */
+export function formatAgo(iso: string, now: Date = new Date()): string {
+  const minutes = Math.round((now.getTime() - new Date(iso).getTime()) / 60_000);
+  const words = new Intl.RelativeTimeFormat(language(), { numeric: "auto", style: "short" });
+  if (minutes < 1) return words.format(0, "second");
+  if (minutes < 60) return words.format(-minutes, "minute");
+  if (daysAgo(iso, now) === 0) return words.format(-Math.round(minutes / 60), "hour");
+  return formatWhen(iso, now);
+}
+
+/** Date and time to the second, in figures: one below the other they can be compared. */
+export function formatMoment(iso: string): string {
+  return new Intl.DateTimeFormat(language(), {
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  }).format(new Date(iso));
+}
+
+/** The moment in UTC to the second, as the server's own records name it. */
+export function formatUtc(iso: string): string {
+  return `${new Date(iso).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** US dollars; less than a cent keeps the digits that matter. `short` leaves out empty cents, as limits are read. */
+export function formatMoney(usd: number, style: "full" | "short" = "full"): string {
+  const small = usd !== 0 && Math.abs(usd) < 0.01;
+  return new Intl.NumberFormat(language(), {
+    style: "currency",
+    currency: "USD",
+    currencyDisplay: "narrowSymbol",
+    ...(small ? { maximumSignificantDigits: 2 } : {}),
+    ...(style === "short" ? { trailingZeroDisplay: "stripIfInteger" } : {}),
+  }).format(usd);
+}
+
+/**
+ * A day of the calendar in UTC, the same in every zone, from a date or a moment: 1 Oct; `plain` 1 October; `long` with
+ * the weekday.
+ */
+export function formatDay(day: string, style: "short" | "plain" | "long" = "short"): string {
+  return new Intl.DateTimeFormat(language(), {
+    day: "numeric",
+    month: style === "short" ? "short" : "long",
+    timeZone: "UTC",
+    ...(style === "long" ? { weekday: "long" } : {}),
+  }).format(new Date(`${day.slice(0, 10)}T00:00:00Z`));
+}

@@ -1,5 +1,16 @@
 // Things as the server would send them; a test names only what matters to it.
-import type { Assistant, Conversation, KnowledgeFile, Message, Model, TokenPair, User } from "@/api/types";
+import type {
+  Account,
+  ApiKey,
+  Assistant,
+  AuditEntry,
+  Conversation,
+  KnowledgeFile,
+  Message,
+  Model,
+  TokenPair,
+  User,
+} from "@/api/types";
 
 const MOMENT = "2025-10-01T12:00:00.000Z";
 let count = 0;
@@ -115,6 +126,52 @@ export function aMessage(fields: Partial<Message> = {}): Message {
     citations: [],
     retrieval: null,
     edited_at: null,
+    created_at: MOMENT,
+    ...fields,
+  };
+}
+
+export function anAccount(fields: Partial<Account> = {}): Account {
+  return {
+    ...aUser(),
+    email: "noa@example.com",
+    name: "Noa Bar",
+    version: 3,
+    usage_month: { requests: 12, tokens: 34_000, cost_usd: 18.4 },
+    ...fields,
+  };
+}
+
+export function anApiKey(fields: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: uuid(),
+    provider: "anthropic",
+    name: "Main",
+    key_hint: "…9f2c",
+    is_default: true,
+    is_active: true,
+    base_url: null,
+    last_used_at: null,
+    last_error: null,
+    version: 1,
+    created_at: MOMENT,
+    updated_at: MOMENT,
+    ...fields,
+  };
+}
+
+export function anAuditEntry(fields: Partial<AuditEntry> = {}): AuditEntry {
+  return {
+    id: uuid(),
+    actor_id: uuid(),
+    actor_email: "dana@example.com",
+    action: "user.update",
+    resource_type: "user",
+    resource_id: uuid(),
+    old_values: { role: "user" },
+    new_values: { role: "manager" },
+    ip_address: "10.0.4.7",
+    user_agent: "Firefox",
     created_at: MOMENT,
     ...fields,
   };

@@ -1,7 +1,7 @@
 // The fake server: a quiet, empty installation that each test changes where it matters.
 import { HttpResponse, http, type JsonBodyType } from "msw";
 import { setupServer } from "msw/node";
-import type { ErrorBody } from "@/api/types";
+import type { ErrorBody, OwnUsage } from "@/api/types";
 
 export const url = (path: string) => `*/api/v1${path}`;
 
@@ -9,6 +9,16 @@ export const url = (path: string) => `*/api/v1${path}`;
 export function refuse(status: number, body: Partial<ErrorBody> & { error: string }, headers?: Record<string, string>) {
   return HttpResponse.json<JsonBodyType>({ message: "Refused.", ...body }, { status, ...(headers ? { headers } : {}) });
 }
+
+/** Nothing used, nothing limited. */
+export const noUsage: OwnUsage = {
+  today: { requests: 0, tokens: 0, cost_usd: 0 },
+  month: { requests: 0, tokens: 0, cost_usd: 0 },
+  limits: { daily_cost_limit: null, monthly_cost_limit: null, daily_token_limit: null, monthly_token_limit: null },
+  remaining: { daily_cost_limit: null, monthly_cost_limit: null, daily_token_limit: null, monthly_token_limit: null },
+  by_day: [],
+  resets: { day: "2025-10-02T00:00:00.000Z", month: "2025-11-01T00:00:00.000Z" },
+};
 
 export const server = setupServer(
   http.post(url("/users/refresh"), () => refuse(401, { error: "AuthenticationError" })),
@@ -18,5 +28,7 @@ export const server = setupServer(
     HttpResponse.json({ models: [], total: 0, stale: false, fetched_at: "2025-10-01T12:00:00.000Z" }),
   ),
   http.get(url("/conversations"), () => HttpResponse.json({ conversations: [], total: 0 })),
+  http.get(url("/notices"), () => HttpResponse.json({ notices: [], total: 0 })),
+  http.get(url("/users/usage"), () => HttpResponse.json(noUsage)),
   http.get(url("/files"), () => HttpResponse.json({ files: [], total: 0 })),
 );

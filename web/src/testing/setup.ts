@@ -4,7 +4,7 @@ import { cleanup, configure } from "@testing-library/react";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { queryClient } from "@/api/query";
 import { endSession, useSession } from "@/api/session";
-import { applyLanguage } from "@/i18n";
+import { applyLanguage, withWords } from "@/i18n";
 import { useSidebarSheet } from "@/lib/sidebar-sheet";
 import { useUi } from "@/lib/ui-store";
 import { server } from "./server";
@@ -33,7 +33,11 @@ Element.prototype.hasPointerCapture ??= () => false;
 Element.prototype.setPointerCapture ??= () => {};
 Element.prototype.releasePointerCapture ??= () => {};
 
-beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+beforeAll(async () => {
+  server.listen({ onUnhandledRequest: "error" });
+  // The frame of the app brings these words; parts of the chat are also drawn without it.
+  await withWords("chat", Promise.resolve());
+});
 
 afterEach(async () => {
   cleanup();
@@ -43,7 +47,7 @@ afterEach(async () => {
   queryClient.clear();
   localStorage.clear();
   sessionStorage.clear();
-  useUi.setState({ theme: "system", language: "en", sidebarOpen: true });
+  useUi.setState(useUi.getInitialState());
   useSidebarSheet.setState({ open: false });
   document.documentElement.className = "";
   await applyLanguage("en");

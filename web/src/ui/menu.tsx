@@ -1,7 +1,6 @@
 // Dropdown menus.
-import { Check } from "lucide-react";
 import { DropdownMenu as Base } from "radix-ui";
-import type { ComponentProps, ReactNode } from "react";
+import type { ComponentProps } from "react";
 import { cn } from "@/lib/cn";
 
 const item =
@@ -47,38 +46,6 @@ export function MenuItem({
   );
 }
 
-export function MenuLabel({ children }: { children: ReactNode }) {
-  return <Base.Label className="px-2 pt-1.5 pb-1 text-xs font-semibold text-muted-foreground">{children}</Base.Label>;
-}
-
 export function MenuSeparator() {
   return <Base.Separator className="-mx-1 my-1 h-px bg-border" />;
-}
-
-interface MenuChoiceProps<V extends string> {
-  label: string;
-  value: V;
-  options: readonly { value: V; label: ReactNode }[];
-  onChange: (value: V) => void;
-}
-
-/** One of several values; the menu stays open so that the effect can be seen. */
-export function MenuChoice<V extends string>({ label, value, options, onChange }: MenuChoiceProps<V>) {
-  return (
-    <Base.RadioGroup value={value} onValueChange={(next) => onChange(next as V)} aria-label={label}>
-      {options.map((option) => (
-        <Base.RadioItem
-          key={option.value}
-          value={option.value}
-          className={cn(item, "pe-8")}
-          onSelect={(event) => event.preventDefault()}
-        >
-          {option.label}
-          <Base.ItemIndicator className="absolute end-2">
-            <Check className="text-primary-text" aria-hidden />
-          </Base.ItemIndicator>
-        </Base.RadioItem>
-      ))}
-    </Base.RadioGroup>
-  );
 }

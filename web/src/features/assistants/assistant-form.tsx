@@ -15,7 +15,7 @@ import { LeaveGuard } from "@/ui/leave-guard";
 import { InlineNotice } from "@/ui/notice";
 import { assistantQuery, modelListQuery, useCreateAssistant, useUpdateAssistant } from "./api";
 import { type AssistantValues, assistantSchema, LIMITS, length, toBody, toValues } from "./assistant-schema";
-import { ConflictDialog } from "./conflict-dialog";
+import { AssistantConflict } from "./conflict-dialog";
 
 interface AssistantFormProps {
   /** Null creates a new one. */
@@ -167,7 +167,7 @@ export function AssistantForm({ assistant, onSaved, onCancel }: AssistantFormPro
       </div>
       <LeaveGuard when={unsaved} title={t("form.leaveTitle")} body={t("form.leaveBody")} />
       {theirs !== null && (
-        <ConflictDialog
+        <AssistantConflict
           mine={form.getValues()}
           theirs={toValues(theirs)}
           models={models}

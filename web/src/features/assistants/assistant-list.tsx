@@ -1,6 +1,6 @@
 // All assistants as cards, filtered while typing; the filter lives in the address.
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Plus, Search } from "lucide-react";
+import { Plus } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { errorParts } from "@/api/error";
@@ -10,8 +10,8 @@ import { cn } from "@/lib/cn";
 import { useDebounced } from "@/lib/use-debounced";
 import { announce } from "@/ui/announcer";
 import { Button } from "@/ui/button";
-import { Input } from "@/ui/input";
 import { PageHeading } from "@/ui/page";
+import { SearchInput } from "@/ui/search-input";
 import { Empty, ErrorState, Loading } from "@/ui/states";
 import { assistantsQuery, modelListQuery } from "./api";
 import { AssistantCard, AssistantCardSkeletons, assistantGrid } from "./assistant-card";
@@ -60,22 +60,7 @@ export function AssistantList() {
         )}
       </div>
       <search className="mt-5 flex flex-wrap items-center gap-x-5 gap-y-3">
-        <div className="relative w-full sm:w-80">
-          <Search
-            className="pointer-events-none absolute inset-y-0 start-3 my-auto size-4 stroke-[1.75] text-muted-foreground"
-            aria-hidden
-          />
-          <Input
-            type="search"
-            dir="auto"
-            className="ps-9"
-            placeholder={t("assistants.search")}
-            aria-label={t("assistants.search")}
-            value={typed}
-            maxLength={200}
-            onChange={(event) => setTyped(event.target.value)}
-          />
-        </div>
+        <SearchInput className="sm:w-80" label={t("assistants.search")} value={typed} onChange={setTyped} />
         {manager && (
           <label className="flex min-h-9 items-center gap-2 text-base">
             <input

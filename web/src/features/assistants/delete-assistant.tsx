@@ -4,9 +4,7 @@ import { errorSentence } from "@/api/error";
 import type { Assistant } from "@/api/types";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
-import { ConfirmDialog } from "@/ui/dialog";
-import { Field } from "@/ui/field";
-import { Input } from "@/ui/input";
+import { ConfirmByName } from "@/ui/confirm-by-name";
 import { InlineNotice } from "@/ui/notice";
 import { toast } from "@/ui/toast";
 import { useDeleteAssistant, useRestoreAssistant } from "./api";
@@ -14,7 +12,6 @@ import { useDeleteAssistant, useRestoreAssistant } from "./api";
 export function DeleteAssistant({ assistant, onDeleted }: { assistant: Assistant; onDeleted: () => void }) {
   const t = useT();
   const [open, setOpen] = useState(false);
-  const [typed, setTyped] = useState("");
   const remove = useDeleteAssistant(assistant.id);
   const { name } = assistant;
   return (
@@ -22,18 +19,17 @@ export function DeleteAssistant({ assistant, onDeleted }: { assistant: Assistant
       <Button variant="ghost" className="-ms-3.5 text-destructive" onClick={() => setOpen(true)}>
         {t("assistant.delete")}
       </Button>
-      <ConfirmDialog
+      <ConfirmByName
         open={open}
         onOpenChange={(next) => {
           setOpen(next);
-          setTyped("");
           remove.reset();
         }}
         title={t("assistant.deleteTitle", { name })}
         description={t("assistant.deleteBody", { count: assistant.file_count })}
         confirmLabel={t("assistant.deleteConfirm")}
         pending={remove.isPending}
-        ready={typed.trim() === name}
+        name={name}
         onConfirm={() =>
           remove.mutate(undefined, {
             onSuccess: () => {
@@ -44,23 +40,12 @@ export function DeleteAssistant({ assistant, onDeleted }: { assistant: Assistant
           })
         }
       >
-        <Field label={t("assistant.typeName", { name })}>
-          {(control) => (
-            <Input
-              {...control}
-              dir="auto"
-              autoComplete="off"
-              value={typed}
-              onChange={(event) => setTyped(event.target.value)}
-            />
-          )}
-        </Field>
         {remove.isError && (
           <InlineNotice tone="error" role="alert">
             {errorSentence(remove.error, t)}
           </InlineNotice>
         )}
-      </ConfirmDialog>
+      </ConfirmByName>
     </>
   );
 }

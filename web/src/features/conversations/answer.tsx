@@ -5,10 +5,11 @@ import type { Message } from "@/api/types";
 import { useT } from "@/i18n";
 import { copyText } from "@/lib/clipboard";
 import { cn } from "@/lib/cn";
-import { formatDateTime, formatWhen } from "@/lib/format";
+import { formatDateTime, formatMoney, formatWhen } from "@/lib/format";
+import { useUi } from "@/lib/ui-store";
+import { CopyButton } from "@/ui/copy-button";
 import { AnswerNotes, ProgressWord } from "./answer-notes";
 import { cleanHtml, selectContents, withoutMarks } from "./copy";
-import { CopyButton } from "./copy-button";
 import { CitationScopeContext, citedIndexes } from "./markdown/citations";
 import { StreamMarkdown } from "./markdown/stream-markdown";
 import { useModelName } from "./model-picker";
@@ -35,6 +36,7 @@ export const Answer = memo(function Answer(props: AnswerProps) {
   const t = useT();
   const id = useId();
   const text = useRef<HTMLDivElement>(null);
+  const showCost = useUi((state) => state.showCost);
   const modelName = useModelName();
   // Only the answer being written follows the store; settled ones do not draw during a stream.
   const live = useStreams((state) => liveOf(state.turns[conversationId], message));
@@ -53,6 +55,7 @@ export const Answer = memo(function Answer(props: AnswerProps) {
   const createdAt = message?.created_at ?? new Date(live?.startedAt ?? 0).toISOString();
   const writing = live !== undefined && turn.status === "streaming";
   const begun = turn.content !== "";
+  const cost = showCost ? turn.cost : null;
   const cited = citedIndexes(turn.content, turn.citations);
 
   const copy = async () => {
@@ -113,7 +116,7 @@ export const Answer = memo(function Answer(props: AnswerProps) {
           empty={!begun}
         />
       )}
-      {!writing && (begun || turn.citations.length > 0) && (
+      {!writing && (begun || cost !== null || turn.citations.length > 0) && (
         <footer
           className={cn(
             "-ms-2 mt-1.5 flex flex-wrap gap-x-0.5 transition-opacity duration-120",
@@ -130,6 +133,12 @@ export const Answer = memo(function Answer(props: AnswerProps) {
               <BookOpenText className="size-4" strokeWidth={1.75} aria-hidden />
               {t("chat.sources", { count: cited.length === 0 ? turn.citations.length : cited.length })}
             </button>
+          )}
+          {cost !== null && (
+            <span className="tabular ms-auto inline-flex h-8 items-center px-2 text-md text-muted-foreground coarse:h-11">
+              <span className="sr-only">{t("chat.cost")} </span>
+              {formatMoney(cost)}
+            </span>
           )}
         </footer>
       )}

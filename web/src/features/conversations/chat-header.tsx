@@ -1,13 +1,15 @@
 // The top of a conversation: its title, renamed in place, the assistant it is with, and its menu.
 import { PencilLine } from "lucide-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Link } from "react-router";
 import type { Conversation } from "@/api/types";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { SidebarButton } from "@/ui/page";
-import { ChatMenu } from "./chat-menu";
 import { RenameField } from "./rename-field";
+
+// Menus are not needed for the first paint.
+const ChatMenu = lazy(async () => ({ default: (await import("./chat-menu")).ChatMenu }));
 
 interface ChatHeaderProps {
   readonly conversation: Conversation;
@@ -50,13 +52,15 @@ export function ChatHeader({ conversation, onDeleted }: ChatHeaderProps) {
       >
         <bdi className="truncate">{conversation.assistant_name}</bdi>
       </Link>
-      <ChatMenu
-        conversation={conversation}
-        label={t("chat.menu")}
-        className="-me-1.5"
-        onRename={() => setRenaming(true)}
-        onDeleted={onDeleted}
-      />
+      <Suspense fallback={<span className="-me-1.5 size-8 coarse:size-11" />}>
+        <ChatMenu
+          conversation={conversation}
+          label={t("chat.menu")}
+          className="-me-1.5"
+          onRename={() => setRenaming(true)}
+          onDeleted={onDeleted}
+        />
+      </Suspense>
     </header>
   );
 }

@@ -1,14 +1,16 @@
 // What one can do with a whole chat: rename and delete it.
 import { Ellipsis, PencilLine, Trash2 } from "lucide-react";
-import { useRef, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { errorSentence } from "@/api/error";
 import type { Conversation } from "@/api/types";
 import { t as translate, useT } from "@/i18n";
 import { Button } from "@/ui/button";
-import { ConfirmDialog } from "@/ui/dialog";
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/ui/menu";
 import { toast } from "@/ui/toast";
 import { useDelete } from "./api";
+
+// Not needed before somebody deletes a chat.
+const ConfirmDialog = lazy(async () => ({ default: (await import("@/ui/dialog")).ConfirmDialog }));
 
 interface ChatMenuProps {
   readonly conversation: Pick<Conversation, "id" | "title">;
@@ -58,19 +60,23 @@ export function ChatMenu({ conversation, label, className, onRename, onDeleted }
           </MenuItem>
         </MenuContent>
       </Menu>
-      <ConfirmDialog
-        open={asking}
-        onOpenChange={(open) => {
-          setAsking(open);
-          // The menu item that asked is gone: the keyboard goes back to the menu's button.
-          if (!open) setTimeout(() => opener.current?.focus());
-        }}
-        title={t("chat.deleteTitle", { title: conversation.title || t("chat.untitled") })}
-        description={t("chat.deleteBody")}
-        confirmLabel={t("chat.deleteConfirm")}
-        pending={removal.isPending}
-        onConfirm={() => void remove()}
-      />
+      <Suspense>
+        {asking && (
+          <ConfirmDialog
+            open={asking}
+            onOpenChange={(open) => {
+              setAsking(open);
+              // The menu item that asked is gone: the keyboard goes back to the menu's button.
+              if (!open) setTimeout(() => opener.current?.focus());
+            }}
+            title={t("chat.deleteTitle", { title: conversation.title || t("chat.untitled") })}
+            description={t("chat.deleteBody")}
+            confirmLabel={t("chat.deleteConfirm")}
+            pending={removal.isPending}
+            onConfirm={() => void remove()}
+          />
+        )}
+      </Suspense>
     </>
   );
 }

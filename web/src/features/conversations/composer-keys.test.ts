@@ -12,7 +12,12 @@ const press = (parts: Partial<KeyPress> = {}): KeyPress => ({
   altKey: false,
   ...parts,
 });
-const state = (parts: Partial<ComposerState> = {}): ComposerState => ({ touchOnly: false, writing: false, ...parts });
+const state = (parts: Partial<ComposerState> = {}): ComposerState => ({
+  touchOnly: false,
+  writing: false,
+  enterMakesLine: false,
+  ...parts,
+});
 
 describe("R14 keys of an input method", () => {
   it.each([
@@ -33,6 +38,8 @@ describe("R15 Enter", () => {
     ["on a touch screen makes a line", {}, { touchOnly: true }, "none"],
     ["with Ctrl on a touch screen sends", { ctrlKey: true }, { touchOnly: true }, "send"],
     ["with ⌘ on a touch screen sends", { metaKey: true }, { touchOnly: true }, "send"],
+    ["makes a line for whoever chose so", {}, { enterMakesLine: true }, "none"],
+    ["with Ctrl sends even then", { ctrlKey: true }, { enterMakesLine: true }, "send"],
     ["waits while an answer is written", {}, { writing: true }, "wait"],
   ] as const)("%s", (_what, key, where, meaning) => {
     expect(keyMeaning(press(key), state(where))).toBe(meaning);

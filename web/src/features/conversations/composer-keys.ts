@@ -14,6 +14,8 @@ export interface ComposerState {
   /** A finger is the only pointer: Enter then makes a new line, as on every phone. */
   readonly touchOnly: boolean;
   readonly writing: boolean;
+  /** The person's choice: Enter makes a new line, and only with Ctrl it sends. */
+  readonly enterMakesLine: boolean;
 }
 
 /** `wait`: the person wants to send, but an answer is being written. */
@@ -24,7 +26,7 @@ export function keyMeaning(press: KeyPress, state: ComposerState): KeyMeaning {
   if (press.key === "Escape") return state.writing ? "stop" : "none";
   if (press.key !== "Enter" || press.shiftKey || press.altKey) return "none";
   const forced = press.ctrlKey || press.metaKey;
-  if (!forced && state.touchOnly) return "none";
+  if (!forced && (state.touchOnly || state.enterMakesLine)) return "none";
   return state.writing ? "wait" : "send";
 }
 

@@ -3,6 +3,7 @@ import { ArrowUp, Square } from "lucide-react";
 import { useEffect, useId, useRef, useState } from "react";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
+import { useUi } from "@/lib/ui-store";
 import { Button } from "@/ui/button";
 import { keyMeaning, TOUCH_ONLY } from "./composer-keys";
 import { chosenModel, ModelPicker } from "./model-picker";
@@ -35,6 +36,7 @@ export function Composer(props: ComposerProps) {
   const hintId = useId();
   const [askedToWait, setAskedToWait] = useState(false);
   const touchOnly = useMedia(TOUCH_ONLY);
+  const enterMakesLine = useUi((state) => state.enterKey === "newline");
   const secondsLeft = useSecondsLeft(refusal);
   const writing = phase !== null;
   const length = text.length > MAX_LENGTH / 2 ? [...text].length : text.length;
@@ -70,7 +72,7 @@ export function Composer(props: ComposerProps) {
   const onKeyDown = (event: React.KeyboardEvent<HTMLTextAreaElement>) => {
     const { key, keyCode, shiftKey, ctrlKey, metaKey, altKey, nativeEvent } = event;
     const press = { key, keyCode, shiftKey, ctrlKey, metaKey, altKey, isComposing: nativeEvent.isComposing };
-    const meaning = keyMeaning(press, { touchOnly, writing });
+    const meaning = keyMeaning(press, { touchOnly, writing, enterMakesLine });
     if (meaning === "none") return;
     event.preventDefault();
     if (meaning === "send") send();
@@ -98,7 +100,7 @@ export function Composer(props: ComposerProps) {
             aria-describedby={hintId}
             aria-invalid={tooLong || undefined}
             placeholder={label}
-            enterKeyHint={touchOnly ? "enter" : "send"}
+            enterKeyHint={touchOnly || enterMakesLine ? "enter" : "send"}
             onChange={(event) => setText(event.target.value)}
             onKeyDown={onKeyDown}
             className="col-start-1 row-start-1 min-h-7 resize-none overflow-hidden bg-transparent px-1 text-lg outline-none focus-visible:outline-none"

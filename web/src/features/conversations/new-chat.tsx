@@ -8,6 +8,7 @@ import type { Assistant } from "@/api/types";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { keyPerBody } from "@/lib/idempotency";
+import { preferredAssistant } from "@/lib/ui-store";
 import { useTitle } from "@/lib/use-title";
 import { Avatar } from "@/ui/badge";
 import { Button } from "@/ui/button";
@@ -93,7 +94,7 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
   const [refusal, setRefusal] = useState<Refusal | undefined>(undefined);
   const [creating, setCreating] = useState<AbortController | null>(null);
   const wanted = search.get("assistant");
-  const assistant = assistants.find((one) => one.id === wanted) ?? assistants[0];
+  const assistant = assistants.find((one) => one.id === wanted) ?? preferredAssistant(assistants, userId);
   const assistantId = assistant?.id ?? "";
   const place = draftPlace(null, assistantId);
 

@@ -1,7 +1,9 @@
 // Why a message was not taken, above the composer that holds its text again.
 import { useEffect, useState } from "react";
+import { Link } from "react-router";
 import { type ApiError, errorSentence } from "@/api/error";
 import { type T, useT } from "@/i18n";
+import { formatDay, formatMoney, formatTime } from "@/lib/format";
 import { InlineNotice } from "@/ui/notice";
 import { TAKEN_BACK } from "./run-turn";
 import type { Refusal } from "./streams";
@@ -13,8 +15,48 @@ export function RefusalNotice({ refusal }: { readonly refusal: Refusal }) {
   const warns = refusal.error.status === 429 || refusal.error.status === 409;
   return (
     <InlineNotice tone={warns ? "warning" : "error"} role="alert" className="mb-2">
-      {sentence(refusal.error, wait, t)}
+      {refusal.error.code === "QuotaExceededError" ? (
+        <QuotaRefusal error={refusal.error} />
+      ) : (
+        sentence(refusal.error, wait, t)
+      )}
     </InlineNotice>
+  );
+}
+
+/** What the details of a quota refusal say; older servers may say less. */
+interface QuotaDetail {
+  readonly limit?: string;
+  readonly amount?: number;
+  readonly resets_at?: string;
+}
+
+/** The budget that is used up, when it starts again, and that nothing typed was lost. */
+function QuotaRefusal({ error }: { readonly error: ApiError }) {
+  const t = useT();
+  const { limit = "", amount, resets_at } = (error.details[0] ?? {}) as QuotaDetail;
+  const isMonthly = limit.startsWith("monthly");
+  // Limits per minute and per hour pass by themselves; only those of days and months are budgets.
+  if (!isMonthly && !limit.startsWith("daily")) return error.message;
+  const size =
+    amount === undefined
+      ? ""
+      : limit.includes("token")
+        ? ` (${t("chat.quota.tokens", { count: amount })})`
+        : ` (${formatMoney(amount, isMonthly ? "short" : "full")})`;
+  return (
+    <>
+      <strong className="font-semibold">{t(isMonthly ? "chat.quota.month" : "chat.quota.day")}</strong>
+      {size}.{" "}
+      {resets_at !== undefined &&
+        (isMonthly
+          ? t("chat.quota.againOn", { day: formatDay(resets_at, "plain") })
+          : t("chat.quota.againAt", { time: formatTime(resets_at) }))}{" "}
+      {t("chat.quota.kept")}{" "}
+      <Link to="/settings/usage" className="font-semibold underline underline-offset-3">
+        {t("chat.quota.see")}
+      </Link>
+    </>
   );
 }
 

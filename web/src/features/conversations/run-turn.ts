@@ -189,7 +189,8 @@ function finish(client: QueryClient, conversationId: string, key: string, failur
   // What we could not see to its end is read again: an answer begun in another tab then shows up and is joined.
   const unseen = gone || !stored;
   void client.invalidateQueries({ queryKey: keys.messages(conversationId), refetchType: unseen ? "active" : "none" });
-  for (const queryKey of [keys.list, keys.recent, keys.one(conversationId)]) {
+  // The answer has used something: meters and figures of use are read again.
+  for (const queryKey of [keys.list, keys.recent, keys.one(conversationId), ["usage"]]) {
     void client.invalidateQueries({ queryKey });
   }
 }

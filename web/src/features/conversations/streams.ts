@@ -148,6 +148,7 @@ export function messagesOf(live: LiveTurn): Message[] {
       status: turn.status,
       error: turn.error === null ? null : { error: turn.error.code, message: turn.error.message },
       finish_reason: turn.finishReason,
+      cost_usd: turn.cost,
       citations: [...turn.citations],
       retrieval: turn.retrieval,
     });

@@ -1,10 +1,11 @@
 // The messages of a conversation, drawn only where they are seen; never moves its reader (ui rules R1–R7, A5).
 import { defaultRangeExtractor, type Range, useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Message } from "@/api/types";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
+import { useUi } from "@/lib/ui-store";
 import { Button } from "@/ui/button";
 import { Answer, type AnswerProps } from "./answer";
 import { Question } from "./question";
@@ -34,6 +35,8 @@ export interface OlderMessages {
 
 /** Older messages load when the top is nearer than this, in pixels. */
 const LOAD_DISTANCE = 600;
+/** The room above an answer at which following it may end: the design's gap and one line, which one batch may add. */
+const TOP_GAP = 16 + 28;
 const PLACE_AGE = 30 * 60_000;
 
 interface Place {
@@ -113,6 +116,7 @@ export function Transcript(props: TranscriptProps) {
   }, [placed, more, loading, failed, load]);
 
   useLayoutEffect(settle);
+  useStopAtTop(box, virtualizer, rows.length - 1, live, following, hold);
 
   const leave = useRef(() => {});
   leave.current = () => {
@@ -253,6 +257,27 @@ function keptPlace(conversationId: string, rows: readonly Row[]): Place | null {
   const place = places.get(conversationId);
   if (place === undefined || Date.now() - place.at > PLACE_AGE) return null;
   return place.firstRow === rows[0]?.key ? place : null;
+}
+
+/** For those who chose to read an answer from its start: following ends, once, when its first line nears the top. */
+function useStopAtTop(
+  box: RefObject<HTMLElement | null>,
+  virtualizer: Virtual,
+  row: number,
+  live: TurnOutline | undefined,
+  following: boolean,
+  hold: () => void,
+): void {
+  const wanted = useUi((state) => state.followMode === "top");
+  const stoppedAt = useRef("");
+  useLayoutEffect(() => {
+    const answer = virtualizer.measurementsCache[row];
+    if (!wanted || !following || live === undefined || live.messageId === null || answer === undefined) return;
+    if (stoppedAt.current === live.key || box.current === null) return;
+    if (box.current.scrollTop < answer.start - TOP_GAP) return;
+    stoppedAt.current = live.key;
+    hold();
+  });
 }
 
 type Virtual = ReturnType<typeof useVirtualizer<HTMLElement, Element>>;

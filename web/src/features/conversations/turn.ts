@@ -22,6 +22,8 @@ export interface Turn {
   readonly title: string | null;
   readonly finishReason: FinishReason | null;
   readonly error: { readonly code: string; readonly message: string } | null;
+  /** US dollars; null while it is not known. */
+  readonly cost: number | null;
   /** After joining again the next chunk carries the whole text so far and replaces what is shown. */
   readonly rejoined: boolean;
 }
@@ -38,6 +40,7 @@ export const NEW_TURN: Turn = {
   title: null,
   finishReason: null,
   error: null,
+  cost: null,
   rejoined: false,
 };
 
@@ -53,6 +56,7 @@ export function turnOf(message: Message): Turn {
     citations: message.citations,
     retrieval: message.retrieval,
     finishReason: message.finish_reason,
+    cost: message.cost_usd ?? null,
     error: message.error === null ? null : { code: message.error.error, message: message.error.message },
   };
 }
@@ -80,6 +84,8 @@ export function reduceTurn(turn: Turn, event: StreamEvent): Turn {
       return { ...turn, content: turn.rejoined ? event.content : turn.content + event.content, rejoined: false };
     case "title":
       return { ...turn, title: event.title };
+    case "usage":
+      return { ...turn, cost: event.usage.cost_usd ?? turn.cost };
     case "done":
       return {
         ...turn,

@@ -1,8 +1,10 @@
 // A place to ask at once, with the assistant of one's choice.
 import { ArrowUp } from "lucide-react";
 import { type KeyboardEvent, useState } from "react";
+import { useSession } from "@/api/session";
 import type { Assistant } from "@/api/types";
 import { useT } from "@/i18n";
+import { preferredAssistant, useUi } from "@/lib/ui-store";
 import { Button } from "@/ui/button";
 import { NativeSelect } from "@/ui/input";
 
@@ -11,20 +13,23 @@ interface AskBoxProps {
   onAsk: (assistantId: string, text: string) => void;
 }
 
-/** A phone's Enter makes a line; a keyboard's sends, unless it ends a word being composed. */
+/** A phone's Enter makes a line; a keyboard's does as the person chose, unless it ends a word being composed. */
 function sends(event: KeyboardEvent): boolean {
   const { nativeEvent } = event;
   if (event.key !== "Enter" || event.shiftKey || nativeEvent.isComposing || nativeEvent.keyCode === 229) return false;
+  if (event.ctrlKey || event.metaKey) return true;
   return (
-    event.ctrlKey || event.metaKey || !window.matchMedia("(pointer: coarse) and (not (any-pointer: fine))").matches
+    useUi.getState().enterKey === "sends" &&
+    !window.matchMedia("(pointer: coarse) and (not (any-pointer: fine))").matches
   );
 }
 
 export function AskBox({ assistants, onAsk }: AskBoxProps) {
   const t = useT();
   const [text, setText] = useState("");
+  const userId = useSession((state) => state.user?.id);
   const [picked, setPicked] = useState("");
-  const assistant = assistants.find((each) => each.id === picked) ?? assistants[0];
+  const assistant = assistants.find((each) => each.id === picked) ?? preferredAssistant(assistants, userId);
   if (assistant === undefined) return null;
   const ask = () => onAsk(assistant.id, text.trim());
   return (

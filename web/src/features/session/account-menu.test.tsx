@@ -23,24 +23,15 @@ describe("account menu", () => {
     expect(screen.getByRole("button", { name: /Dana Levi/ })).toHaveTextContent("Manager");
   });
 
-  it("switches the theme and remembers it for the next start", async () => {
-    const { person, menu } = await openMenu();
-    await person.click(within(menu).getByRole("menuitemradio", { name: "Dark" }));
-    expect(document.documentElement).toHaveClass("dark");
-    // The name and shape public/theme.js reads before the first paint.
-    expect(JSON.parse(localStorage.getItem("ai-across:ui") ?? "{}")).toMatchObject({ state: { theme: "dark" } });
-    await person.click(within(menu).getByRole("menuitemradio", { name: "Light" }));
-    expect(document.documentElement).not.toHaveClass("dark");
-  });
-
-  it("I1 switches to Hebrew, right to left, and back", async () => {
-    const { person, menu } = await openMenu();
-    await person.click(within(menu).getByRole("menuitemradio", { name: "עברית" }));
-    expect(await screen.findByRole("heading", { name: "עוזרים", hidden: true })).toBeInTheDocument();
-    expect(document.documentElement).toHaveAttribute("dir", "rtl");
-    await person.click(within(menu).getByRole("menuitemradio", { name: "English" }));
-    expect(await screen.findByRole("heading", { name: "Assistants", hidden: true })).toBeInTheDocument();
-    expect(document.documentElement).toHaveAttribute("dir", "ltr");
+  it("leads to the settings and to the own usage", async () => {
+    const { person, menu, address } = await openMenu();
+    await person.click(within(menu).getByRole("menuitem", { name: "Settings" }));
+    expect(await screen.findByLabelText("Name")).toHaveValue("Dana Levi");
+    expect(address()).toBe("/settings/profile");
+    await person.click(screen.getByRole("button", { name: /Dana Levi/ }));
+    await person.click(await screen.findByRole("menuitem", { name: "Usage" }));
+    expect(await screen.findByText("No entries in this period")).toBeInTheDocument();
+    expect(address()).toBe("/settings/usage");
   });
 
   it("R18 signing out removes what this browser kept for the person, and nobody else's", async () => {

@@ -1,32 +1,19 @@
-// The person at the foot of the sidebar: who they are, how the app looks, and the way out.
-import { ChevronsUpDown, LogOut } from "lucide-react";
+// The person at the foot of the sidebar: who they are, their settings, and the way out.
+import { ChartNoAxesColumn, ChevronsUpDown, LogOut, Settings } from "lucide-react";
+import { useNavigate } from "react-router";
 import { useSession } from "@/api/session";
-import { applyLanguage, LANGUAGES, type Language, useI18n } from "@/i18n";
-import { type Theme, useUi } from "@/lib/ui-store";
+import { useT } from "@/i18n";
 import { Avatar } from "@/ui/badge";
-import { Menu, MenuChoice, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from "@/ui/menu";
+import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/ui/menu";
 import { toast } from "@/ui/toast";
 import { useSignOut } from "./api";
 
-/** Each language by its own name: whoever needs it can read that. */
-const languageNames: Record<Language, string> = { en: "English", he: "עברית" };
-
-async function chooseLanguage(language: Language): Promise<void> {
-  await applyLanguage(language);
-  useUi.setState({ language });
-}
-
 export function AccountMenu() {
-  const { t, language } = useI18n();
+  const t = useT();
+  const navigate = useNavigate();
   const user = useSession((state) => state.user);
-  const theme = useUi((state) => state.theme);
   const signOut = useSignOut();
   if (user === null) return null;
-  const themes: { value: Theme; label: string }[] = [
-    { value: "system", label: t("user.theme.system") },
-    { value: "light", label: t("user.theme.light") },
-    { value: "dark", label: t("user.theme.dark") },
-  ];
   return (
     <Menu>
       <MenuTrigger>
@@ -50,28 +37,16 @@ export function AccountMenu() {
           <bdi>{user.email}</bdi>
         </p>
         <MenuSeparator />
-        <MenuLabel>{t("user.theme")}</MenuLabel>
-        <MenuChoice
-          label={t("user.theme")}
-          value={theme}
-          options={themes}
-          onChange={(next) => useUi.setState({ theme: next })}
-        />
+        <MenuItem onSelect={() => void navigate("/settings/profile")}>
+          <Settings aria-hidden />
+          {t("user.settings")}
+        </MenuItem>
+        <MenuItem onSelect={() => void navigate("/settings/usage")}>
+          <ChartNoAxesColumn aria-hidden />
+          {t("user.usage")}
+        </MenuItem>
         <MenuSeparator />
-        <MenuLabel>{t("user.language")}</MenuLabel>
-        <MenuChoice
-          label={t("user.language")}
-          value={language}
-          options={LANGUAGES.map((value) => ({
-            value,
-            label: <span lang={value}>{languageNames[value]}</span>,
-          }))}
-          onChange={(next) => void chooseLanguage(next)}
-        />
-        <MenuSeparator />
-        <MenuItem
-          onSelect={() => signOut.mutate(undefined, { onError: () => toast({ text: t("user.signOutFailed") }) })}
-        >
+        <MenuItem onSelect={() => signOut.mutate("here", { onError: () => toast({ text: t("user.signOutFailed") }) })}>
           <LogOut className="mirror-rtl" aria-hidden />
           {t("user.signOut")}
         </MenuItem>

@@ -2,10 +2,11 @@
 
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { flushSync } from "react-dom";
-import { api } from "@/api/client";
+import { api, request } from "@/api/client";
+import { ApiError } from "@/api/error";
 import { queryClient } from "@/api/query";
 import { endSession, startSession, useSession } from "@/api/session";
-import type { SetupStatus, TokenPair } from "@/api/types";
+import type { SetupStatus, TokenPair, User } from "@/api/types";
 import { clearUserStorage } from "@/lib/user-storage";
 
 export interface Credentials {
@@ -18,10 +19,20 @@ export interface SetupInput extends Credentials {
   name: string;
 }
 
-export function useLogin() {
+/**
+ * Given `only`, the page of this person is still open: somebody else's sign-in is undone and refused with
+ * `OtherPersonError`.
+ */
+export function useLogin(only?: User) {
   return useMutation({
-    mutationFn: (input: Credentials) =>
-      api.post<TokenPair>("/users/login", { ...input, session_mode: "cookie" }, { anonymous: true }),
+    mutationFn: async (input: Credentials) => {
+      const body = { ...input, session_mode: "cookie" };
+      const pair = await api.post<TokenPair>("/users/login", body, { anonymous: true });
+      if (only === undefined || pair.user.id === only.id) return pair;
+      const headers = { Authorization: `Bearer ${pair.access_token}` };
+      await request("POST", "/users/logout", { body: {}, headers, anonymous: true }).catch(() => undefined);
+      throw new ApiError(403, { error: "OtherPersonError", message: "Another person's account." });
+    },
     onSuccess: startSession,
   });
 }
@@ -52,9 +63,10 @@ export function forget(): void {
   if (user !== null) clearUserStorage(user.id);
 }
 
+/** `everywhere` ends every session of the person, this one included. */
 export function useSignOut() {
   return useMutation({
-    mutationFn: () => api.post<void>("/users/logout", {}),
+    mutationFn: (from: "here" | "everywhere") => api.post<void>("/users/logout", from === "here" ? {} : { all: true }),
     onSuccess: forget,
   });
 }

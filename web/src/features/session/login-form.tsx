@@ -1,6 +1,7 @@
 // Email and password; also asked again in place when a session ends while someone is writing.
 import { type FormEvent, useRef, useState } from "react";
 import { ApiError, errorSentence } from "@/api/error";
+import type { User } from "@/api/types";
 import { type T, useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
@@ -11,6 +12,7 @@ import { useLogin } from "./api";
 /** A wrong password and an unknown or inactive account read the same, so that nobody learns who has one. */
 function loginSentence(error: unknown, t: T): string {
   if (error instanceof ApiError && error.status === 401) return t("login.wrong");
+  if (error instanceof ApiError && error.code === "OtherPersonError") return t("expired.otherPerson");
   if (error instanceof ApiError && error.status === 429) {
     return t("login.throttled", { count: Math.max(1, Math.ceil((error.retryAfter ?? 60) / 60)) });
   }
@@ -19,7 +21,7 @@ function loginSentence(error: unknown, t: T): string {
 
 interface LoginFormProps {
   /** Given: only this person may sign in here, as their page is still open. */
-  email?: string;
+  only?: User;
 }
 
 interface Problems {
@@ -28,9 +30,10 @@ interface Problems {
 }
 
 /** Two fields need no form library: it would be a tenth of what everyone loads before signing in. */
-export function LoginForm({ email }: LoginFormProps) {
+export function LoginForm({ only }: LoginFormProps) {
   const t = useT();
-  const login = useLogin();
+  const email = only?.email;
+  const login = useLogin(only);
   const form = useRef<HTMLFormElement>(null);
   const [problems, setProblems] = useState<Problems>({});
   const focus = (name: keyof Problems) => form.current?.querySelector<HTMLInputElement>(`[name=${name}]`)?.focus();

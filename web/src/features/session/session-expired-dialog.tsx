@@ -22,7 +22,7 @@ export default function SessionExpiredDialog() {
         </>
       }
     >
-      <LoginForm email={user.email} />
+      <LoginForm only={user} />
       <Button variant="link" size="inline" className="self-center" onClick={forget}>
         {t("expired.other")}
       </Button>

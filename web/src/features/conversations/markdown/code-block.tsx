@@ -2,8 +2,8 @@
 import { useEffect, useRef, useState } from "react";
 import { useT } from "@/i18n";
 import { copyText } from "@/lib/clipboard";
+import { CopyButton } from "@/ui/copy-button";
 import { selectContents } from "../copy";
-import { CopyButton } from "../copy-button";
 import type { CodeRole, CodeRun } from "./highlight";
 
 interface CodeBlockProps {

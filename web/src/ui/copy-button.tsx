@@ -3,7 +3,7 @@ import { CheckIcon, CopyIcon } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
-import { toast } from "@/ui/toast";
+import { toast } from "./toast";
 
 interface CopyButtonProps {
   readonly label: string;
@@ -22,7 +22,7 @@ export function CopyButton({ label, copy, className }: CopyButtonProps) {
   }, [done]);
   const onClick = async () => {
     if (await copy()) setDone(true);
-    else toast({ text: t("chat.copyManually") });
+    else toast({ text: t("done.copyManually") });
   };
   return (
     <button
@@ -41,7 +41,7 @@ export function CopyButton({ label, copy, className }: CopyButtonProps) {
       )}
       {label}
       <span role="status" className="sr-only">
-        {done ? t("chat.copied") : ""}
+        {done ? t("done.copied") : ""}
       </span>
     </button>
   );

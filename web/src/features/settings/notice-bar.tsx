@@ -1,0 +1,62 @@
+// What the person should know, above the page until they dismiss it.
+import { useQuery } from "@tanstack/react-query";
+import { X } from "lucide-react";
+import type { Notice } from "@/api/types";
+import { type T, useT } from "@/i18n";
+import { formatDay, formatTime } from "@/lib/format";
+import { Button } from "@/ui/button";
+import { InlineNotice } from "@/ui/notice";
+import { RelativeTime } from "@/ui/relative-time";
+import { toast } from "@/ui/toast";
+import { noticesQuery, useDismissNotice } from "./api";
+
+/** More than these would push the page away; the next come up as these are dismissed. */
+const SHOWN = 3;
+
+/** Our own sentence for what we know, the server's for the rest. */
+export function noticeText({ kind, message, details }: Notice, t: T): string {
+  if (kind !== "quota.alert" || details === null) return message;
+  const { scope, scope_name, percent, window, limit, resets_at } = details;
+  if (typeof percent !== "number" || typeof resets_at !== "string") return message;
+  const isDaily = /^da(y|ily)/.test(String(window ?? limit));
+  const values = {
+    percent: Math.floor(percent),
+    when: isDaily ? formatTime(resets_at) : formatDay(resets_at, "plain"),
+  };
+  if (scope === "user" && typeof scope_name !== "string")
+    return t(isDaily ? "notice.ownDay" : "notice.ownMonth", values);
+  const name = scope === "global" ? t("notice.everyone") : String(scope_name ?? scope);
+  return t(isDaily ? "notice.day" : "notice.month", { ...values, name });
+}
+
+export default function NoticeBar() {
+  const t = useT();
+  const notices = useQuery(noticesQuery).data?.notices ?? [];
+  const dismiss = useDismissNotice();
+  if (notices.length === 0) return null;
+  const more = notices.length - SHOWN;
+  return (
+    <section aria-label={t("notice.title")} className="flex shrink-0 flex-col gap-1.5 px-4 pt-3 pb-2 sm:px-8">
+      {notices.slice(0, SHOWN).map((notice) => (
+        <InlineNotice
+          key={notice.id}
+          tone={notice.level === "warning" || notice.level === "error" ? notice.level : "info"}
+          action={
+            <Button
+              variant="ghost"
+              size="icon-sm"
+              className="-my-1 -me-1.5"
+              aria-label={t("notice.dismiss")}
+              onClick={() => dismiss.mutate(notice.id, { onError: () => toast({ text: t("notice.dismissFailed") }) })}
+            >
+              <X aria-hidden />
+            </Button>
+          }
+        >
+          <span dir="auto">{noticeText(notice, t)}</span> <RelativeTime iso={notice.created_at} className="text-md" />
+        </InlineNotice>
+      ))}
+      {more > 0 && <p className="text-md text-muted-foreground">{t("notice.more", { count: more })}</p>}
+    </section>
+  );
+}

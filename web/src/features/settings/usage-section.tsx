@@ -1,0 +1,115 @@
+// A person's own use: against their limits, and day by day.
+import { useQuery } from "@tanstack/react-query";
+import { errorParts } from "@/api/error";
+import type { OwnUsage } from "@/api/types";
+import { useT } from "@/i18n";
+import { chartSummary } from "@/lib/chart-summary";
+import { formatDateTime, formatMoney, formatNumber, formatUtc } from "@/lib/format";
+import { DayChart } from "@/ui/day-chart";
+import { LimitMeter } from "@/ui/limit-meter";
+import { Empty, ErrorState, Loading, Skeleton } from "@/ui/states";
+import { ownUsageQuery } from "./api";
+
+export function UsageSection() {
+  const t = useT();
+  const usage = useQuery(ownUsageQuery);
+  if (usage.isPending) {
+    return (
+      <Loading label={t("usage.loading")}>
+        <div className="grid gap-4 sm:grid-cols-2">
+          <Skeleton className="h-32 rounded-card" />
+          <Skeleton className="h-32 rounded-card" />
+        </div>
+        <Skeleton className="mt-6 h-52 rounded-card" />
+      </Loading>
+    );
+  }
+  if (usage.data === undefined) {
+    return (
+      <ErrorState
+        title={t("error.couldNotLoad", { things: t("usage.things") })}
+        {...errorParts(usage.error, t)}
+        onRetry={() => void usage.refetch()}
+      />
+    );
+  }
+  return <Shown usage={usage.data} />;
+}
+
+function Shown({ usage }: { usage: OwnUsage }) {
+  const t = useT();
+  const { today, month, limits, resets, by_day } = usage;
+  const days = by_day.map((day) => day.date);
+  const values = by_day.map((day) => day.cost_usd);
+  const used = by_day.some((day) => day.requests > 0);
+  return (
+    <div className="flex flex-col gap-8">
+      <div className="grid gap-4 sm:grid-cols-2">
+        <Window
+          title={t("ownUsage.today")}
+          figures={today}
+          costLimit={limits.daily_cost_limit}
+          tokenLimit={limits.daily_token_limit}
+          resets={resets.day}
+        />
+        <Window
+          title={t("ownUsage.month")}
+          figures={month}
+          costLimit={limits.monthly_cost_limit}
+          tokenLimit={limits.monthly_token_limit}
+          resets={resets.month}
+        />
+      </div>
+      <section aria-labelledby="usage-days">
+        <h2 id="usage-days" className="mb-2 font-display text-h3 font-semibold">
+          {t("usage.costPerDay")}
+        </h2>
+        {used ? (
+          <DayChart
+            summary={chartSummary(t("usage.costPerDay"), days, values, formatMoney, t)}
+            days={days}
+            series={[{ key: "cost", name: t("usage.cost"), values }]}
+            format={formatMoney}
+          />
+        ) : (
+          <Empty className="py-8" title={t("usage.empty")} body={t("ownUsage.emptyBody")} />
+        )}
+      </section>
+    </div>
+  );
+}
+
+interface WindowProps {
+  title: string;
+  figures: OwnUsage["today"];
+  costLimit: number | null;
+  tokenLimit: number | null;
+  resets: string;
+}
+
+/** One day or month: what was used, of what, and when it starts again. */
+function Window({ title, figures, costLimit, tokenLimit, resets }: WindowProps) {
+  const t = useT();
+  const cost = formatMoney(figures.cost_usd);
+  const tokens = formatNumber(figures.tokens);
+  const costText = costLimit === null ? cost : t("ownUsage.of", { used: cost, limit: formatMoney(costLimit, "short") });
+  const tokenText =
+    tokenLimit === null
+      ? t("ownUsage.tokens", { tokens })
+      : t("ownUsage.tokensOf", { tokens, limit: formatNumber(tokenLimit) });
+  return (
+    <section className="rounded-card border bg-surface p-4">
+      <h2 className="text-md font-semibold text-muted-foreground">{title}</h2>
+      <p className="tabular mt-1 text-h3 font-semibold">{costText}</p>
+      {costLimit !== null && <LimitMeter className="mt-2" used={figures.cost_usd} limit={costLimit} />}
+      <p className="tabular mt-3 text-md text-muted-foreground">{tokenText}</p>
+      {tokenLimit !== null && <LimitMeter className="mt-1.5" used={figures.tokens} limit={tokenLimit} />}
+      <p className="mt-3 text-md text-muted-foreground">
+        {t("ownUsage.requests", { count: figures.requests })}
+        {(costLimit !== null || tokenLimit !== null) && (
+          <span title={formatUtc(resets)}> · {t("ownUsage.resets", { when: formatDateTime(resets) })}</span>
+        )}
+      </p>
+    </section>
+  );
+}
