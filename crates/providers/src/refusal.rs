@@ -83,7 +83,8 @@ impl Refusal {
             status: number.filter(|status| (400..600).contains(status)),
             retry_after: detail("retryDelay")
                 .and_then(|delay| delay.strip_suffix('s')?.parse().ok())
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .filter(|_| !is_daily),
             again: is_daily.then_some(false),
         }
     }
@@ -191,7 +192,8 @@ mod tests {
             minute.into_error(ProviderKind::Google, None).category,
             Category::RateLimited
         );
-        assert_eq!(refusal("GenerateRequestsPerDayPerProject").again, Some(false));
+        let daily = refusal("GenerateRequestsPerDayPerProject");
+        assert_eq!((daily.retry_after, daily.again), (None, Some(false)));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use across::{
         chat::{ChatEvent, ChatRequest, Speaker, Turn},
         failure::ProviderError,
         key::{ApiKey, Custom},
-        model::ProviderKind,
-        provider::Provider,
+        model::{EmbeddingModel, ProviderKind},
+        provider::{EmbedPurpose, EmbedRequest, Provider},
+        registry::Connector as _,
     },
     secret::Secret,
 };
@@ -17,6 +18,7 @@ use across_providers::{Reach, VendorConnector, http::Timeouts};
 use across_testkit::vendor::ScriptedVendor;
 use chrono::DateTime;
 use futures::StreamExt as _;
+use serde_json::Value;
 use url::Url;
 
 /// Those that one server stands in for.
@@ -87,6 +89,48 @@ pub(crate) fn custom_key(custom: Custom) -> ApiKey {
         created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::UNIX_EPOCH,
     }
+}
+
+/// A key that is found wherever it goes.
+pub(crate) const KEY: &str = "sk-marker-5d1c9e";
+
+/// A server and the vendor of this kind there, with [`KEY`].
+pub(crate) async fn pair_of(kind: ProviderKind) -> (ScriptedVendor, Arc<dyn Provider>) {
+    let vendor = ScriptedVendor::start().await.unwrap();
+    let provider = provider_at(kind, base_for(&vendor, kind), Some(KEY), timeouts());
+    (vendor, provider)
+}
+
+/// A `custom` server with [`KEY`].
+pub(crate) fn custom(vendor: &ScriptedVendor, custom: Custom) -> Arc<dyn Provider> {
+    let reach = Reach {
+        timeouts: timeouts(),
+        allow_private: true,
+        ..Reach::default()
+    };
+    let key = custom_key(Custom {
+        base_url: vendor.base_url.clone(),
+        ..custom
+    });
+    let connector = VendorConnector::new(reach).unwrap();
+    connector.connect(&key, &Secret::new(KEY)).unwrap().0
+}
+
+/// Texts to embed.
+pub(crate) fn embed(model: &str, dimensions: usize, texts: &[&str], purpose: EmbedPurpose) -> EmbedRequest {
+    EmbedRequest {
+        model: EmbeddingModel {
+            id: model.to_owned(),
+            dimensions,
+        },
+        inputs: texts.iter().map(|text| (*text).to_owned()).collect(),
+        purpose,
+    }
+}
+
+/// The names of a body's fields.
+pub(crate) fn names(body: &Value) -> Vec<&str> {
+    body.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
 /// A conversation that ends in `question`.

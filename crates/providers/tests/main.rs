@@ -9,6 +9,8 @@ mod embeddings;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod local;
 #[cfg(test)]
 mod offline;

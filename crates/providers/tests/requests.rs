@@ -4,11 +4,7 @@ use across::providers::model::ProviderKind;
 use across_testkit::vendor::Answer;
 use serde_json::{Value, json};
 
-use crate::common::{answer, ask, error, openai_at, pair, provider_at, text, timeouts};
-
-fn names(body: &Value) -> Vec<&str> {
-    body.as_object().unwrap().keys().map(String::as_str).collect()
-}
+use crate::common::{answer, ask, error, names, openai_at, pair, provider_at, text, timeouts};
 
 fn refusal(param: &Value, message: &str) -> Answer {
     let error =

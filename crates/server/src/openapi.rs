@@ -10,7 +10,7 @@ use axum::{
     routing::get,
 };
 use utoipa::openapi::{
-    OpenApi,
+    ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -40,6 +40,59 @@ pub(crate) fn base() -> OpenApi {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     document.components = Some(components);
     document
+}
+
+/// Adds the refusals that do not depend on a route's handler, so that every answer a client may meet is described.
+pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
+    for (path, item) in &mut document.paths.paths {
+        let has_id = path.contains('{');
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            // Whoever only watches the process is let through always.
+            let is_watch = matches!(path.as_str(), "/api/v1/health" | "/api/v1/ready");
+            let kinds = [
+                (operation.request_body.is_some(), &BODY[..]),
+                (operation.security.is_some(), &SIGNED[..]),
+                (has_id, &[Kind::NOT_FOUND][..]),
+                (!is_watch, &[Kind::RATE_LIMIT, Kind::UNAVAILABLE][..]),
+            ];
+            let kinds = kinds.into_iter().filter(|(applies, _)| *applies);
+            for kind in kinds.flat_map(|(_, kinds)| kinds) {
+                let described = operation.responses.responses.entry(kind.status.as_str().to_owned());
+                described.or_insert_with(|| refusal(*kind));
+            }
+        }
+    }
+    document
+}
+
+/// What may be wrong with any body.
+const BODY: [Kind; 5] = [
+    Kind::MALFORMED,
+    Kind::TIMEOUT,
+    Kind::TOO_LARGE,
+    Kind::MEDIA_TYPE,
+    Kind::VALIDATION,
+];
+/// What may be wrong with whoever asks.
+const SIGNED: [Kind; 2] = [Kind::AUTHENTICATION, Kind::PERMISSION];
+
+fn refusal(kind: Kind) -> RefOr<utoipa::openapi::Response> {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("ErrorBody")))
+        .build();
+    RefOr::T(
+        ResponseBuilder::new()
+            .description(kind.name)
+            .content("application/json", content)
+            .build(),
+    )
 }
 
 /// The whole document, without a server behind it.

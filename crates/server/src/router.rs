@@ -170,7 +170,7 @@ pub fn router(state: AppState) -> Router {
         .split_for_parts();
     let mut router = api;
     if state.http.docs {
-        router = router.merge(openapi::routes(&document));
+        router = router.merge(openapi::routes(&openapi::complete(document)));
     }
     router
         .route("/api/{*path}", axum::routing::any(async || ApiError::not_found()))
@@ -188,10 +188,10 @@ pub fn router(state: AppState) -> Router {
 
 /// The description of the API, without a server behind it.
 pub(crate) fn described() -> utoipa::openapi::OpenApi {
-    OpenApiRouter::with_openapi(openapi::base())
+    let routes = OpenApiRouter::with_openapi(openapi::base())
         .nest("/api/v1", api(None))
-        .merge(beside(None))
-        .into_openapi()
+        .merge(beside(None));
+    openapi::complete(routes.into_openapi())
 }
 
 fn method_not_allowed() -> Response {

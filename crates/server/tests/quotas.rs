@@ -1,6 +1,8 @@
 //! Quotas: what they let through, what they count, and what is said when they do not.
 
-use across_testkit::vendor::ScriptedVendor;
+use std::time::{Duration, Instant};
+
+use across_testkit::vendor::{Answer, ScriptedVendor, Step};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -234,6 +236,51 @@ async fn s64_a_model_whose_price_nobody_knows_is_not_free() {
     // A model that is not on offer is not answered with at all.
     let unknown = json!({ "content": "Hello?", "model": "nobody/serves-this" });
     assert_eq!(admin.post(&path, &unknown).await.0, 422);
+}
+
+#[tokio::test]
+async fn of_many_questions_of_a_person_so_many_are_answered_at_once() {
+    let (_server, vendor, admin) = with_vendor(&[]).await;
+    let assistant = assistant(&admin, 100).await;
+    let conversations = join_all((0..12).map(|_| admin.conversation(&assistant))).await;
+    let ask = async |conversation: &String| {
+        let path = format!("/conversations/{conversation}/messages");
+        let body = json!({ "content": "[[script:slow]]" });
+        admin
+            .told(admin.request(reqwest::Method::POST, &path).json(&body))
+            .await
+    };
+    let answers = join_all(conversations.iter().map(ask)).await;
+    let refused: Vec<_> = answers.iter().filter(|(status, ..)| *status == 429).collect();
+    assert_eq!((refused.len(), questions(&vendor)), (7, 5));
+    for (_, headers, body) in refused {
+        assert!(
+            body["error"] == json!("RateLimitError") && headers.contains_key("retry-after"),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn s05_a_stream_ends_soon_after_its_reader_was_signed_out() {
+    let (_server, vendor, admin) = with_vendor(&[]).await;
+    let assistant = assistant(&admin, 1_000).await;
+    let conversation = admin.conversation(&assistant).await;
+    let words = json!({ "choices": [{ "index": 0, "delta": { "content": "Word " } }] });
+    let mut steps = Vec::new();
+    for _ in 0..40 {
+        steps.push(Step::Write(format!("data: {words}\n\n").into_bytes()));
+        steps.push(Step::Wait(Duration::from_secs(1)));
+    }
+    vendor.answer_next(Answer::stream(steps));
+    let mut stream = admin.ask(&conversation, "Hello?").await;
+    stream.until("chunk").await;
+    assert_eq!(admin.post("/users/logout", &json!({})).await.0, 204);
+    let begun = Instant::now();
+    let last = stream.until("error").await;
+    assert_eq!(last["error"], json!("AuthenticationError"), "{last}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert_eq!(stream.next().await, None);
 }
 
 #[tokio::test]

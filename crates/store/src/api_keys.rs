@@ -211,7 +211,7 @@ async fn update(
     row.version = old.version + 1;
     row.updated_at = at;
     let after = key_of(&row.into_active_model().reset_all().update(tx).await?)?;
-    let mut trace = Trace::changed(&before, &after).unwrap_or_else(|| Trace::of(id));
+    let mut trace = Trace::changed(&before, &after).unwrap_or_else(|| Trace::of(&id));
     if is_rekeyed {
         // Both keys look the same in the log; that there is another one is the change.
         for values in [&mut trace.old, &mut trace.new] {

@@ -37,7 +37,7 @@ pub(crate) struct Trace {
 
 impl Trace {
     /// Something was done to a thing that changed none of its fields.
-    pub(crate) fn of(resource_id: impl ToString) -> Self {
+    pub(crate) fn of(resource_id: &impl ToString) -> Self {
         Self {
             resource_id: Some(resource_id.to_string()),
             ..Self::default()
@@ -48,7 +48,7 @@ impl Trace {
     pub(crate) fn made(thing: &impl Audited) -> Self {
         Self {
             new: Some(whole(&thing.audit_values())),
-            ..Self::of(thing.audit_id())
+            ..Self::of(&thing.audit_id())
         }
     }
 
@@ -56,7 +56,7 @@ impl Trace {
     pub(crate) fn removed(thing: &impl Audited) -> Self {
         Self {
             old: Some(whole(&thing.audit_values())),
-            ..Self::of(thing.audit_id())
+            ..Self::of(&thing.audit_id())
         }
     }
 
@@ -67,14 +67,14 @@ impl Trace {
         differs.then(|| Self {
             old: Some(before),
             new: Some(after),
-            ..Self::of(new.audit_id())
+            ..Self::of(&new.audit_id())
         })
     }
 
     /// The same with these values before.
     pub(crate) fn from(self, old: Value) -> Self {
         Self {
-            old: old.as_object().map(whole),
+            old: object(old),
             ..self
         }
     }
@@ -82,9 +82,16 @@ impl Trace {
     /// The same with these values after.
     pub(crate) fn to(self, new: Value) -> Self {
         Self {
-            new: new.as_object().map(whole),
+            new: object(new),
             ..self
         }
+    }
+}
+
+fn object(values: Value) -> Option<Map<String, Value>> {
+    match values {
+        Value::Object(values) => Some(whole(&values)),
+        _ => None,
     }
 }
 

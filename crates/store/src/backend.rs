@@ -242,11 +242,37 @@ impl OpenError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use across::fault::StoreError;
     use futures::future::join_all;
 
     use super::*;
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told by the environment where a server is"
+    )]
+    pub(crate) fn server() -> Option<String> {
+        std::env::var("TEST_DATABASE_URL").ok()
+    }
+
+    #[tokio::test]
+    async fn a_server_s_pool_keeps_ten_connections_grows_by_twenty_and_renews_them() {
+        let Some(url) = server() else { return };
+        let db = Db::open(&url, &Options::default()).await.unwrap();
+        let pool = db.reader().get_postgres_connection_pool();
+        let used = pool.options();
+        assert_eq!((used.get_min_connections(), used.get_max_connections()), (10, 30));
+        assert_eq!(used.get_max_lifetime(), Some(Duration::from_secs(1_800)));
+        assert!(
+            used.get_test_before_acquire(),
+            "a dead connection is noticed before it is used"
+        );
+        assert_eq!(used.get_acquire_timeout(), Duration::from_secs(5));
+        let statement = Statement::from_string(Backend::Postgres, "SHOW statement_timeout");
+        let row = db.reader().query_one_raw(statement).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "30s");
+    }
 
     async fn database(dir: &tempfile::TempDir) -> Db {
         let url = format!("sqlite://{}", dir.path().join("test.db").display());

@@ -345,7 +345,7 @@ pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) ->
     // The job of the attempt before may not have left the queue yet; it has nothing more to do.
     drop_jobs(tx, id.uuid(), INGEST).await?;
     queue::enqueue(tx, &Job::Ingest { file: id, generation }, at).await?;
-    let trace = Trace::of(id)
+    let trace = Trace::of(&id)
         .from(json!({"status": was}))
         .to(json!({"status": row.status}));
     Ok(Traced::done(Reprocess::Queued(Box::new(file_of(row)?)), trace))

@@ -243,7 +243,7 @@ async fn set_password(
     let new = user_of(changed.update(tx).await?)?;
     end_sessions(tx, id, keep).await?;
     // The password itself is nothing to write down, so that there is an entry even where nothing else changed.
-    let trace = Trace::changed(&old, &new).unwrap_or_else(|| Trace::of(id));
+    let trace = Trace::changed(&old, &new).unwrap_or_else(|| Trace::of(&id));
     Ok(Traced::done(true, trace))
 }
 

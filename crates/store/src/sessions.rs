@@ -133,7 +133,7 @@ async fn begin(tx: &DatabaseTransaction, new: NewSession, rehashed: Option<Passw
     };
     let row = row.insert(tx).await?;
     insert_token(tx, &row, new.refresh, None, now).await?;
-    Ok(Traced::done((), Trace::of(user)))
+    Ok(Traced::done((), Trace::of(&user)))
 }
 
 async fn rotate(
@@ -181,7 +181,7 @@ async fn rotate(
                 ..doer
             }
             .does(Action::UserRefreshReused, now);
-            let ended = Trace::of(owner.id).from(json!({"session_id": row.id}));
+            let ended = Trace::of(&owner.id).from(json!({"session_id": row.id}));
             audit::insert(tx, deed, ended).await?;
             return Ok(Rotation::Reused(row.id.into()));
         }
@@ -293,7 +293,7 @@ impl SessionStore for SqlStore {
                     .and(session::Column::UserId.eq(user.uuid()));
                 let deleted = session::Entity::delete_many().filter(own).exec(tx).await?;
                 let ended = deleted.rows_affected > 0;
-                let told = Trace::of(user).from(json!({"session_id": session.to_string()}));
+                let told = Trace::of(&user).from(json!({"session_id": session.to_string()}));
                 Ok(Traced::done(ended, ended.then_some(told)))
             })
         });
@@ -307,7 +307,7 @@ impl SessionStore for SqlStore {
                     return Ok(Traced::nothing(false));
                 }
                 let ended = end_sessions(tx, user, None).await?;
-                let told = Trace::of(user).from(json!({"sessions": ended}));
+                let told = Trace::of(&user).from(json!({"sessions": ended}));
                 Ok(Traced::done(true, (ended > 0).then_some(told)))
             })
         });

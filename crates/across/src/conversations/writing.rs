@@ -200,11 +200,19 @@ impl Draft {
             }
             !absurd
         });
-        let (prompt, completion) = counted.map_or(ours, |usage| (usage.input_total, usage.output_total));
+        // What an answer that broke off had counted so far is often only its beginning.
+        let is_whole = matches!(outcome, Outcome::Finished(_));
+        let missed = |usage: &Usage| !is_whole && usage.output_total < ours.1;
+        let estimated = counted.as_ref().is_none_or(missed);
+        let (prompt, completion) = match counted {
+            Some(usage) if estimated => (usage.input_total, ours.1),
+            Some(usage) => (usage.input_total, usage.output_total),
+            None => ours,
+        };
         TokensUsed {
             prompt,
             completion,
-            estimated: counted.is_none(),
+            estimated,
             cost: Some(self.price.cost(prompt, completion)),
         }
     }

@@ -66,3 +66,93 @@ fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement 
     }
     statement
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement};
+    use sea_orm_migration::MigratorTrait as _;
+
+    use super::Migrator;
+    use crate::backend::tests::server;
+
+    const USER: &str = "0190a0b0-0000-7000-8000-000000000001";
+    const FILE: &str = "0190a0b0-0000-7000-8000-000000000002";
+    const OTHER: &str = "0190a0b0-0000-7000-8000-000000000003";
+
+    async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let rows = db.query_all_raw(statement).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+
+    /// What an installation of before the accounts had versions and the files had paths becomes.
+    async fn upgrades(db: &DatabaseConnection, id: impl Fn(&str) -> String) {
+        Migrator::up(db, Some(5)).await.unwrap();
+        let time = "'2026-01-02 03:04:05+00:00'";
+        for statement in [
+            format!(
+                "INSERT INTO users (id, email, password_hash, name, role, is_active, must_change_password, created_at, \
+                 updated_at) VALUES ({}, 'anna@example.com', 'x', 'Änna ﬁ', 'admin', TRUE, FALSE, {time}, {time})",
+                id(USER)
+            ),
+            format!(
+                "INSERT INTO assistants (id, name, search_folded, instructions, temperature, max_tokens, is_deleted, \
+                 version, index_generation, created_at, updated_at) \
+                 VALUES ({}, 'Press', 'press', '', 0.5, 10, FALSE, 1, 0, {time}, {time})",
+                id(OTHER)
+            ),
+            format!(
+                "INSERT INTO knowledge_files (id, assistant_id, filename, filename_folded, file_type, size_bytes, sha256, \
+                 chunk_count, status, progress, generation, latest_generation, created_at, updated_at) \
+                 VALUES ({}, {}, 'a', 'a', 'txt', 1, 'x', 0, 'ready', 100, 1, 1, {time}, {time})",
+                id(FILE),
+                id(OTHER)
+            ),
+            format!(
+                "INSERT INTO conversations (id, assistant_id, user_id, title, title_folded, last_seq, active_at, \
+                 created_at, updated_at) VALUES ({0}, {0}, {1}, 'T', 't', 0, {time}, {time}, {time})",
+                id(OTHER),
+                id(USER)
+            ),
+        ] {
+            db.execute_unprepared(&statement).await.unwrap();
+        }
+        Migrator::up(db, None).await.unwrap();
+        assert_eq!(
+            texts(db, "SELECT search_folded FROM users WHERE version = 1").await,
+            ["änna fi\nanna@example.com"]
+        );
+        assert_eq!(
+            texts(db, "SELECT file_path FROM knowledge_files").await,
+            [format!("files/{FILE}")]
+        );
+        let as_before = "SELECT title FROM conversations \
+                         WHERE NOT is_pinned AND NOT is_archived AND NOT is_unseen AND folder_id IS NULL";
+        assert_eq!(texts(db, as_before).await, ["T"]);
+    }
+
+    #[tokio::test]
+    async fn rows_of_before_are_completed_in_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", dir.path().join("old.db").display());
+        let db = Database::connect(url).await.unwrap();
+        upgrades(&db, |id| format!("x'{}'", id.replace('-', ""))).await;
+    }
+
+    #[tokio::test]
+    async fn rows_of_before_are_completed_on_servers() {
+        let Some(url) = server() else { return };
+        let schema = format!("test_{}", across::id::FileId::new().uuid().simple());
+        let admin = Database::connect(&url).await.unwrap();
+        let create = format!("CREATE SCHEMA {schema}");
+        admin.execute_unprepared(&create).await.unwrap();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let db = Database::connect(format!("{url}{separator}options=-c%20search_path%3D{schema}"))
+            .await
+            .unwrap();
+        upgrades(&db, |id| format!("'{id}'")).await;
+        db.close().await.unwrap();
+        let drop = format!("DROP SCHEMA {schema} CASCADE");
+        admin.execute_unprepared(&drop).await.unwrap();
+    }
+}

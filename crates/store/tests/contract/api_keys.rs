@@ -36,7 +36,7 @@ crate::contracts!(
 const ALL: PageRequest = PageRequest { limit: 200, offset: 0 };
 
 fn vault() -> Vault {
-    Vault::new(&MasterKey::new(&[7; 32]).unwrap()).unwrap()
+    Vault::new(&MasterKey::new(&[7; 32]).unwrap(), &[]).unwrap()
 }
 
 fn new(provider: ProviderKind, name: &str) -> NewApiKey {

@@ -31,6 +31,7 @@ crate::contracts!(
     archived_assistants_take_no_turns,
     deleting_takes_the_messages,
     long_conversations_stay_fast,
+    old_conversations_expire_unless_they_are_being_answered,
 );
 
 const ALL: PageRequest = PageRequest { limit: 200, offset: 0 };
@@ -646,4 +647,37 @@ async fn long_conversations_stay_fast(bench: &Bench) {
             .all(|pair| pair[1].parent == Some(pair[0].id) && pair[1].seq == pair[0].seq + 1)
     );
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+async fn old_conversations_expire_unless_they_are_being_answered(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let mut conversations = Vec::new();
+    for _ in 0..4 {
+        conversations.push(bench.conversation(user, assistant).await);
+    }
+    let [answered, used, ..] = conversations[..] else {
+        panic!()
+    };
+    begin(bench, turn(user, answered, "Hello", 1)).await;
+    let (_, answer) = begin(bench, turn(user, used, "Hello", 100)).await;
+    bench
+        .store
+        .finish(answer.id, ending("Hi", State::Complete, 101))
+        .await
+        .unwrap();
+    let left = || async {
+        let all = PageRequest { limit: 10, offset: 0 };
+        let page = bench.store.list_conversations(user, &Filter::default(), all).await;
+        let ids: Vec<_> = page.unwrap().items.into_iter().map(|found| found.id).collect();
+        ids
+    };
+    assert_eq!(bench.store.expire_conversations(at(0), 10).await.unwrap(), 0);
+    assert_eq!(bench.store.expire_conversations(at(50), 1).await.unwrap(), 1);
+    assert_eq!(left().await.len(), 3);
+    assert_eq!(bench.store.expire_conversations(at(50), 10).await.unwrap(), 1);
+    assert_eq!(left().await, [used, answered]);
+    assert_eq!(bench.store.expire_conversations(at(101), 10).await.unwrap(), 1);
+    assert_eq!(left().await, [answered]);
+    assert_eq!(bench.query("SELECT 1 FROM messages").await.len(), 2);
 }
