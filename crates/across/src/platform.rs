@@ -166,3 +166,56 @@ pub struct Platform {
     /// Wakes the job runner when a job was queued.
     pub job_queued: Notify,
 }
+
+/// What a look through one part of the data found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many things were looked at.
+    pub looked_at: u64,
+    /// What is wrong, each naming the thing.
+    pub faults: Vec<String>,
+}
+
+/// A file's row, as far as its bytes are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Which.
+    pub id: FileId,
+    /// Its size in bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// Whether its bytes must be there: it is neither in error nor about to be removed.
+    pub is_needed: bool,
+}
+
+/// Looks whether everything that is remembered is as it must be. Changes nothing, and every look sees one state of the
+/// data, so that it may run beside processes that serve.
+#[async_trait::async_trait]
+pub trait Inspection: Send + Sync {
+    /// The database itself: its pages and indexes, and the rows that refer to others. Reads everything.
+    async fn structure(&self) -> Result<Findings, StoreError>;
+
+    /// When the newest row was written.
+    async fn newest(&self) -> Result<Option<Time>, StoreError>;
+
+    /// Files on their way and answers being written whose worker gave no sign of life for a minute.
+    async fn abandoned(&self, now: Time) -> Result<Findings, StoreError>;
+
+    /// All rows of files, those about to be removed included.
+    async fn stored_files(&self) -> Result<Vec<StoredFile>, StoreError>;
+
+    /// Files that can be found whose chunks or vectors are not all there. `every_number` reads the vectors too, not only
+    /// their lengths.
+    async fn vectors(&self, every_number: bool) -> Result<Findings, StoreError>;
+
+    /// Counters of quotas that are not what the usage log and the calls in progress say, and calls that nobody settles.
+    async fn counters(&self, now: Time) -> Result<Findings, StoreError>;
+
+    /// Conversations whose messages do not follow each other.
+    async fn threads(&self) -> Result<Findings, StoreError>;
+
+    /// Whether the audit log is kept from being changed, and things without exactly one entry that they were made, as far
+    /// back as the log goes.
+    async fn audit_trail(&self) -> Result<Findings, StoreError>;
+}

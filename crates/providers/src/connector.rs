@@ -21,7 +21,7 @@ use crate::{
     gemini::{self, Gemini},
     guard::{Guard, Lookup, SystemLookup},
     http::{SetupError, Timeouts, client, guarded_client},
-    openai::{OpenAi, embedding_dimensions},
+    openai::{self, OpenAi},
 };
 
 /// Where OpenRouter answers.
@@ -169,8 +169,15 @@ fn openai_embeddings() -> Vec<EmbeddingModel> {
     let models = OPENAI_EMBEDDINGS.into_iter().filter_map(|id| {
         Some(EmbeddingModel {
             id: id.to_owned(),
-            dimensions: embedding_dimensions(id)?,
+            dimensions: openai::embedding_dimensions(id)?,
         })
     });
     models.collect()
+}
+
+/// How many numbers a vector of this embedding model has, if any vendor here serves it.
+#[must_use]
+pub fn embedding_dimensions(model: &str) -> Option<usize> {
+    let mut served = openai_embeddings().into_iter().chain(gemini::embedding_models());
+    served.find(|known| known.id == model).map(|known| known.dimensions)
 }

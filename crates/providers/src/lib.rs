@@ -35,8 +35,7 @@ mod stream;
 mod vector;
 
 pub use crate::{
-    connector::{Reach, VendorConnector},
+    connector::{Reach, VendorConnector, embedding_dimensions},
     local_embedding::LocalEmbedder,
     offline::OfflineProvider,
-    openai::embedding_dimensions,
 };

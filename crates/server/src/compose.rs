@@ -110,16 +110,26 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
 /// [`Failure`], as [`compose`].
 pub async fn pending(config: &Config) -> Result<Vec<String>, Failure> {
     let database = config.database();
-    if let Database::File(path) = &database
-        && !path.exists()
-    {
-        return Err(Failure::Working(format!(
-            "there is no database at {} yet",
-            path.display()
-        )));
-    }
-    let store = connect(&database).await?;
+    let store = connect_to_read(&database).await?;
     store.pending().await.map_err(|error| refusal(&error, &database))
+}
+
+/// The database as it is, for looking at it: nothing is made or changed, and others may use it meanwhile.
+///
+/// # Errors
+/// [`Failure`] if there is none or it does not answer.
+pub(crate) async fn connect_to_read(database: &Database) -> Result<SqlStore, Failure> {
+    let store = match database {
+        Database::File(path) if !path.exists() => {
+            return Err(Failure::Working(format!(
+                "there is no database at {} yet",
+                path.display()
+            )));
+        }
+        Database::File(path) => SqlStore::open_to_read(&format!("sqlite://{}", path.display())).await,
+        Database::Server(url) => SqlStore::open_to_read(url.expose()).await,
+    };
+    store.map_err(|error| refusal(&error, database))
 }
 
 /// The database's file, if it holds data already. To be asked before the database is opened.
@@ -166,7 +176,7 @@ async fn connect(database: &Database) -> Result<SqlStore, Failure> {
 }
 
 /// What a database that cannot be used means for the process.
-fn refusal(error: &OpenError, database: &Database) -> Failure {
+pub(crate) fn refusal(error: &OpenError, database: &Database) -> Failure {
     match (error, database) {
         (OpenError::NewerSchema(_), _) => Failure::Refused(error.to_string()),
         (OpenError::BadUrl(_), _) => Failure::Usage(error.to_string()),
@@ -183,7 +193,7 @@ fn refusal(error: &OpenError, database: &Database) -> Failure {
 }
 
 /// The providers that the configuration and the program itself offer.
-fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Providers, Failure> {
+pub(crate) fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Providers, Failure> {
     let vendors = [
         (
             ProviderKind::OpenRouter,

@@ -14,7 +14,7 @@ use crate::error::{ApiError, Kind};
 #[expect(dead_code, reason = "the header is read by `expected`; this only describes it")]
 pub(crate) struct IfMatch {
     /// The `ETag` that was read, or several, or `*`. Another version is not changed, and answered with 412.
-    #[param(rename = "If-Match", max_length = 1_024)]
+    #[param(rename = "If-Match")]
     if_match: Option<String>,
 }
 

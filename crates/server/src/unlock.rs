@@ -1,6 +1,7 @@
 //! The installation's secret key: found, proved to be the data's before anything is changed, and exchanged for another.
 
 use across::{
+    fault::StoreError,
     id::ApiKeyId,
     kept::KeptValues as _,
     providers::key::{ApiKeyStore as _, sealed_name},
@@ -11,7 +12,7 @@ use across_store::SqlStore;
 use crate::{config::Config, data_dir::DataDir, failure::Failure};
 
 /// Under which name the sealed pepper of the passwords is kept. It is also what proves that a key is the data's.
-const PEPPER: &str = "password_pepper";
+pub(crate) const PEPPER: &str = "password_pepper";
 
 /// The key as it was found, and what it is to open.
 pub(crate) struct Secrets {
@@ -44,8 +45,28 @@ fn foreign() -> Failure {
     )
 }
 
-fn failed(error: across::fault::StoreError) -> Failure {
+#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
+fn failed(error: StoreError) -> Failure {
     Failure::Working(error.to_string())
+}
+
+/// The key of this text, and the vault that it opens together with the configured earlier one, if it opens the sealed
+/// pepper.
+///
+/// # Errors
+/// [`Failure::Refused`] if it is no key, or not the data's.
+pub(crate) fn proved(config: &Config, text: &str, sealed: Option<&str>) -> Result<(MasterKey, Vault), Failure> {
+    let key = MasterKey::new(text.as_bytes()).ok_or_else(damaged)?;
+    let earlier = config.secret_key_old.as_ref().map(Secret::expose);
+    let earlier: Vec<_> = earlier
+        .and_then(|text| MasterKey::new(text.as_bytes()))
+        .into_iter()
+        .collect();
+    let vault = Vault::new(&key, &earlier).ok_or_else(damaged)?;
+    if let Some(sealed) = sealed {
+        vault.open(PEPPER, sealed).map_err(|_| foreign())?;
+    }
+    Ok((key, vault))
 }
 
 impl Secrets {
@@ -70,16 +91,7 @@ impl Secrets {
                 }
             },
         };
-        let key = MasterKey::new(text.as_bytes()).ok_or_else(damaged)?;
-        let earlier = config.secret_key_old.as_ref().map(Secret::expose);
-        let earlier: Vec<_> = earlier
-            .and_then(|text| MasterKey::new(text.as_bytes()))
-            .into_iter()
-            .collect();
-        let vault = Vault::new(&key, &earlier).ok_or_else(damaged)?;
-        if let Some(sealed) = &sealed {
-            vault.open(PEPPER, sealed).map_err(|_| foreign())?;
-        }
+        let (key, vault) = proved(config, &text, sealed.as_deref())?;
         Ok(Self { key, vault, sealed })
     }
 

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod assistants;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod auth;
+#[cfg(test)]
+mod authorization;
 #[cfg(test)]
 mod chat;
 #[cfg(test)]
@@ -23,9 +27,15 @@ mod http;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+mod privacy;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

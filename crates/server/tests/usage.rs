@@ -4,7 +4,7 @@ use across_testkit::vendor::ScriptedVendor;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Person, Server, eventually, text};
+use crate::harness::{Person, Server, behind_the_back, eventually, text};
 
 /// A server with a vendor, and somebody of each role.
 async fn with_people() -> (Server, ScriptedVendor, [Person; 3]) {
@@ -252,6 +252,28 @@ async fn all_files_are_processed_anew_at_once() {
     let unknown = json!({ "assistant_id": people.admin.get("/users/me").await.1["id"] });
     assert_eq!(people.admin.post("/files/reprocess-all", &unknown).await.0, 404);
     assert_eq!(people.admin.get("/audit?action=file.reprocess").await.0, 200);
+}
+
+#[tokio::test]
+async fn chats_go_when_they_were_kept_long_enough() {
+    let mut server = Server::start().await;
+    let admin = server.admin().await;
+    let assistant = admin.assistant("Press Writer").await;
+    let (old, new) = (
+        admin.conversation(&assistant).await,
+        admin.conversation(&assistant).await,
+    );
+    let change = json!({ "settings": { "conversation_retention_days": 30 } });
+    assert_eq!(admin.patch("/settings", &change).await.0, 200);
+    server.end();
+    let long_ago = "UPDATE conversations SET active_at = '2020' || substr(active_at, 5) WHERE id = (SELECT id FROM \
+                    conversations ORDER BY created_at LIMIT 1)";
+    behind_the_back(&server.dir, long_ago).await;
+    let server = server.start_again(&[]);
+    let admin = server.admin().await;
+    let path = format!("/conversations/{old}");
+    eventually(async || (admin.get(&path).await.0 == 404).then_some(())).await;
+    assert_eq!(admin.get(&format!("/conversations/{new}")).await.0, 200);
 }
 
 #[tokio::test]

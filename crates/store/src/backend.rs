@@ -27,6 +27,10 @@ pub(crate) use sea_orm::DbBackend as Backend;
 const WAIT: Duration = Duration::from_secs(5);
 /// How long one statement may run.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one statement of an inspection may run; it may have to read everything.
+const INSPECTION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// What a change is told that was asked of a database opened for reading.
+const READ_ONLY: &str = "it was opened for reading only";
 /// How long a connection to a server is used before it is replaced.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
@@ -41,6 +45,8 @@ enum Writes {
     Grouped(Writer, Box<ConnectOptions>),
     /// Every write is a transaction of its own from the pool.
     Pooled,
+    /// Nothing is written.
+    Never,
 }
 
 impl Db {
@@ -119,6 +125,36 @@ impl Db {
         })
     }
 
+    /// Connects to a database that is there, to read from it and nothing else: no file is made, no mode changed, and the
+    /// database itself refuses writes.
+    pub(crate) async fn open_to_read(url: &str) -> Result<Self, OpenError> {
+        let mut connect = if let Some(path) = url.strip_prefix("sqlite://") {
+            let path = PathBuf::from(path);
+            let file = SqliteConnectOptions::new()
+                .filename(&path)
+                .read_only(true)
+                .foreign_keys(true)
+                .busy_timeout(WAIT)
+                .disable_statement_logging();
+            let mut connect = pool("sqlite::memory:");
+            connect.map_sqlx_sqlite_opts(move |_| file.clone());
+            connect
+        } else {
+            let mut connect = pool(url);
+            connect
+                .statement_timeout(INSPECTION_TIMEOUT)
+                .set_application_name("ai-across doctor")
+                .map_sqlx_postgres_opts(|options| options.options([("default_transaction_read_only", "on")]));
+            connect
+        };
+        connect.max_connections(2);
+        let readers = Database::connect(connect).await.map_err(OpenError::unreachable)?;
+        Ok(Self {
+            readers,
+            writes: Writes::Never,
+        })
+    }
+
     /// Where single statements read.
     pub(crate) fn reader(&self) -> &DatabaseConnection {
         &self.readers
@@ -136,9 +172,9 @@ impl Db {
 
     /// A transaction that only reads and sees one state of the database throughout.
     pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, Fault> {
-        Ok(match self.writes {
-            Writes::Grouped(..) => self.readers.begin().await?,
-            Writes::Pooled => {
+        Ok(match self.backend() {
+            Backend::Sqlite => self.readers.begin().await?,
+            _ => {
                 let level = Some(IsolationLevel::RepeatableRead);
                 self.readers
                     .begin_with_config(level, Some(AccessMode::ReadOnly))
@@ -161,6 +197,7 @@ impl Db {
                 tx.commit().await?;
                 Ok(result)
             }
+            Writes::Never => Err(Fault::unavailable(READ_ONLY)),
         }
     }
 
@@ -189,7 +226,65 @@ impl Db {
                 lock.rollback().await.map_err(OpenError::migration)?;
                 result.map_err(OpenError::migration)
             }
+            Writes::Never => Err(OpenError::Migration(Fault::unavailable(READ_ONLY).into())),
         }
+    }
+
+    /// What is wrong with the database itself: pages, indexes, rows that refer to nothing; on servers, constraints and
+    /// indexes that do not hold for all rows, and pages that did not read as they were written.
+    pub(crate) async fn damage(&self) -> Result<Vec<String>, Fault> {
+        let questions: [&str; 2] = match self.backend() {
+            Backend::Sqlite => [
+                "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+                "SELECT 'a row of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there' \
+                 FROM pragma_foreign_key_check",
+            ],
+            _ => [
+                "SELECT conrelid::regclass::text || ': the constraint ' || conname || ' was never validated' \
+                 FROM pg_constraint WHERE NOT convalidated AND connamespace = current_schema()::regnamespace \
+                 UNION ALL SELECT indexrelid::regclass::text || ': the index is not valid' FROM pg_index \
+                 JOIN pg_class ON pg_class.oid = indexrelid \
+                 WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace",
+                "SELECT checksum_failures || ' pages did not read as they were written' FROM pg_stat_database \
+                 WHERE datname = current_database() AND checksum_failures > 0",
+            ],
+        };
+        let mut damage = Vec::new();
+        for question in questions {
+            damage.extend(self.texts(question).await?);
+        }
+        Ok(damage)
+    }
+
+    /// Which of the triggers that keep the audit log as it is are missing or switched off.
+    pub(crate) async fn missing_audit_guards(&self) -> Result<Vec<&'static str>, Fault> {
+        let (expected, question): (&[&'static str], &str) = match self.backend() {
+            Backend::Sqlite => (
+                &[
+                    "audit_logs_are_not_changed",
+                    "audit_logs_are_not_removed",
+                    "audit_logs_are_not_replaced",
+                ],
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_logs'",
+            ),
+            _ => (
+                &["audit_logs_stay", "audit_logs_stay_all"],
+                "SELECT tgname::text FROM pg_trigger WHERE tgrelid = 'audit_logs'::regclass AND tgenabled <> 'D'",
+            ),
+        };
+        let present = self.texts(question).await?;
+        let is_missing = |name: &&'static str| !present.iter().any(|there| there == name);
+        Ok(expected.iter().copied().filter(is_missing).collect())
+    }
+
+    /// The first column of what a question of our own finds.
+    async fn texts(&self, question: &'static str) -> Result<Vec<String>, Fault> {
+        let statement = Statement::from_string(self.backend(), question);
+        let rows = self.readers.query_all_raw(statement).await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get_by_index(0))
+            .collect::<Result<_, DbErr>>()?)
     }
 
     /// Whether the database answers and takes changes.

@@ -78,8 +78,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
         .map_err(blob_error)
 }
 
-/// Whether the disk below `path` has more than its reserve left.
-fn room_at(path: &Path) -> io::Result<bool> {
+/// Whether the disk below `path` has more than its reserve left: 64 MiB and 1 % of it.
+///
+/// # Errors
+/// The system's, if it does not say.
+pub fn room_at(path: &Path) -> io::Result<bool> {
     let disk = rustix::fs::statvfs(path)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let whole = disk.f_blocks.saturating_mul(disk.f_frsize);

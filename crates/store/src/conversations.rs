@@ -28,6 +28,7 @@ use crate::{
     entity::{assistant, conversation, message},
     error::Fault,
     messages::{Tree, cut, generating, load, message_of, place_of},
+    meter::surely,
     paging::rows_and_total,
     turns,
 };
@@ -346,7 +347,8 @@ impl ConversationStore for SqlStore {
     }
 
     async fn begin_turn(&self, turn: NewTurn) -> Result<Begun, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(turns::begin_turn(tx, turn))).await?)
+        let begin = |turn: NewTurn| self.db.write(move |tx| Box::pin(turns::begin_turn(tx, turn)));
+        surely(|| async { Ok(begin(turn.clone()).await?) }).await
     }
 
     async fn checkpoint(&self, id: MessageId, content: &str, lease_until: Time) -> Result<bool, StoreError> {
@@ -370,7 +372,8 @@ impl ConversationStore for SqlStore {
     }
 
     async fn finish(&self, id: MessageId, ending: Ending) -> Result<(), StoreError> {
-        self.db.write(move |tx| Box::pin(turns::end(tx, id, ending))).await?;
+        let end = |ending: Ending| self.db.write(move |tx| Box::pin(turns::end(tx, id, ending)));
+        surely(|| async { Ok(end(ending.clone()).await?) }).await?;
         Ok(())
     }
 
@@ -391,9 +394,14 @@ impl ConversationStore for SqlStore {
     }
 
     async fn interrupt_abandoned(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError> {
-        Ok(self
-            .db
-            .write(move |tx| Box::pin(turns::interrupt(tx, now, everyone_is_dead)))
-            .await?)
+        let mut interrupted = 0;
+        for id in turns::abandoned(self.db.reader(), now, everyone_is_dead).await? {
+            let end = || {
+                self.db
+                    .write(move |tx| Box::pin(turns::interrupt(tx, id, now, everyone_is_dead)))
+            };
+            interrupted += u64::from(surely(|| async { Ok(end().await?) }).await?);
+        }
+        Ok(interrupted)
     }
 }

@@ -3,17 +3,14 @@
 use across::{
     clock::Time,
     fault::StoreError,
-    id::{AssistantId, ChunkId, FileId},
+    id::{ChunkId, FileId},
     jobs::{job::Job, queue::Lease},
-    knowledge::file::{
-        Accepted, ExtractedText, MAX_FILES, MAX_FILES_PER_ASSISTANT, NewChunk, NewFile, Reprocess, Status,
-    },
+    knowledge::file::{Accepted, ExtractedText, MAX_FILES, MAX_FILES_PER_ASSISTANT, NewChunk, NewFile, Status},
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, Set, sea_query::Expr,
 };
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -22,20 +19,18 @@ use crate::{
     entity::{assistant, chunk, file_text, job, knowledge_file as file},
     error::Fault,
     knowledge::{TABLE, file_of},
-    queue::{self, INGEST, PURGE},
+    queue::{self, INGEST},
     rows::hold,
     vectors,
 };
 
 /// Chunks of one INSERT; databases limit the values of a statement.
 const ROWS_PER_INSERT: usize = 500;
-/// Files that are queued anew at a time; databases limit the values of a statement.
-const FILES_PER_STATEMENT: usize = 500;
 /// Chunks that one transaction purges.
 const ROWS_PER_PURGE: u64 = 1_000;
 
 /// The file, unless deleted, held until the end of the transaction.
-async fn hold_file(tx: &DatabaseTransaction, id: FileId) -> Result<Option<file::Model>, Fault> {
+pub(crate) async fn hold_file(tx: &DatabaseTransaction, id: FileId) -> Result<Option<file::Model>, Fault> {
     let live = file::Column::Id.eq(id.uuid()).and(file::Column::DeletedAt.is_null());
     hold::<file::Entity>(tx, file::Column::Progress, live).await
 }
@@ -61,7 +56,8 @@ pub(crate) async fn unpublished(
     Ok(row)
 }
 
-fn moving() -> impl Iterator<Item = &'static str> {
+/// The statuses in which something is being done to a file.
+pub(crate) fn moving() -> impl Iterator<Item = &'static str> {
     Status::ALL
         .into_iter()
         .filter(|status| status.is_moving())
@@ -242,7 +238,7 @@ pub(crate) fn generation_of(id: FileId, generation: i64) -> Expr {
 }
 
 /// Removes chunks and text of every generation but one.
-async fn keep_generation(tx: &DatabaseTransaction, id: Uuid, generation: i64) -> Result<(), Fault> {
+pub(crate) async fn keep_generation(tx: &DatabaseTransaction, id: Uuid, generation: i64) -> Result<(), Fault> {
     chunk::Entity::delete_many()
         .filter(
             chunk::Column::FileId
@@ -322,93 +318,6 @@ pub(crate) async fn fail(
     Ok(())
 }
 
-/// Queues a new attempt.
-pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Traced<Reprocess>, Fault> {
-    // Jobs first, files second, as everywhere: two transactions then never wait for each other.
-    hold::<job::Entity>(tx, job::Column::Attempt, job::Column::FileId.eq(id.uuid())).await?;
-    let Some(row) = hold_file(tx, id).await? else {
-        return Ok(Traced::nothing(Reprocess::Missing));
-    };
-    if moving().any(|status| status == row.status) {
-        return Ok(Traced::nothing(Reprocess::Moving));
-    }
-    keep_generation(tx, row.id, row.generation).await?;
-    let was = row.status.clone();
-    let generation = row.latest_generation + 1;
-    let mut row: file::ActiveModel = row.into();
-    row.latest_generation = Set(generation);
-    row.status = Set(Status::Processing.as_str().to_owned());
-    row.progress = Set(0);
-    row.error_message = Set(None);
-    row.updated_at = Set(at);
-    let row = row.update(tx).await?;
-    // The job of the attempt before may not have left the queue yet; it has nothing more to do.
-    drop_jobs(tx, id.uuid(), INGEST).await?;
-    queue::enqueue(tx, &Job::Ingest { file: id, generation }, at).await?;
-    let trace = Trace::of(&id)
-        .from(json!({"status": was}))
-        .to(json!({"status": row.status}));
-    Ok(Traced::done(Reprocess::Queued(Box::new(file_of(row)?)), trace))
-}
-
-/// Queues a new attempt for all files that nobody works on, or those of one assistant; how many.
-pub(crate) async fn reprocess_all(
-    tx: &DatabaseTransaction,
-    assistant: Option<AssistantId>,
-    at: Time,
-) -> Result<Traced<u64>, Fault> {
-    let mut resting = file::Column::DeletedAt
-        .is_null()
-        .and(file::Column::Status.is_not_in(moving()));
-    if let Some(assistant) = assistant {
-        resting = resting.and(file::Column::AssistantId.eq(assistant.uuid()));
-    }
-    let ids: Vec<Uuid> = file::Entity::find()
-        .select_only()
-        .column(file::Column::Id)
-        .filter(resting.clone())
-        .order_by_asc(file::Column::Id)
-        .into_tuple()
-        .all(tx)
-        .await?;
-    let mut queued = 0;
-    for some in ids.chunks(FILES_PER_STATEMENT) {
-        let some = || some.iter().copied();
-        // Jobs first, files second, as everywhere.
-        hold::<job::Entity>(tx, job::Column::Attempt, job::Column::FileId.is_in(some())).await?;
-        let rows = file::Entity::update_many()
-            .col_expr(
-                file::Column::LatestGeneration,
-                Expr::col(file::Column::LatestGeneration).add(1),
-            )
-            .col_expr(file::Column::Status, Expr::value(Status::Processing.as_str()))
-            .col_expr(file::Column::Progress, Expr::value(0))
-            .col_expr(file::Column::ErrorMessage, Expr::value(None::<String>))
-            .col_expr(file::Column::UpdatedAt, Expr::value(at))
-            .filter(file::Column::Id.is_in(some()).and(resting.clone()))
-            .exec_with_returning(tx)
-            .await?;
-        let taken = || rows.iter().map(|row| row.id);
-        job::Entity::delete_many()
-            .filter(job::Column::FileId.is_in(taken()).and(job::Column::Kind.eq(INGEST)))
-            .exec(tx)
-            .await?;
-        for row in &rows {
-            let ingest = Job::Ingest {
-                file: row.id.into(),
-                generation: row.latest_generation,
-            };
-            queue::enqueue(tx, &ingest, at).await?;
-        }
-        queued += rows.len() as u64;
-    }
-    let told = Trace::default().to(json!({
-        "assistant_id": assistant.map(|assistant| assistant.to_string()),
-        "files": queued,
-    }));
-    Ok(Traced::done(queued, (queued > 0).then_some(told)))
-}
-
 /// Removes a portion of what is left of a deleted file; whether there is more.
 pub(crate) async fn purge_some(tx: &DatabaseTransaction, lease: Lease, id: FileId) -> Result<bool, Fault> {
     queue::check(tx, lease).await?;
@@ -438,7 +347,8 @@ pub(crate) async fn purge_some(tx: &DatabaseTransaction, lease: Lease, id: FileI
     Ok(true)
 }
 
-async fn drop_jobs(tx: &DatabaseTransaction, id: Uuid, kind: &str) -> Result<(), Fault> {
+/// Removes the jobs of one kind that a file has.
+pub(crate) async fn drop_jobs(tx: &DatabaseTransaction, id: Uuid, kind: &str) -> Result<(), Fault> {
     job::Entity::delete_many()
         .filter(job::Column::FileId.eq(id).and(job::Column::Kind.eq(kind)))
         .exec(tx)
@@ -461,43 +371,4 @@ pub(crate) async fn delete(tx: &DatabaseTransaction, id: FileId, at: Time) -> Re
     move_index(tx, row.assistant_id).await?;
     queue::enqueue(tx, &Job::PurgeFile { file: id }, at).await?;
     Ok(Traced::done(true, Trace::removed(&file_of(row)?)))
-}
-
-/// Queues what crashes left without a job.
-pub(crate) async fn adopt(tx: &DatabaseTransaction, at: Time) -> Result<u64, Fault> {
-    let without = |kind: &str| {
-        let busy = job::Entity::find()
-            .select_only()
-            .column(job::Column::FileId)
-            .filter(job::Column::Kind.eq(kind).and(job::Column::FileId.is_not_null()))
-            .into_query();
-        file::Entity::find().filter(file::Column::Id.not_in_subquery(busy))
-    };
-    let stranded = without(INGEST)
-        .filter(
-            file::Column::DeletedAt
-                .is_null()
-                .and(file::Column::Status.is_in(moving())),
-        )
-        .all(tx)
-        .await?;
-    let unpurged = without(PURGE)
-        .filter(file::Column::DeletedAt.is_not_null())
-        .all(tx)
-        .await?;
-    for row in &stranded {
-        queue::enqueue(
-            tx,
-            &Job::Ingest {
-                file: row.id.into(),
-                generation: row.latest_generation,
-            },
-            at,
-        )
-        .await?;
-    }
-    for row in &unpurged {
-        queue::enqueue(tx, &Job::PurgeFile { file: row.id.into() }, at).await?;
-    }
-    Ok((stranded.len() + unpurged.len()) as u64)
 }

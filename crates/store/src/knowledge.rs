@@ -20,7 +20,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    SqlStore,
+    SqlStore, attempts,
     convert::{contains, narrow},
     entity::{assistant, chunk, file_text, knowledge_file as file},
     error::Fault,
@@ -298,7 +298,7 @@ impl KnowledgeStore for SqlStore {
         let at = deed.at;
         Ok(self
             .db
-            .audited(deed, move |tx| Box::pin(files::reprocess(tx, id, at)))
+            .audited(deed, move |tx| Box::pin(attempts::reprocess(tx, id, at)))
             .await?)
     }
 
@@ -306,7 +306,7 @@ impl KnowledgeStore for SqlStore {
         let at = deed.at;
         Ok(self
             .db
-            .audited(deed, move |tx| Box::pin(files::reprocess_all(tx, assistant, at)))
+            .audited(deed, move |tx| Box::pin(attempts::reprocess_all(tx, assistant, at)))
             .await?)
     }
 
@@ -341,6 +341,6 @@ impl KnowledgeStore for SqlStore {
     }
 
     async fn adopt_stranded(&self, at: Time) -> Result<u64, StoreError> {
-        Ok(self.db.write(move |tx| Box::pin(files::adopt(tx, at))).await?)
+        Ok(self.db.write(move |tx| Box::pin(attempts::adopt(tx, at))).await?)
     }
 }

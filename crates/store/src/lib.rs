@@ -13,16 +13,19 @@
 
 mod api_keys;
 mod assistants;
+mod attempts;
 mod audit;
 mod backend;
 mod blobs;
 mod conversations;
 mod convert;
+mod counters;
 mod entity;
 mod error;
 mod files;
 mod fulltext;
 mod identity;
+mod inspection;
 mod kept;
 mod knowledge;
 mod messages;
@@ -48,7 +51,7 @@ use across::{fault::StoreError, platform::Store};
 use async_trait::async_trait;
 use sea_orm_migration::MigratorTrait as _;
 
-pub use blobs::LocalBlobs;
+pub use blobs::{LocalBlobs, room_at};
 
 use crate::{backend::Db, migration::Migrator, vectors::Indexes};
 
@@ -117,6 +120,16 @@ impl SqlStore {
             db,
             indexes: Indexes::new(options.vector_cache),
         })
+    }
+
+    /// Opens a database that is there, to look at it and change nothing, beside whoever else uses it.
+    ///
+    /// # Errors
+    /// [`OpenError`] if there is none at this address or it does not answer.
+    pub async fn open_to_read(url: &str) -> Result<Self, OpenError> {
+        let db = Db::open_to_read(url).await?;
+        let indexes = Indexes::new(0);
+        Ok(Self { db, indexes })
     }
 
     /// Brings the database to this version's schema. Safe to repeat, and for several processes at once.

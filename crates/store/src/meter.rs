@@ -1,6 +1,6 @@
 //! The meter: what a call may use at most is set aside in every counter it counts in, and replaced by what it used.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use across::{
     actor::Role,
@@ -8,145 +8,33 @@ use across::{
     fault::StoreError,
     governance::{
         meter::{Meter, Payer, Reservation, Spent},
-        quota::{Claim, Held, Limits, Refusal, Window, claims},
+        quota::{Held, Limits, Refusal, Window, claims},
         usage::Purpose,
     },
     id::{MessageId, QuotaId, UsageId},
     money::{MicroUsd, Price},
 };
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _, Set,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    QueryTrait as _, Set,
 };
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     SqlStore, api_keys,
-    convert::{column_i64, storable},
-    entity::{assistant, conversation, message, quota_counter, quota_hold, usage_log, usage_quota},
+    convert::storable,
+    counters::{Change, before, change, counted, natural},
+    entity::{assistant, conversation, message, quota_hold, usage_log, usage_quota},
     error::Fault,
     notices::alert,
     quotas::{limits_of, matching, scope_of},
 };
 
 const TABLE: &str = "quota_holds";
-/// No call is worth more than this, in micro-dollars or tokens: far above every limit, and sums of it fit their columns.
-const MOST: i64 = 1_000_000_000_000_000;
-/// How long counters of minutes and hours are kept; those of days and months stay with their quota.
-const RATES_KEPT: TimeDelta = TimeDelta::days(2);
-
-/// An amount as it is counted.
-fn counted(amount: impl TryInto<i64>) -> i64 {
-    column_i64(amount).clamp(0, MOST)
-}
-
-/// The number of a column that is never negative.
-pub(crate) fn natural(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
-}
-
-/// What is added to one counter.
-struct Change {
-    quota: QuotaId,
-    window: Window,
-    starts_at: Time,
-    cost: i64,
-    tokens: i64,
-    requests: i64,
-    held_cost: i64,
-    held_tokens: i64,
-}
-
-impl Change {
-    /// What a claim sets aside; requests count at once.
-    fn set_aside(claim: &Claim) -> Self {
-        Self {
-            quota: claim.quota,
-            window: claim.window,
-            starts_at: claim.starts_at,
-            cost: 0,
-            tokens: 0,
-            requests: i64::from(claim.requests),
-            held_cost: counted(claim.cost.0),
-            held_tokens: counted(claim.tokens),
-        }
-    }
-
-    fn undone(self) -> Self {
-        Self {
-            cost: -self.cost,
-            tokens: -self.tokens,
-            requests: -self.requests,
-            held_cost: -self.held_cost,
-            held_tokens: -self.held_tokens,
-            ..self
-        }
-    }
-}
-
-type Counters = HashMap<(Uuid, String), quota_counter::Model>;
-
-/// Changes counters in the order given, in one statement, and keeps them for the rest of the transaction. Counters that
-/// are not there begin with nothing. Returns them as they are then.
-async fn change(tx: &DatabaseTransaction, changes: Vec<Change>) -> Result<Counters, Fault> {
-    use quota_counter::Column;
-    let sum = |column: Column| {
-        let old = Expr::col((quota_counter::Entity, column));
-        (column, old.add(Expr::col(("excluded", column))))
-    };
-    let added = [
-        Column::Cost,
-        Column::Tokens,
-        Column::Requests,
-        Column::HeldCost,
-        Column::HeldTokens,
-    ];
-    let on_conflict = OnConflict::columns([Column::QuotaId, Column::Window, Column::StartsAt])
-        .values(added.map(sum))
-        .to_owned();
-    let rows = changes.into_iter().map(|change| quota_counter::ActiveModel {
-        quota_id: Set(change.quota.uuid()),
-        window: Set(change.window.as_str().to_owned()),
-        starts_at: Set(change.starts_at),
-        cost: Set(change.cost),
-        tokens: Set(change.tokens),
-        requests: Set(change.requests),
-        held_cost: Set(change.held_cost),
-        held_tokens: Set(change.held_tokens),
-        is_alerted: Set(false),
-    });
-    let rows = quota_counter::Entity::insert_many(rows)
-        .on_conflict(on_conflict)
-        .exec_with_returning(tx)
-        .await?;
-    let by_place = |row: quota_counter::Model| ((row.quota_id, row.window.clone()), row);
-    Ok(rows.into_iter().map(by_place).collect())
-}
-
-/// The requests of the windows before those of `claims`, where they matter.
-async fn before(tx: &DatabaseTransaction, claims: &[Claim], at: Time) -> Result<HashMap<(Uuid, String), i64>, Fault> {
-    let mut wanted = Condition::any();
-    for claim in claims.iter().filter(|claim| claim.requests_ceiling.is_some()) {
-        wanted = wanted.add(
-            quota_counter::Column::QuotaId
-                .eq(claim.quota.uuid())
-                .and(quota_counter::Column::Window.eq(claim.window.as_str()))
-                .and(quota_counter::Column::StartsAt.eq(claim.window.previous(at))),
-        );
-    }
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = quota_counter::Entity::find().filter(wanted).all(tx).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.quota_id, row.window), row.requests))
-        .collect())
-}
+/// How often a change is tried that meets the deletion of what it refers to.
+const TRIES: u32 = 3;
 
 /// Sets a call's worst case aside in every quota that matches. A refusal leaves every counter as it was.
 pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Result<Option<Refusal>, Fault> {
@@ -403,28 +291,35 @@ impl SqlStore {
         Ok(write.await?)
     }
 
-    /// Settles, once more if a quota or conversation was deleted in that very moment.
-    async fn settle_surely(&self, spent: Spent, at: Time, teller: Teller) -> Result<bool, StoreError> {
-        match self.settle_once(spent.clone(), at, teller).await {
-            Err(StoreError::Conflict(_)) => self.settle_once(spent, at, teller).await,
-            done => done,
+    async fn settle_surely(&self, spent: &Spent, at: Time, teller: Teller) -> Result<bool, StoreError> {
+        surely(|| self.settle_once(spent.clone(), at, teller)).await
+    }
+}
+
+/// Does a change once more if a quota, conversation or person that it refers to was deleted in that very moment: the next
+/// time it sees that they are gone.
+pub(crate) async fn surely<T, W>(work: impl Fn() -> W) -> Result<T, StoreError>
+where
+    W: Future<Output = Result<T, StoreError>>,
+{
+    for _ in 1..TRIES {
+        match work().await {
+            Err(StoreError::Conflict(_)) => {}
+            done => return done,
         }
     }
+    work().await
 }
 
 #[async_trait]
 impl Meter for SqlStore {
     async fn reserve(&self, call: Reservation) -> Result<Result<(), Refusal>, StoreError> {
-        let refused = match self.reserve_once(call.clone()).await {
-            // A quota was deleted in that very moment; now it is not among those that match.
-            Err(StoreError::Conflict(_)) => self.reserve_once(call).await,
-            done => done,
-        };
-        Ok(refused?.map_or(Ok(()), Err))
+        let refused = surely(|| self.reserve_once(call.clone())).await?;
+        Ok(refused.map_or(Ok(()), Err))
     }
 
     async fn settle(&self, spent: Spent, at: Time) -> Result<(), StoreError> {
-        self.settle_surely(spent, at, Teller::Caller).await?;
+        self.settle_surely(&spent, at, Teller::Caller).await?;
         Ok(())
     }
 
@@ -449,34 +344,9 @@ impl Meter for SqlStore {
             .map_err(Fault::from)?;
         let mut charged = 0;
         for hold in holds {
-            charged += u64::from(self.settle_surely(worst(&hold), now, Teller::Sweep).await?);
+            charged += u64::from(self.settle_surely(&worst(&hold), now, Teller::Sweep).await?);
         }
         self.forget_rates(now).await?;
         Ok(charged)
-    }
-}
-
-impl SqlStore {
-    /// Removes counters of minutes and hours that no sliding window reaches any more.
-    async fn forget_rates(&self, now: Time) -> Result<(), Fault> {
-        let old = move || {
-            Condition::all()
-                .add(quota_counter::Column::StartsAt.lt(now - RATES_KEPT))
-                .add(quota_counter::Column::Window.is_in(["minute", "hour"]))
-        };
-        let any = quota_counter::Entity::find()
-            .filter(old())
-            .one(self.db.reader())
-            .await?;
-        if any.is_none() {
-            return Ok(());
-        }
-        let write = self.db.write(move |tx| {
-            Box::pin(async move {
-                quota_counter::Entity::delete_many().filter(old()).exec(tx).await?;
-                Ok(())
-            })
-        });
-        write.await
     }
 }

@@ -26,16 +26,19 @@ use uuid::Uuid;
 use crate::{
     SqlStore,
     audit::{Trace, Traced},
-    convert::{column_i32, column_i64, narrow},
+    convert::{column_i32, column_i64, narrow, storable},
+    counters::{self, Change, natural},
     entity::{assistant, quota_counter, quota_hold, usage_log, usage_quota, user},
     error::Fault,
-    meter::natural,
+    kept::hold_name,
     paging::rows_and_total,
     rows::hold,
-    usage::{Sums, sum_of},
+    usage::sum_of,
 };
 
 const TABLE: &str = "usage_quotas";
+/// The row that counting anew waits for, since it takes all that is set aside.
+const TURNSTILE: &str = "usage_quotas";
 
 /// Whose calls the quota of a row counts.
 pub(crate) fn scope_of(row: &usage_quota::Model) -> Result<Scope, Fault> {
@@ -190,16 +193,18 @@ async fn is_there(tx: &DatabaseTransaction, scope: Scope) -> Result<bool, Fault>
     })
 }
 
-/// Lets a new quota know what was used in this day and month before it was made.
-async fn fill(tx: &DatabaseTransaction, id: QuotaId, scope: Scope, now: Time) -> Result<(), Fault> {
-    // Calls that are being charged right now are waited for: their rows are in the sums then, and those that are charged
-    // later find this quota.
+/// Counts what was used in this day and month, as the usage log tells it.
+async fn recount(tx: &DatabaseTransaction, id: QuotaId, scope: Scope, now: Time) -> Result<(), Fault> {
+    hold_name(tx, TURNSTILE).await?;
+    // Calls that are being charged right now are waited for: their rows are in the sums then. Those that are charged
+    // later wait for the counters, and add to them.
     quota_hold::Entity::update_many()
         .col_expr(quota_hold::Column::Model, Expr::col(quota_hold::Column::Model))
-        .filter(Condition::all())
         .exec(tx)
         .await?;
-    for window in [Window::Day, Window::Month] {
+    let windows = [Window::Day, Window::Month];
+    counters::change(tx, windows.map(|window| Change::none(id, window, now)).into()).await?;
+    for window in windows {
         let mut counted = Condition::all()
             .add(usage_log::Column::CreatedAt.gte(window.start(now)))
             .add(usage_log::Column::CreatedAt.lt(window.end(now)));
@@ -216,24 +221,19 @@ async fn fill(tx: &DatabaseTransaction, id: QuotaId, scope: Scope, now: Time) ->
             Scope::User(user) => counted.add(usage_log::Column::UserId.eq(user.uuid())),
             Scope::Assistant(assistant) => counted.add(usage_log::Column::AssistantId.eq(assistant.uuid())),
         };
-        let Sums {
-            requests,
-            prompt_tokens,
-            completion_tokens,
-            cost,
-        } = sum_of(tx, counted).await?;
-        let row = quota_counter::ActiveModel {
-            quota_id: Set(id.uuid()),
-            window: Set(window.as_str().to_owned()),
-            starts_at: Set(window.start(now)),
-            cost: Set(cost),
-            tokens: Set(prompt_tokens + completion_tokens),
-            requests: Set(requests),
-            held_cost: Set(0),
-            held_tokens: Set(0),
-            is_alerted: Set(false),
-        };
-        quota_counter::Entity::insert(row).exec_without_returning(tx).await?;
+        let sums = sum_of(tx, counted).await?;
+        let tokens = sums.prompt_tokens.saturating_add(sums.completion_tokens);
+        quota_counter::Entity::update_many()
+            .col_expr(quota_counter::Column::Cost, Expr::value(sums.cost))
+            .col_expr(quota_counter::Column::Tokens, Expr::value(tokens))
+            .filter(
+                quota_counter::Column::QuotaId
+                    .eq(id.uuid())
+                    .and(quota_counter::Column::Window.eq(window.as_str()))
+                    .and(quota_counter::Column::StartsAt.eq(window.start(now))),
+            )
+            .exec(tx)
+            .await?;
     }
     Ok(())
 }
@@ -270,7 +270,7 @@ async fn create(
     if !matches!(made, TryInsertResult::Inserted(1..)) {
         return Ok(Traced::nothing(Created::Exists));
     }
-    fill(tx, id, scope, at).await?;
+    recount(tx, id, scope, at).await?;
     let quota = find(tx, id, at).await?.ok_or_else(|| Fault::corrupt(TABLE, "id", id))?;
     let trace = Trace::made(&quota);
     Ok(Traced::done(Created::Yes(Box::new(quota)), trace))
@@ -325,19 +325,19 @@ async fn update(
         )
         .col_expr(
             Column::DailyTokenLimit,
-            Expr::value(limits.daily_tokens.map(|tokens| column_i64(tokens))),
+            Expr::value(limits.daily_tokens.map(column_i64)),
         )
         .col_expr(
             Column::MonthlyTokenLimit,
-            Expr::value(limits.monthly_tokens.map(|tokens| column_i64(tokens))),
+            Expr::value(limits.monthly_tokens.map(column_i64)),
         )
         .col_expr(
             Column::RequestsPerMin,
-            Expr::value(limits.requests_per_min.map(|rate| column_i32(rate))),
+            Expr::value(limits.requests_per_min.map(column_i32)),
         )
         .col_expr(
             Column::RequestsPerHour,
-            Expr::value(limits.requests_per_hour.map(|rate| column_i32(rate))),
+            Expr::value(limits.requests_per_hour.map(column_i32)),
         )
         .col_expr(Column::AlertThreshold, Expr::value(i32::from(limits.alert_threshold)))
         .col_expr(Column::Version, Expr::value(before.version + 1))
@@ -388,7 +388,7 @@ impl SqlStore {
             list = list.filter(usage_quota::Column::Scope.eq(scope.as_str()));
         }
         if let Some(id) = &filter.scope_id {
-            list = list.filter(usage_quota::Column::ScopeId.eq(crate::convert::storable(id.clone())));
+            list = list.filter(usage_quota::Column::ScopeId.eq(storable(id.clone())));
         }
         let list = list
             .order_by_desc(usage_quota::Column::CreatedAt)
@@ -407,7 +407,24 @@ impl QuotaStore for SqlStore {
         let write = self
             .db
             .audited(deed, move |tx| Box::pin(create(tx, id, scope, limits, at)));
-        Ok(write.await?)
+        let created = write.await?;
+        if !matches!(created, Created::Yes(_)) {
+            return Ok(created);
+        }
+        // A call that began and ended while the quota was being made did not know of it. Every later one does, so that
+        // counting once more misses none.
+        let recounted = self.db.write(move |tx| {
+            Box::pin(async move {
+                if usage_quota::Entity::find_by_id(id.uuid()).count(tx).await? > 0 {
+                    recount(tx, id, scope, at).await?;
+                }
+                Ok(())
+            })
+        });
+        if let Err(error) = recounted.await.map_err(StoreError::from) {
+            tracing::warn!(%error, quota = %id, "calls that ended while this quota was made may be missing in it");
+        }
+        Ok(created)
     }
 
     async fn list_quotas(&self, filter: &Filter, page: PageRequest, now: Time) -> Result<Page<Quota>, StoreError> {

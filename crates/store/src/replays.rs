@@ -72,6 +72,7 @@ async fn trim(tx: &DatabaseTransaction, user: Uuid) -> Result<(), Fault> {
         ])
         .filter(request_key::Column::UserId.eq(user))
         .order_by_desc(request_key::Column::CreatedAt)
+        .order_by_desc(request_key::Column::Key)
         .offset(MAX_PER_USER)
         .limit(SURPLUS)
         .into_tuple()

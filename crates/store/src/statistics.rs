@@ -12,9 +12,9 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilt
 
 use crate::{
     SqlStore,
+    counters::natural,
     entity::{api_key, assistant, conversation, knowledge_file, message, user},
     error::Fault,
-    meter::natural,
     queue,
 };
 

@@ -207,66 +207,82 @@ pub(crate) async fn request_stop(
     Ok(Some(running.into_iter().map(Into::into).collect()))
 }
 
-/// Ends answers whose writer died; see the port.
-pub(crate) async fn interrupt(tx: &DatabaseTransaction, now: Time, everyone: bool) -> Result<u64, Fault> {
-    let mut dead = Condition::all().add(message::Column::Status.eq(State::Streaming.as_str()));
-    if !everyone {
-        dead = dead.add(message::Column::LeaseUntil.lt(now));
+fn dead(now: Time, everyone: bool) -> Condition {
+    let streaming = Condition::all().add(message::Column::Status.eq(State::Streaming.as_str()));
+    if everyone {
+        streaming
+    } else {
+        streaming.add(message::Column::LeaseUntil.lt(now))
     }
-    let abandoned = message::Entity::find().filter(dead.clone()).all(tx).await?;
-    let mut interrupted = 0;
-    for row in abandoned {
-        // Its writer may have given a sign of life or ended it meanwhile.
-        let still = dead.clone().add(message::Column::Id.eq(row.id));
-        if message::Entity::find().filter(still).count(tx).await? == 0 {
-            continue;
+}
+
+/// The answers whose writer died; see the port.
+pub(crate) async fn abandoned(db: &impl ConnectionTrait, now: Time, everyone: bool) -> Result<Vec<MessageId>, Fault> {
+    let ids: Vec<Uuid> = message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
+        .filter(dead(now, everyone))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(ids.into_iter().map(Into::into).collect())
+}
+
+/// Ends one answer whose writer died, in a transaction of its own; `false` if its writer gave a sign of life or ended it
+/// meanwhile.
+pub(crate) async fn interrupt(
+    tx: &DatabaseTransaction,
+    id: MessageId,
+    now: Time,
+    everyone: bool,
+) -> Result<bool, Fault> {
+    let still = dead(now, everyone).add(message::Column::Id.eq(id.uuid()));
+    // Held, so that a sign of life comes before this or too late.
+    let Some(row) = hold::<message::Entity>(tx, message::Column::StopRequested, still.into()).await? else {
+        return Ok(false);
+    };
+    let completion = estimate_tokens(&row.content);
+    let held = meter::hold_of(tx, id).await?;
+    let (tokens, spent) = match held {
+        Some(hold) => {
+            let spent = meter::estimated(&hold, completion);
+            let tokens = TokensUsed {
+                prompt: spent.prompt_tokens,
+                completion,
+                estimated: true,
+                cost: Some(spent.cost),
+            };
+            (tokens, Some(spent))
         }
-        let completion = estimate_tokens(&row.content);
-        let held = meter::hold_of(tx, row.id.into()).await?;
-        let (tokens, spent) = match held {
-            Some(hold) => {
-                let spent = meter::estimated(&hold, completion);
-                let tokens = TokensUsed {
-                    prompt: spent.prompt_tokens,
-                    completion,
-                    estimated: true,
-                    cost: Some(spent.cost),
-                };
-                (tokens, Some(spent))
-            }
-            // What was asked is known; the frame around it is not, so this is the least that was used.
-            None => {
-                let question = match row.parent_id {
-                    Some(parent) => message::Entity::find_by_id(parent).one(tx).await?,
-                    None => None,
-                };
-                let tokens = TokensUsed {
-                    prompt: question.map_or(0, |question| estimate_tokens(&question.content)),
-                    completion,
-                    estimated: true,
-                    cost: None,
-                };
-                (tokens, None)
-            }
-        };
-        let ending = Ending {
-            content: row.content,
-            state: State::Interrupted,
-            error: Some((ABANDONED.0.to_owned(), ABANDONED.1.to_owned())),
-            finish_reason: None,
-            provider: row.provider,
-            model: None,
-            tokens: Some(tokens),
-            spent: None,
-            at: now,
-        };
-        if !set_ending(tx, row.id.into(), ending).await? {
-            continue;
+        // What was asked is known; the frame around it is not, so this is the least that was used.
+        None => {
+            let question = match row.parent_id {
+                Some(parent) => message::Entity::find_by_id(parent).one(tx).await?,
+                None => None,
+            };
+            let tokens = TokensUsed {
+                prompt: question.map_or(0, |question| estimate_tokens(&question.content)),
+                completion,
+                estimated: true,
+                cost: None,
+            };
+            (tokens, None)
         }
-        interrupted += 1;
-        if let Some(spent) = spent {
-            meter::settle(tx, &spent, now, Teller::Sweep).await?;
-        }
+    };
+    let ending = Ending {
+        content: row.content,
+        state: State::Interrupted,
+        error: Some((ABANDONED.0.to_owned(), ABANDONED.1.to_owned())),
+        finish_reason: None,
+        provider: row.provider,
+        model: None,
+        tokens: Some(tokens),
+        spent: None,
+        at: now,
+    };
+    let interrupted = set_ending(tx, id, ending).await?;
+    if let Some(spent) = spent.filter(|_| interrupted) {
+        meter::settle(tx, &spent, now, Teller::Sweep).await?;
     }
     Ok(interrupted)
 }

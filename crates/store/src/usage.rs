@@ -19,10 +19,10 @@ use uuid::Uuid;
 
 use crate::{
     SqlStore,
-    convert::column_i64,
+    convert::{column_i64, storable},
+    counters::natural,
     entity::usage_log::{self, Column},
     error::Fault,
-    meter::natural,
     paging::rows_and_total,
     quotas::{assistant_names, people},
 };
@@ -93,12 +93,7 @@ fn wanted(filter: &Filter) -> Condition {
                 .assistant
                 .map(|assistant| Column::AssistantId.eq(assistant.uuid())),
         )
-        .add_option(
-            filter
-                .model
-                .clone()
-                .map(|model| Column::Model.eq(crate::convert::storable(model))),
-        )
+        .add_option(filter.model.clone().map(|model| Column::Model.eq(storable(model))))
 }
 
 fn list(filter: &Filter) -> Select<usage_log::Entity> {

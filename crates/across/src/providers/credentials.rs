@@ -14,12 +14,15 @@ use crate::{
         failure::Category,
         key::{self, ApiKey, Custom, KeyChange, KeyChanged, NewApiKey, sealed_name},
         model::ProviderKind,
+        provider::Provider,
     },
     secret::Secret,
 };
 
 /// How long a trial of a key may take.
 const TRIAL: Duration = Duration::from_secs(10);
+/// Characters of an address at most.
+const BASE_URL_MAX: usize = 2_048;
 
 /// Why a key was not added or changed.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +151,24 @@ pub struct Retyped {
     pub base_url: Option<String>,
 }
 
+impl Retyped {
+    /// Looks at what can be judged without knowing the key that is to change.
+    ///
+    /// # Errors
+    /// [`KeyError::Invalid`] with the first field that is wrong.
+    pub fn check(&self) -> Result<(), KeyError> {
+        self.name.as_deref().map(check_name).transpose()?;
+        self.key.as_ref().map(check_key).transpose()?;
+        match &self.base_url {
+            Some(_) if self.key.is_none() => Err(wrong("key", "Another address needs the key typed again.")),
+            Some(url) if url.chars().count() > BASE_URL_MAX => {
+                Err(wrong("base_url", "An address has at most 2,048 characters."))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Changes a key.
 ///
 /// # Errors
@@ -160,15 +181,10 @@ pub async fn change(
     expected: Option<i64>,
 ) -> Result<ApiKey, KeyError> {
     let present = platform.store.find_key(id).await?.ok_or(KeyError::Missing)?.key;
+    typed.check()?;
     let name = typed.name.as_deref().map(check_name).transpose()?;
-    if let Some(key) = &typed.key {
-        check_key(key)?;
-    }
     let custom = match typed.base_url {
         Some(base_url) => {
-            if typed.key.is_none() {
-                return Err(wrong("key", "Another address needs the key typed again."));
-            }
             let moved = Custom {
                 base_url,
                 ..present.custom.clone().unwrap_or_default()
@@ -244,6 +260,19 @@ impl Trial {
     }
 }
 
+/// How a provider takes the key that it is called with.
+pub async fn tried(provider: &dyn Provider) -> Trial {
+    match tokio::time::timeout(TRIAL, provider.check_key()).await {
+        Ok(Ok(())) => Trial::Ok,
+        Ok(Err(error)) => match error.category {
+            Category::AuthBad | Category::NoCredit => Trial::Unauthorized,
+            Category::Network | Category::Timeout => Trial::Unreachable,
+            _ => Trial::Error,
+        },
+        Err(_) => Trial::Unreachable,
+    }
+}
+
 /// Tries a key by asking its provider for the list of models; also how long that took.
 ///
 /// # Errors
@@ -256,15 +285,7 @@ pub async fn test(platform: &Platform, doer: &Doer, id: ApiKeyId) -> Result<(Tri
     let connected = secret.and_then(|secret| platform.providers.connector().connect(&stored.key, &secret));
     let trial = match connected {
         None => Trial::Error,
-        Some((provider, _)) => match tokio::time::timeout(TRIAL, provider.check_key()).await {
-            Ok(Ok(())) => Trial::Ok,
-            Ok(Err(error)) => match error.category {
-                Category::AuthBad | Category::NoCredit => Trial::Unauthorized,
-                Category::Network | Category::Timeout => Trial::Unreachable,
-                _ => Trial::Error,
-            },
-            Err(_) => Trial::Unreachable,
-        },
+        Some((provider, _)) => tried(provider.as_ref()).await,
     };
     let (took, now) = (begun.elapsed(), platform.clock.now());
     let problem = trial.problem();

@@ -237,6 +237,18 @@ impl Providers {
             .collect()
     }
 
+    /// The providers of the configuration that are called, since no key is stored for them.
+    #[must_use]
+    pub fn configured(&self) -> Vec<(ProviderKind, Arc<dyn Provider>)> {
+        let (_, connections) = self.connections();
+        let configured = connections
+            .iter()
+            .filter(|connection| connection.key.is_none() && !connection.kind.is_built_in());
+        configured
+            .filter_map(|connection| Some((connection.kind, connection.provider.clone()?)))
+            .collect()
+    }
+
     /// The embedding space that the installation's files live in, if any has been indexed.
     ///
     /// # Errors

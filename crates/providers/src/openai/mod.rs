@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use reqwest::Response;
 use serde_json::Value;
 
-pub use self::models::embedding_dimensions;
+pub(crate) use self::models::embedding_dimensions;
 use self::{
     events::Chunks,
     request::{Dialect, LengthName},

@@ -40,9 +40,8 @@ const NO_CHAT: [&str; 17] = [
 ];
 
 /// How many numbers a vector of this OpenAI embedding model has, if it is known.
-#[must_use]
-pub fn embedding_dimensions(model: &str) -> Option<usize> {
-    match model.strip_prefix("openai/").unwrap_or(model) {
+pub(crate) fn embedding_dimensions(model: &str) -> Option<usize> {
+    match model {
         "text-embedding-3-small" | "text-embedding-ada-002" => Some(1536),
         "text-embedding-3-large" => Some(3072),
         _ => None,

@@ -322,7 +322,6 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(body): Body<KeyUpdate>,
 ) -> Result<Response, ApiError> {
-    let expected = expected(&state, id, &headers).await?;
     let typed = Retyped {
         name: body.name.as_deref().map(line),
         key: body.key.map(Secret::new),
@@ -330,6 +329,8 @@ pub(crate) async fn update(
         is_active: body.is_active,
         base_url: body.base_url.map(|url| url.trim().to_owned()),
     };
+    typed.check()?;
+    let expected = expected(&state, id, &headers).await?;
     let changed = credentials::change(&state.platform, &doer, id, typed, expected).await?;
     Ok(answer(changed))
 }

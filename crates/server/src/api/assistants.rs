@@ -308,12 +308,14 @@ pub(crate) async fn update(
         if found.is_deleted {
             return Err(archived());
         }
-        etag::expected(&headers, found.version)?;
         let draft = body.merged_into(&found.draft);
+        if draft != found.draft {
+            check(&state, &draft).await?;
+        }
+        etag::expected(&headers, found.version)?;
         if draft == found.draft {
             return Ok(tagged(found, true));
         }
-        check(&state, &draft).await?;
         // Our own version guards the fields that are not being changed: a writer in between must not be undone.
         let guard = Some(found.version);
         let deed = doer.does(Action::AssistantUpdate, state.platform.clock.now());

@@ -115,9 +115,9 @@ pub(crate) async fn list(
     let actor = query.actor_id.as_deref().map(|id| id_field::<UserId>("actor_id", id));
     let filter = Filter {
         actor: actor.transpose()?,
-        action: query.action,
-        resource_type: query.resource_type,
-        resource_id: query.resource_id,
+        action: word("action", query.action, 100)?,
+        resource_type: word("resource_type", query.resource_type, 100)?,
+        resource_id: word("resource_id", query.resource_id, 200)?,
         from: moment("from", query.from.as_deref(), false)?,
         to: moment("to", query.to.as_deref(), true)?,
     };
@@ -131,6 +131,16 @@ pub(crate) async fn list(
         total: found.total,
     };
     Ok(Json(list).into_response())
+}
+
+/// A name to filter by.
+fn word(field: &str, text: Option<String>, most: usize) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if text.chars().count() > most => {
+            Err(ApiError::field(field, format!("This has at most {most} characters.")))
+        }
+        text => Ok(text),
+    }
 }
 
 /// The whole filtered log as CSV, read page by page while it is sent.

@@ -305,7 +305,9 @@ pub(crate) async fn status(
 /// The file as it was uploaded; always to be saved, never to be shown.
 #[utoipa::path(get, path = "/files/{id}/content", operation_id = "get_file_content", tag = "files",
     security(("bearer" = [])), params(("id" = String, Path)), responses(
-    (status = 200, content_type = "application/octet-stream"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+    (status = 200, content((Vec<u8> = "application/pdf"), (Vec<u8> = "text/plain"), (Vec<u8> = "text/markdown"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"))),
+    (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn content(
     State(state): State<AppState>,
     principal: Principal,

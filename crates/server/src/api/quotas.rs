@@ -369,8 +369,8 @@ pub(crate) async fn update(
 ) -> Result<Response, ApiError> {
     loop {
         let before = find(&state, id).await?;
-        etag::expected(&headers, before.version)?;
         let limits = body.merged_into(before.limits)?;
+        etag::expected(&headers, before.version)?;
         if limits == before.limits {
             return Ok(answer(before));
         }

@@ -88,10 +88,10 @@ pub(crate) async fn update(
     let (platform, store) = (&state.platform, &state.platform.store);
     loop {
         let before = store.settings().await?;
-        etag::expected(&headers, before.revision)?;
         let next = Settings::from_stored(&before.values)
             .with(&changes)
             .map_err(|problems| ApiError::problems(&problems))?;
+        etag::expected(&headers, before.revision)?;
         if changes.contains_key("embedding_model") {
             check_embedding(&state, &next.embedding_model).await?;
         }

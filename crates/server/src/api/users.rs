@@ -239,7 +239,6 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(body): Body<UserUpdate>,
 ) -> Result<Response, ApiError> {
-    let expected = expected(&state, id, &headers).await?;
     let email = body
         .email
         .as_deref()
@@ -252,6 +251,7 @@ pub(crate) async fn update(
         is_active: body.is_active,
         must_change_password: body.must_change_password,
     };
+    let expected = expected(&state, id, &headers).await?;
     let user = account::update(&state.platform, admin, &doer, id, change, expected).await?;
     answer(&state, user).await
 }

@@ -1,5 +1,6 @@
 //! The real binary on a fresh data directory, and people who talk to it over HTTP.
 
+pub(crate) mod database;
 pub(crate) mod raw;
 
 use std::{

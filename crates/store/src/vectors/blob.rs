@@ -14,7 +14,7 @@ pub(crate) fn encode(pieces: &[Vec<f32>]) -> Option<(i32, Vec<u8>)> {
 }
 
 /// The pieces one after another. `None` if the bytes are not what [`encode`] makes for this dimension.
-pub(super) fn decode(bytes: &[u8], dim: usize) -> Option<Vec<f32>> {
+pub(crate) fn decode(bytes: &[u8], dim: usize) -> Option<Vec<f32>> {
     let size = dim.checked_mul(4).filter(|size| *size > 0)?;
     if bytes.is_empty() || !bytes.len().is_multiple_of(size) {
         return None;

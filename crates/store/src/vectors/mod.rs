@@ -22,7 +22,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub(crate) use blob::encode;
+pub(crate) use blob::{decode, encode};
 
 use crate::{
     SqlStore,

@@ -246,10 +246,10 @@ async fn s46_swapped_sealed_keys_do_not_open(bench: &Bench) {
     };
     assert_eq!(open(first.id).await.unwrap(), b"sk-first");
     assert_eq!(open(second.id).await.unwrap(), b"sk-second");
-    let swapped = bench
-        .run("UPDATE api_keys SET encrypted_key = (SELECT o.encrypted_key FROM api_keys o WHERE o.id <> api_keys.id)")
-        .await;
-    assert_eq!(swapped, 2);
+    let stored = |id| async move { bench.store.find_key(id).await.unwrap().unwrap().sealed };
+    let (one, two) = (stored(first.id).await, stored(second.id).await);
+    let swap = format!("UPDATE api_keys SET encrypted_key = CASE provider WHEN 'openai' THEN '{two}' ELSE '{one}' END");
+    assert_eq!(bench.run(&swap).await, 2);
     assert!(open(first.id).await.is_err());
     assert!(open(second.id).await.is_err());
 }

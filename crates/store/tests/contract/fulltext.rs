@@ -5,7 +5,7 @@ use across::{
     retrieval::vectors::KeywordIndex as _,
 };
 
-use crate::bench::{Bench, at, deed, words};
+use crate::bench::{Bench, deed, words};
 
 crate::contracts!(words_are_found_in_their_forms, hostile_terms_are_data, the_scope_holds);
 

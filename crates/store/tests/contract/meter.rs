@@ -35,6 +35,7 @@ crate::contracts!(
     a_call_over_midnight_is_charged_where_it_was_admitted,
     a_quota_made_during_the_day_knows_what_was_used,
     a_deleted_quota_does_not_hold_up_its_calls,
+    quotas_that_come_and_go_miss_no_call,
     a_threshold_is_told_once_in_a_window,
     absurd_amounts_do_not_break_the_counters,
 );
@@ -519,6 +520,35 @@ async fn a_deleted_quota_does_not_hold_up_its_calls(bench: &Bench) {
     let now = current(bench, again, 3).await;
     assert_eq!((now.daily_cost, now.reserved_cost), (MicroUsd(200), MicroUsd(0)));
     assert_eq!(rows(bench).await.len(), 1);
+}
+
+async fn quotas_that_come_and_go_miss_no_call(bench: &Bench) {
+    let anna = bench.user("anna@example.com").await.id;
+    let another = bench.another().await;
+    let calls = (0..8).map(|worker| {
+        let store = if worker % 2 == 0 { &*bench.store } else { &another };
+        async move {
+            for second in 0..20 {
+                let call = call(anna, worker * 20 + second);
+                assert_eq!(store.reserve(call.clone()).await.unwrap(), Ok(()));
+                store.settle(spent(&call), at(worker * 20 + second)).await.unwrap();
+            }
+        }
+    });
+    let changes = async {
+        for _ in 0..6 {
+            let id = quota(bench, Scope::Global, Limits::default()).await;
+            let gone = bench.store.delete_quota(id, None, deed(Action::QuotaDelete, 1)).await;
+            assert!(matches!(gone.unwrap(), Changed::Done(_)));
+        }
+        quota(bench, Scope::Global, Limits::default()).await
+    };
+    let (_, last) = tokio::join!(join_all(calls), changes);
+    assert_eq!(rows(bench).await.len(), 160);
+    let now = current(bench, last, 200).await;
+    assert_eq!((now.daily_cost, now.daily_tokens), (MicroUsd(160 * 200), 160 * 150));
+    assert_eq!(now.monthly_cost, now.daily_cost);
+    assert_eq!((now.reserved_cost, now.reserved_tokens), (MicroUsd(0), 0));
 }
 
 async fn a_threshold_is_told_once_in_a_window(bench: &Bench) {

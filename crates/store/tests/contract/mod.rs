@@ -6,6 +6,8 @@ mod audit;
 mod blobs;
 mod catalogue;
 mod conversations;
+mod deeds;
+mod entities;
 mod fulltext;
 mod group_commit;
 mod identity;

@@ -43,7 +43,7 @@ async fn change(bench: &Bench, value: Value, expected: Option<i64>) -> Changed {
 fn done(changed: Changed) -> Stored {
     match changed {
         Changed::Done(stored) => stored,
-        stale => panic!("{stale:?}"),
+        Changed::Stale(revision) => panic!("it was changed meanwhile: {revision}"),
     }
 }
 
