@@ -58,8 +58,7 @@ pub(crate) async fn check(
             request.extensions_mut().insert(*principal);
         }
         Ok(Admitted::NotInThisRole(user)) => {
-            // Who asks again and again is written down as often as they may ask at all.
-            if state.limits.count_user(user.id).is_ok() {
+            if state.limits.may_note_denial(user.id) {
                 let origin = origin(request.headers(), request.extensions());
                 let route = request
                     .extensions()

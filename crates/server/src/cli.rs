@@ -26,7 +26,7 @@ use tokio::runtime::Runtime;
 use crate::{
     compose,
     config::{self, Arguments, Loaded},
-    extractor,
+    doctor, extractor,
     failure::Failure,
     logging, openapi, serve,
 };
@@ -59,6 +59,14 @@ enum Command {
     /// Accounts, without the web
     #[command(subcommand)]
     User(UserCommand),
+    /// Look whether everything is as it must be, also beside a server that runs; exits with 0 only if all of it is
+    Doctor {
+        /// Read every byte of database, files and vectors too, and call the providers
+        #[arg(long)]
+        deep: bool,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Print the effective configuration with the source of each value, secrets masked
     Config {
         /// Print a configuration file with every setting, its default and its description
@@ -161,6 +169,7 @@ pub fn run() -> ExitCode {
         Command::User(UserCommand::List { options }) => list_users(options),
         Command::User(UserCommand::ResetPassword { email, options }) => reset_password(&email, options),
         Command::User(UserCommand::Deactivate { email, options }) => deactivate(&email, options),
+        Command::Doctor { deep, options } => doctor(deep, options),
         Command::Config { example: true, .. } => print(&config::example()),
         Command::Config {
             example: false,
@@ -204,6 +213,18 @@ fn migrate(check: bool, options: Options) -> Result<(), Failure> {
             pending.len()
         )))
     })
+}
+
+fn doctor(deep: bool, options: Options) -> Result<(), Failure> {
+    let config = match load(options) {
+        Ok(loaded) => loaded.config,
+        Err(failure) => {
+            print("FAIL  configuration: it cannot be used. Correct what standard error tells of it.\n")?;
+            return Err(failure);
+        }
+    };
+    logging::start(&config)?;
+    block_on(doctor::examine(&config, deep))
 }
 
 /// The first line of standard input: arguments can be read by every process of the machine.

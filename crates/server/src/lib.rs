@@ -9,6 +9,7 @@
 //! | `wire`, `head`, `pace`, [`limits`], `address`, `cors` | the edge: what a connection, a request and a client may do |
 //! | [`router`], [`api`], [`auth`], [`input`], [`error`], [`middleware`], [`sse`] | HTTP |
 //! | [`idempotency`], [`etag`], [`csv`] | requests sent twice, versions, exports |
+//! | [`doctor`] | whether everything is as it must be |
 //! | [`openapi`], [`spa`] | the interface's description, the web app |
 
 mod address;
@@ -20,6 +21,7 @@ pub mod config;
 mod cors;
 pub mod csv;
 pub mod data_dir;
+pub mod doctor;
 pub mod error;
 pub mod etag;
 pub mod extractor;

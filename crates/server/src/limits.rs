@@ -20,6 +20,8 @@ use crate::{
 const WINDOW: Duration = Duration::from_secs(60);
 /// Addresses or people that are told apart in two windows; whoever comes after them shares one count.
 const MAX_KEYS: usize = 100_000;
+/// Forbidden requests of one person a minute that are written down.
+const DENIALS_NOTED: u32 = 60;
 /// Uploads at a time, and of one person.
 const MAX_UPLOADS: usize = 4;
 const MAX_UPLOADS_PER_USER: usize = 2;
@@ -30,6 +32,7 @@ const UPLOAD_PAUSE: u64 = 10;
 pub struct Limits {
     users: Meter<UserId>,
     addresses: Meter<IpAddr>,
+    denials: Meter<UserId>,
     uploads: Places<UserId>,
 }
 
@@ -40,6 +43,7 @@ impl Limits {
         Self {
             users: Meter::new(per_user),
             addresses: Meter::new(per_address),
+            denials: Meter::new(DENIALS_NOTED),
             uploads: Places::new(MAX_UPLOADS, MAX_UPLOADS_PER_USER),
         }
     }
@@ -54,6 +58,11 @@ impl Limits {
     pub(crate) fn count_address(&self, client: Client) -> Result<(), ApiError> {
         let verdict = self.addresses.count(counted(client.address), Instant::now());
         verdict.map_err(|wait| too_many(wait, metrics::RefusedFor::Address))
+    }
+
+    /// Whether one more forbidden request of this person goes into the audit log: it tells as much as a thousand of them.
+    pub(crate) fn may_note_denial(&self, user: UserId) -> bool {
+        self.denials.count(user, Instant::now()).is_ok()
     }
 
     /// A place for an upload; it is free again when the returned value is dropped.

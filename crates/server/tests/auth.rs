@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, PASSWORD, Server, text};
+use crate::harness::{ADMIN, PASSWORD, Server};
 
 #[tokio::test]
 async fn s10_wrong_password_and_unknown_account_are_answered_alike() {

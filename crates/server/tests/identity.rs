@@ -65,8 +65,10 @@ async fn s05_deactivation_counts_on_every_instance_and_ends_streams() {
     let admin = one.admin().await;
     one.joins(&admin, "u1@example.com", "user").await;
     let user = two.sign_in("u1@example.com").await;
-    let assistant = admin.assistant("Press Writer").await;
-    let conversation = user.conversation(&assistant).await;
+    let body = json!({ "name": "Press Writer", "model": "gpt-4o-mini" });
+    let (status, assistant) = admin.post("/assistants", &body).await;
+    assert_eq!(status, 201, "{assistant}");
+    let conversation = user.conversation(&text(&assistant["id"])).await;
     let words = json!({ "choices": [{ "index": 0, "delta": { "content": "Word " } }] });
     let mut steps = Vec::new();
     for _ in 0..40 {

@@ -11,6 +11,8 @@ mod authorization;
 #[cfg(test)]
 mod chat;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod edge;

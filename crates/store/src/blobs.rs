@@ -27,7 +27,7 @@ const RESERVE: u64 = 64 * 1024 * 1024;
 /// …or less than this part of it.
 const RESERVE_PART: u64 = 100;
 /// What is younger may still be on its way into the database.
-const ORPHAN_AGE: Duration = Duration::from_secs(60 * 60);
+pub const ORPHAN_AGE: Duration = Duration::from_secs(60 * 60);
 /// Bytes that are read at a time.
 const READ: usize = 64 * 1024;
 

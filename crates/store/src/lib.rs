@@ -38,6 +38,7 @@ mod queue;
 mod quotas;
 mod replays;
 mod rows;
+mod scopes;
 mod sessions;
 mod settings;
 mod statistics;
@@ -51,7 +52,7 @@ use across::{fault::StoreError, platform::Store};
 use async_trait::async_trait;
 use sea_orm_migration::MigratorTrait as _;
 
-pub use blobs::{LocalBlobs, room_at};
+pub use blobs::{LocalBlobs, ORPHAN_AGE, room_at};
 
 use crate::{backend::Db, migration::Migrator, vectors::Indexes};
 

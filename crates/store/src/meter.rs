@@ -29,7 +29,7 @@ use crate::{
     entity::{assistant, conversation, message, quota_hold, usage_log, usage_quota},
     error::Fault,
     notices::alert,
-    quotas::{limits_of, matching, scope_of},
+    scopes::{limits_of, matching, scope_of},
 };
 
 const TABLE: &str = "quota_holds";

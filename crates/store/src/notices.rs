@@ -27,7 +27,7 @@ use crate::{
     entity::{notice, notice_dismissal, quota_counter, usage_quota},
     error::Fault,
     paging::rows_and_total,
-    quotas::{limits_of, named, scope_of},
+    scopes::{limits_of, named, scope_of},
 };
 
 const TABLE: &str = "notices";

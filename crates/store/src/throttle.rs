@@ -23,6 +23,9 @@ use crate::{
     error::Fault,
 };
 
+/// How far the clocks of requests may be apart: they are read before the counter is taken, and on several machines. A request
+/// that looks a little older than the window belongs into it, or parallel guesses would reset their own count.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 /// How long earlier locks make the next one longer.
 const MEMORY: TimeDelta = TimeDelta::days(1);
 
@@ -55,7 +58,7 @@ async fn take(tx: &DatabaseTransaction, key: &str, now: Time) -> Result<counter:
 /// The counter as it stands at `now`: an old window, an old lock and what a clock that was set back left are forgotten.
 fn at_present(row: counter::Model, window: TimeDelta, now: Time) -> counter::Model {
     let (mut failures, mut window_start) = (row.failures, row.window_start);
-    if now < window_start || now - window_start >= window {
+    if now + SKEW < window_start || now - window_start >= window {
         (failures, window_start) = (0, now);
     }
     let is_recent = |until: &Time| *until + MEMORY > now && *until - now <= LONGEST_LOCK;

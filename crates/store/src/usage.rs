@@ -24,7 +24,7 @@ use crate::{
     entity::usage_log::{self, Column},
     error::Fault,
     paging::rows_and_total,
-    quotas::{assistant_names, people},
+    scopes::{assistant_names, people},
 };
 
 const TABLE: &str = "usage_logs";

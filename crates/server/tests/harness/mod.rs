@@ -254,7 +254,7 @@ fn own((key, value): &(&str, &str)) -> (String, String) {
     clippy::disallowed_methods,
     reason = "tests are told by the environment where a server is"
 )]
-async fn postgres() -> Option<String> {
+pub(crate) async fn postgres() -> Option<String> {
     let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
         assert!(std::env::var("CI").is_err(), "CI must set TEST_DATABASE_URL");
         return None;

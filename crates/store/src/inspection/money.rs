@@ -1,6 +1,6 @@
 //! Whether the counters of quotas are what the usage log and the calls in progress say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use across::{
     clock::Time,
@@ -17,7 +17,7 @@ use super::{GRACE, STREAMING};
 use crate::{
     entity::{message, quota_counter, quota_hold, usage_log, usage_quota},
     error::Fault,
-    quotas::scope_of,
+    scopes::scope_of,
 };
 
 /// Whose use is that of all people together.
@@ -138,15 +138,13 @@ pub(super) async fn check(db: &DatabaseTransaction, now: Time) -> Result<Finding
         for window in long_windows() {
             // Windows from before the quota hold only what ended after it was made.
             let first = window.start(quota.created_at);
-            let mut starts: Vec<Time> = counters
+            let mut starts: BTreeSet<Time> = counters
                 .keys()
                 .chain(held.keys())
                 .filter(|(id, name, start)| *id == quota.id && *name == window.as_str() && *start >= first)
                 .map(|(_, _, start)| *start)
                 .collect();
-            if !starts.contains(&window.start(now)) {
-                starts.push(window.start(now));
-            }
+            starts.insert(window.start(now));
             for start in starts {
                 found.looked_at += 1;
                 let place = (quota.id, window.as_str(), start);
