@@ -7,7 +7,10 @@ use across::{
         reply::ReplyError,
     },
     fault::{BlobError, Problem, StoreError},
-    governance::quota::{Refusal, Scope, Window},
+    governance::{
+        quota::{Refusal, Scope},
+        window::Window,
+    },
     id::{FileId, MessageId},
     identity::{
         account::RegisterError,

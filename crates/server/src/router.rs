@@ -17,8 +17,8 @@ use utoipa_axum::{
 use crate::{
     address,
     api::{
-        account, api_keys, assistants, audit, auth, conversations, files, health, messages, models, notices, quotas,
-        settings, statistics, usage, users,
+        account, api_keys, assistants, audit, auth, conversations, files, health, messages, models, notices, own_usage,
+        quotas, settings, statistics, usage, users,
     },
     auth::{Access, Principal, check},
     cors,
@@ -105,7 +105,7 @@ fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
         .add(NEWCOMER, routes!(account::password))
         .add(USER, routes!(account::sessions))
         .add(USER, routes!(account::end_session))
-        .add(USER, routes!(usage::own))
+        .add(USER, routes!(own_usage::own))
         .add_once(ADMIN, routes!(users::list, users::create))
         .add(ADMIN, routes!(users::get, users::update, users::delete))
         .add(ADMIN, routes!(users::reset_password))

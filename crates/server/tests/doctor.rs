@@ -217,7 +217,7 @@ fn doctor(directory: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Ve
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn healthy_data_passes_beside_a_server_and_after_it() {
     let mut patient = Patient::healthy(None).await;
     patient.assert_healthy();
@@ -230,7 +230,7 @@ async fn healthy_data_passes_beside_a_server_and_after_it() {
     assert_eq!(again.admin().await.get("/ready").await.0, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_breaks_in_the_database_is_told() {
     let mut patient = Patient::healthy(None).await;
     patient.server.end();
@@ -245,7 +245,7 @@ async fn whatever_breaks_in_the_database_is_told() {
     patient.with(unguarded, &[], "audit log", 1, "SELECT 1").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_breaks_on_a_database_server_is_told() {
     let Some(url) = postgres().await else { return };
     let mut patient = Patient::healthy(Some(url)).await;
@@ -266,7 +266,7 @@ async fn whatever_breaks_on_a_database_server_is_told() {
     patient.assert_healthy();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_breaks_on_the_disk_is_told() {
     let mut patient = Patient::healthy(None).await;
     patient.server.end();
@@ -326,7 +326,7 @@ async fn whatever_breaks_on_the_disk_is_told() {
     assert!(fs::read(&database).unwrap() == pages);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s47_the_key_of_other_data_is_told() {
     let mut patient = Patient::healthy(None).await;
     patient.server.end();
@@ -344,7 +344,7 @@ async fn s47_the_key_of_other_data_is_told() {
     patient.with(harm, &[], "secret key", 1, "DELETE FROM api_keys").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn providers_that_do_not_answer_are_told() {
     let mut patient = Patient::healthy(None).await;
     patient.server.end();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use across::{
     clock::Time,
-    governance::quota::{Claim, Window},
+    governance::{quota::Claim, window::Window},
     id::QuotaId,
 };
 use chrono::TimeDelta;

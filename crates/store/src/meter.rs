@@ -8,8 +8,9 @@ use across::{
     fault::StoreError,
     governance::{
         meter::{Meter, Payer, Reservation, Spent},
-        quota::{Held, Limits, Refusal, Window, claims},
+        quota::{Held, Limits, Refusal, claims},
         usage::Purpose,
+        window::Window,
     },
     id::{MessageId, QuotaId, UsageId},
     money::{MicroUsd, Price},

@@ -7,7 +7,8 @@ use across::{
     fault::StoreError,
     governance::{
         notice::{Level, Notice, NoticeStore},
-        quota::{Limit, Limits, Scope, Window},
+        quota::{Limit, Limits, Scope},
+        window::Window,
     },
     id::{NoticeId, UserId},
     money::MicroUsd,

@@ -9,7 +9,8 @@ use across::{
     fault::StoreError,
     governance::{
         meter::Payer,
-        quota::{Changed, Created, Current, Filter, Limits, Quota, QuotaStore, Scope, Window},
+        quota::{Changed, Created, Current, Filter, Limits, Quota, QuotaStore, Scope},
+        window::Window,
     },
     id::{QuotaId, UserId},
     money::MicroUsd,

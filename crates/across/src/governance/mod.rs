@@ -5,3 +5,4 @@ pub mod notice;
 pub mod price;
 pub mod quota;
 pub mod usage;
+pub mod window;

@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod notices;
+pub(crate) mod own_usage;
 pub(crate) mod quotas;
 pub(crate) mod settings;
 pub(crate) mod statistics;

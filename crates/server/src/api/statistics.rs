@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use across::{
     governance::{
-        quota::Window,
         usage::{Filter, GroupBy},
+        window::Window,
     },
     id::ApiKeyId,
     page::PageRequest,

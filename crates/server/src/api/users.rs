@@ -2,7 +2,7 @@
 
 use across::{
     actor::Role,
-    governance::{quota::Window, usage::Total},
+    governance::{usage::Total, window::Window},
     id::UserId,
     identity::{
         account::{self, AccountError, NewAccount},

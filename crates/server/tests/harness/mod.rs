@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod raw;
+pub(crate) mod walk;
 
 use std::{
     io::{BufRead as _, BufReader},

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use across::{
     clock::Time,
-    governance::quota::{Scope, Window},
+    governance::{quota::Scope, window::Window},
     platform::Findings,
 };
 use sea_orm::{
