@@ -69,6 +69,8 @@ actions! {
     UserRefreshReused = "user.refresh_reused",
     /// Somebody chose a new password.
     UserPasswordChange = "user.password_change",
+    /// Somebody gave a wrong present password when choosing a new one.
+    UserPasswordFailed = "user.password_failed",
     /// An administrator set a new password.
     UserPasswordReset = "user.password_reset",
     /// Sessions were ended by their owner or an administrator.
@@ -250,8 +252,9 @@ pub trait AuditLog: Send + Sync {
     /// One entry.
     async fn find_audit(&self, id: AuditId) -> Result<Option<Entry>, StoreError>;
 
-    /// Removes entries from before `cutoff` and writes down how many; nothing is written if there were none.
-    async fn expire_audit(&self, cutoff: Time, deed: Deed) -> Result<u64, StoreError>;
+    /// Removes the oldest entries from before `cutoff`, at most `limit`, and writes down how many; nothing is written if
+    /// there were none.
+    async fn expire_audit(&self, cutoff: Time, limit: u64, deed: Deed) -> Result<u64, StoreError>;
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Everything the platform is made of at run time: the ports, the clock, the live answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -133,6 +133,8 @@ pub struct Limits {
     pub streams_per_user: usize,
     /// Answers being written in this process.
     pub streams: usize,
+    /// How long an answer may take.
+    pub answer_time: Duration,
 }
 
 /// The platform.
@@ -170,7 +172,7 @@ pub struct Platform {
 /// What a look through one part of the data found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// How many things were looked at.
+    /// How many things were looked at; 0 if there were none, or they are not counted.
     pub looked_at: u64,
     /// What is wrong, each naming the thing.
     pub faults: Vec<String>,

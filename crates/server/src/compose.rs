@@ -77,6 +77,7 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
         limits: Limits {
             streams_per_user: usize::try_from(config.max_streams_per_user).unwrap_or(usize::MAX),
             streams: usize::try_from(config.max_streams).unwrap_or(usize::MAX),
+            answer_time: config.provider_total_timeout,
         },
         tasks: TaskTracker::new(),
         stopping: CancellationToken::new(),

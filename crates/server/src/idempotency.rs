@@ -3,7 +3,6 @@
 
 use across::{
     actor::Actor,
-    id::MessageId,
     replay::{Answer, Claim, RequestKey},
 };
 use axum::{
@@ -160,14 +159,9 @@ impl Once {
         Response::from_parts(parts, Body::from(body))
     }
 
-    /// Says that the request led to this answer of a model, from which its own answer can be made again at any time.
-    pub(crate) async fn begun(self, message: MessageId) {
-        let answer = Answer {
-            status: StatusCode::CREATED.as_u16(),
-            message: Some(message),
-            ..Answer::default()
-        };
-        self.complete(answer).await;
+    /// The request, for an operation that keeps its outcome in its own transaction.
+    pub(crate) const fn request(&self) -> &RequestKey {
+        &self.request
     }
 
     async fn complete(&self, answer: Answer) {

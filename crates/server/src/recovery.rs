@@ -16,6 +16,8 @@ const OLD_EVERY: Duration = Duration::from_secs(60 * 60);
 const REQUESTS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// Conversations removed at a time.
 const BATCH: u64 = 100;
+/// Entries of the audit log removed at a time.
+const ENTRIES: u64 = 5_000;
 
 /// Takes up what the last process left: its jobs are due again, its half-written answers are ended with what they have,
 /// files without a job get one. Must be over before the first request, whose answer it would take for a dead one.
@@ -120,12 +122,19 @@ async fn expire(platform: &Platform) -> Result<(), StoreError> {
     store.expire_throttle(now).await?;
     store.expire_requests(now - REQUESTS_KEPT).await?;
     let kept = TimeDelta::days(i64::from(settings.audit_retention_days));
-    let deed = Doer::platform().does(Action::AuditExpire, now);
-    let audited = store.expire_audit(now - kept, deed).await?;
+    // Little by little, so that others can write in between.
+    let mut audited = 0;
+    while !platform.stopping.is_cancelled() {
+        let deed = Doer::platform().does(Action::AuditExpire, now);
+        let removed = store.expire_audit(now - kept, ENTRIES, deed).await?;
+        audited += removed;
+        if removed < ENTRIES {
+            break;
+        }
+    }
     let mut conversations = 0;
     if settings.conversation_retention_days > 0 {
         let kept = TimeDelta::days(i64::from(settings.conversation_retention_days));
-        // Little by little, so that others can write in between.
         while !platform.stopping.is_cancelled() {
             let removed = store.expire_conversations(now - kept, BATCH).await?;
             conversations += removed;

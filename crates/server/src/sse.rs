@@ -80,23 +80,37 @@ impl Following {
         let reader = self.reader.as_mut()?;
         tokio::select! {
             event = reader.next() => {
-                if event.as_ref().is_none_or(Event::is_last) {
+                let is_last = event.as_ref().is_none_or(Event::is_last);
+                if is_last {
                     self.reader = None;
                 }
-                event.map(|event| Bytes::from(frame(&event)))
-            }
-            _ = self.ticks.tick() => {
-                let platform = &self.state.platform;
-                match platform.store.session_user(self.actor.session, platform.clock.now()).await {
-                    Ok(None) => {
-                        self.reader = None;
+                // Answers to people who were deactivated are stopped, and they must hear why.
+                match event? {
+                    Event::Done { finish_reason, .. } if finish_reason == "stopped" && self.is_signed_out().await => {
                         Some(Bytes::from(frame(&signed_out(self.message))))
                     }
-                    // A database that cannot be asked at this moment ends no one's answer.
-                    Ok(Some(_)) | Err(_) => Some(Bytes::from_static(b": keep-alive\n\n")),
+                    event => Some(Bytes::from(frame(&event))),
+                }
+            }
+            _ = self.ticks.tick() => {
+                if self.is_signed_out().await {
+                    self.reader = None;
+                    Some(Bytes::from(frame(&signed_out(self.message))))
+                } else {
+                    Some(Bytes::from_static(b": keep-alive\n\n"))
                 }
             }
         }
+    }
+
+    /// Whether the reader's session is over. A database that cannot be asked at this moment ends no one's answer.
+    async fn is_signed_out(&self) -> bool {
+        let platform = &self.state.platform;
+        let found = platform
+            .store
+            .session_user(self.actor.session, platform.clock.now())
+            .await;
+        matches!(found, Ok(None))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::harness::{
     Person, Server,
     database::{Backend, on_each_database},
     text,
-    walk::{Known, routes, walk},
+    walk::{Known, asking, routes, walk},
     words,
 };
 
@@ -511,7 +511,7 @@ async fn answers_to_hostility(server: &Server) -> Vec<(String, u16, Value)> {
                 if path.ends_with("/stream") {
                     continue;
                 }
-                let request = admin.request(Method::GET, &path).query(&query);
+                let request = admin.request(Method::GET, &asking(&path, &query));
                 note(format!("GET {route} {name}={hostile:?}"), admin.told(request).await);
             }
         }
@@ -589,7 +589,7 @@ async fn s33_what_is_searched_for_is_meant_literally() {
             first = id;
         }
         let found = async |path: &str, search: &str| {
-            let request = admin.request(Method::GET, path).query(&[("search", search)]);
+            let request = admin.request(Method::GET, &asking(path, &[("search", search)]));
             let (status, _, body) = admin.told(request).await;
             (status, body["total"].as_u64())
         };

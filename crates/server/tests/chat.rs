@@ -150,7 +150,7 @@ async fn refusals_come_before_the_first_byte_and_store_nothing() {
 }
 
 #[tokio::test]
-async fn another_persons_conversation_does_not_exist() {
+async fn s19_another_persons_conversation_does_not_exist() {
     let (_server, people) = Server::with_people().await;
     let assistant = people.manager.assistant("Press Writer").await;
     let conversation = people.user.conversation(&assistant).await;
@@ -351,7 +351,7 @@ async fn a_cut_stream_is_never_shown_as_complete() {
 }
 
 #[tokio::test]
-async fn documents_and_people_cannot_rewrite_the_frame() {
+async fn s59_documents_and_people_cannot_rewrite_the_frame() {
     let (server, vendor) = with_vendor().await;
     let admin = server.admin().await;
     let (_, made) = admin

@@ -89,7 +89,11 @@ impl Patient {
 
     /// Runs statements on the database, behind everybody's back.
     async fn run(&self, sql: &str) {
-        let database = sea_orm::Database::connect(&self.url).await.unwrap();
+        // What one statement switches off is to be off for the next.
+        let mut one = sea_orm::ConnectOptions::new(&self.url);
+        let database = sea_orm::Database::connect(one.max_connections(1).clone())
+            .await
+            .unwrap();
         for statement in sql.split(';') {
             database.execute_unprepared(statement).await.unwrap();
         }

@@ -104,7 +104,7 @@ async fn the_child_reads_large_documents_within_its_limits() {
 }
 
 #[tokio::test]
-async fn hostile_documents_end_their_child_alone() {
+async fn s37_hostile_documents_end_their_child_alone() {
     let extractor = ChildExtractor::new(PROGRAM.into(), PATIENCE);
     let nested = format!(
         "<< /Type /Pages /Count 0 /Kids {}{} >>",

@@ -135,7 +135,7 @@ async fn word_text_and_markdown_are_read_and_removal_is_final() {
 }
 
 #[tokio::test]
-async fn what_is_not_what_it_says_is_refused() {
+async fn s35_what_is_not_what_it_says_is_refused() {
     let (server, people) = Server::with_people().await;
     let manager = &people.manager;
     let assistant = manager.assistant("Librarian").await;
@@ -195,7 +195,7 @@ async fn forms_that_lie_are_refused() {
 }
 
 #[tokio::test]
-async fn hostile_documents_cost_one_file_and_say_why() {
+async fn s36_hostile_documents_cost_one_file_and_say_why() {
     let server = Server::start().await;
     let admin = server.admin().await;
     let assistant = admin.assistant("Librarian").await;

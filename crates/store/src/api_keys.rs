@@ -18,6 +18,7 @@ use sea_orm::{
     ExprTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, Set, sea_query::Expr,
 };
 use serde_json::{Map, json};
+use uuid::Uuid;
 
 use crate::{
     SqlStore,
@@ -33,6 +34,9 @@ use crate::{
 const TABLE: &str = "api_keys";
 /// The row that changes to keys wait for: which key is the one that is used is decided by all of them together.
 const TURNSTILE: &str = "api_keys";
+/// In the audit log: from which key, or to which, the default went by a change of another one.
+const MOVED_FROM: &str = "default_taken_from";
+const MOVED_TO: &str = "default_given_to";
 
 fn custom_of(row: &api_key::Model) -> Result<Option<Custom>, Fault> {
     let Some(base_url) = row.base_url.clone() else {
@@ -102,15 +106,23 @@ async fn is_named(
 }
 
 /// Takes the preference from the key of this provider that has it; `false` if none had.
-async fn clear_default(tx: &DatabaseTransaction, provider: &str, at: Time) -> Result<bool, Fault> {
+async fn clear_default(tx: &DatabaseTransaction, provider: &str, at: Time) -> Result<Option<Uuid>, Fault> {
     let cleared = api_key::Entity::update_many()
         .col_expr(Column::IsDefault, Expr::value(false))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::value(at))
         .filter(Column::Provider.eq(provider).and(Column::IsDefault.eq(true)))
-        .exec(tx)
+        .exec_with_returning(tx)
         .await?;
-    Ok(cleared.rows_affected > 0)
+    Ok(cleared.into_iter().next().map(|row| row.id))
+}
+
+/// Says in the entry of one key which other one stopped, or began, to be the one that is used.
+fn tell_moved(trace: &mut Trace, name: &str, other: Option<Uuid>) {
+    if let Some(other) = other {
+        let values = trace.new.get_or_insert_with(Map::new);
+        values.insert(name.to_owned(), json!(other.to_string()));
+    }
 }
 
 async fn create(tx: &DatabaseTransaction, key: NewApiKey, at: Time) -> Result<Traced<Option<ApiKey>>, Fault> {
@@ -122,9 +134,11 @@ async fn create(tx: &DatabaseTransaction, key: NewApiKey, at: Time) -> Result<Tr
     }
     let others = api_key::Entity::find().filter(Column::Provider.eq(provider));
     let is_default = key.is_default || others.count(tx).await? == 0;
-    if is_default {
-        clear_default(tx, provider, at).await?;
-    }
+    let moved_from = if is_default {
+        clear_default(tx, provider, at).await?
+    } else {
+        None
+    };
     let mut row = api_key::Model {
         id: key.id.uuid(),
         provider: provider.to_owned(),
@@ -149,7 +163,8 @@ async fn create(tx: &DatabaseTransaction, key: NewApiKey, at: Time) -> Result<Tr
         set_custom(&mut row, custom);
     }
     let made = key_of(&row.into_active_model().reset_all().insert(tx).await?)?;
-    let trace = Trace::made(&made);
+    let mut trace = Trace::made(&made);
+    tell_moved(&mut trace, MOVED_FROM, moved_from);
     Ok(Traced::done(Some(made), trace))
 }
 
@@ -205,9 +220,11 @@ async fn update(
     if row == old {
         return Ok(Traced::nothing(KeyChanged::Done(Box::new(before))));
     }
-    if row.is_default && !old.is_default {
-        clear_default(tx, &provider, at).await?;
-    }
+    let moved_from = if row.is_default && !old.is_default {
+        clear_default(tx, &provider, at).await?
+    } else {
+        None
+    };
     row.version = old.version + 1;
     row.updated_at = at;
     let after = key_of(&row.into_active_model().reset_all().update(tx).await?)?;
@@ -220,6 +237,7 @@ async fn update(
                 .insert("key".to_owned(), json!(REDACTED));
         }
     }
+    tell_moved(&mut trace, MOVED_FROM, moved_from);
     Ok(Traced::done(KeyChanged::Done(Box::new(after)), trace))
 }
 
@@ -235,6 +253,7 @@ async fn delete(
     };
     let gone = key_of(&row)?;
     api_key::Entity::delete_by_id(row.id).exec(tx).await?;
+    let mut moved_to = None;
     if row.is_default {
         let next = api_key::Entity::find()
             .filter(
@@ -248,6 +267,7 @@ async fn delete(
             .await?;
         if let Some(next) = next {
             let version = next.version + 1;
+            moved_to = Some(next.id);
             let mut next = next.into_active_model();
             next.is_default = Set(true);
             next.version = Set(version);
@@ -255,7 +275,8 @@ async fn delete(
             next.update(tx).await?;
         }
     }
-    let trace = Trace::removed(&gone);
+    let mut trace = Trace::removed(&gone);
+    tell_moved(&mut trace, MOVED_TO, moved_to);
     Ok(Traced::done(KeyChanged::Done(Box::new(gone)), trace))
 }
 

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
 };
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::{
     SqlStore,
@@ -214,9 +215,18 @@ fn entries(filter: &Filter) -> sea_orm::Select<audit_log::Entity> {
 }
 
 /// Removes entries from before `cutoff`; the guards let it happen only while the cutoff is written down.
-async fn expire(tx: &DatabaseTransaction, cutoff: Time) -> Result<u64, Fault> {
-    let old = || audit_log::Column::CreatedAt.lt(cutoff);
-    if audit_log::Entity::find().filter(old()).count(tx).await? == 0 {
+async fn expire(tx: &DatabaseTransaction, cutoff: Time, limit: u64) -> Result<u64, Fault> {
+    let old: Vec<Uuid> = audit_log::Entity::find()
+        .select_only()
+        .column(audit_log::Column::Id)
+        .filter(audit_log::Column::CreatedAt.lt(cutoff))
+        .order_by_asc(audit_log::Column::CreatedAt)
+        .order_by_asc(audit_log::Column::Id)
+        .limit(limit)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if old.is_empty() {
         return Ok(0);
     }
     let row = audit_retention::ActiveModel { cutoff: Set(cutoff) };
@@ -224,7 +234,10 @@ async fn expire(tx: &DatabaseTransaction, cutoff: Time) -> Result<u64, Fault> {
         .on_conflict_do_nothing_on([audit_retention::Column::Cutoff])
         .exec_without_returning(tx)
         .await?;
-    let removed = audit_log::Entity::delete_many().filter(old()).exec(tx).await?;
+    let removed = audit_log::Entity::delete_many()
+        .filter(audit_log::Column::Id.is_in(old))
+        .exec(tx)
+        .await?;
     audit_retention::Entity::delete_by_id(cutoff).exec(tx).await?;
     Ok(removed.rows_affected)
 }
@@ -276,10 +289,10 @@ impl AuditLog for SqlStore {
         Ok(row.map_err(Fault::from)?.map(entry_of))
     }
 
-    async fn expire_audit(&self, cutoff: Time, deed: Deed) -> Result<u64, StoreError> {
+    async fn expire_audit(&self, cutoff: Time, limit: u64, deed: Deed) -> Result<u64, StoreError> {
         let write = self.db.audited(deed, move |tx| {
             Box::pin(async move {
-                let removed = expire(tx, cutoff).await?;
+                let removed = expire(tx, cutoff, limit).await?;
                 let told = Trace::default().to(json!({"before": cutoff.to_rfc3339(), "removed": removed}));
                 Ok(Traced::done(removed, (removed > 0).then_some(told)))
             })

@@ -18,6 +18,7 @@ use sea_orm::{
     },
 };
 use sea_orm_migration::MigratorTrait as _;
+use tracing::Instrument as _;
 
 use crate::{OpenError, Options, error::Fault, migration::Migrator, writer::Writer};
 
@@ -31,6 +32,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 const INSPECTION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// What a change is told that was asked of a database opened for reading.
 const READ_ONLY: &str = "it was opened for reading only";
+/// How long a transaction may wait for us before the server ends it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection to a server is used before it is replaced.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
@@ -117,7 +120,11 @@ impl Db {
             .max_connections((options.pool_size + options.pool_overflow).max(2))
             .max_lifetime(LIFETIME)
             .statement_timeout(STATEMENT_TIMEOUT)
-            .set_application_name("ai-across");
+            .set_application_name("ai-across")
+            .map_sqlx_postgres_opts(|options| {
+                let limit = format!("{}s", IDLE_TIMEOUT.as_secs());
+                options.options([("idle_in_transaction_session_timeout", limit)])
+            });
         let readers = Database::connect(connect).await.map_err(OpenError::unreachable)?;
         Ok(Self {
             readers,
@@ -175,10 +182,9 @@ impl Db {
         Ok(match self.backend() {
             Backend::Sqlite => self.readers.begin().await?,
             _ => {
-                let level = Some(IsolationLevel::RepeatableRead);
-                self.readers
-                    .begin_with_config(level, Some(AccessMode::ReadOnly))
-                    .await?
+                let (pool, level) = (self.readers.clone(), Some(IsolationLevel::RepeatableRead));
+                let begin = async move { Ok(pool.begin_with_config(level, Some(AccessMode::ReadOnly)).await?) };
+                to_its_end(begin).await?
             }
         })
     }
@@ -192,10 +198,14 @@ impl Db {
         match &self.writes {
             Writes::Grouped(writer, _) => writer.write(work).await,
             Writes::Pooled => {
-                let tx = self.readers.begin().await?;
-                let result = work(&tx).await?;
-                tx.commit().await?;
-                Ok(result)
+                let pool = self.readers.clone();
+                let change = async move {
+                    let tx = pool.begin().await?;
+                    let result = work(&tx).await?;
+                    tx.commit().await?;
+                    Ok(result)
+                };
+                to_its_end(change).await
             }
             Writes::Never => Err(Fault::unavailable(READ_ONLY)),
         }
@@ -217,6 +227,7 @@ impl Db {
                 // The lock is per schema, since several installations may share one server's database.
                 for sql in [
                     "SET LOCAL statement_timeout = 0",
+                    "SET LOCAL idle_in_transaction_session_timeout = 0",
                     "SELECT pg_advisory_xact_lock(hashtext('ai-across migrations'), hashtext(current_schema()))",
                 ] {
                     let statement = Statement::from_string(Backend::Postgres, sql);
@@ -300,6 +311,16 @@ impl Db {
     }
 }
 
+/// Runs `work` to its end even if the caller goes away, as the writer of a file does too. A transaction that is dropped
+/// while it begins would stay open on its connection, and whoever gets that one next would be inside it.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::spawn(work.in_current_span())
+        .await
+        .unwrap_or_else(|_| Err(Fault::unavailable("a database operation panicked")))
+}
+
 fn pool(url: &str) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
@@ -364,9 +385,11 @@ pub(crate) mod tests {
             "a dead connection is noticed before it is used"
         );
         assert_eq!(used.get_acquire_timeout(), Duration::from_secs(5));
-        let statement = Statement::from_string(Backend::Postgres, "SHOW statement_timeout");
-        let row = db.reader().query_one_raw(statement).await.unwrap().unwrap();
-        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "30s");
+        for limit in ["statement_timeout", "idle_in_transaction_session_timeout"] {
+            let statement = Statement::from_string(Backend::Postgres, format!("SHOW {limit}"));
+            let row = db.reader().query_one_raw(statement).await.unwrap().unwrap();
+            assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "30s", "{limit}");
+        }
     }
 
     async fn database(dir: &tempfile::TempDir) -> Db {

@@ -207,6 +207,9 @@ async fn delete(tx: &DatabaseTransaction, id: UserId, expected: Option<i64>) -> 
     if was.is_active && was.role == Role::Admin && !another_admin(tx, id).await? {
         return Ok(Traced::nothing(UserChanged::LastAdmin));
     }
+    // Sessions, conversations with their messages, folders and keys of requests go with the row. They go before the quota:
+    // an answer that ends takes its conversation first and the counters after it.
+    user::Entity::delete_by_id(id.uuid()).exec(tx).await?;
     let (scope, scope_id) = (Scope::User(id).kind(), id.to_string());
     usage_quota::Entity::delete_many()
         .filter(
@@ -216,8 +219,6 @@ async fn delete(tx: &DatabaseTransaction, id: UserId, expected: Option<i64>) -> 
         )
         .exec(tx)
         .await?;
-    // Sessions, conversations with their messages, folders and keys of requests go with the row.
-    user::Entity::delete_by_id(id.uuid()).exec(tx).await?;
     let trace = Trace::removed(&was);
     Ok(Traced::done(UserChanged::Done(Box::new(was)), trace))
 }
@@ -228,11 +229,15 @@ async fn set_password(
     password: PasswordHash,
     must_change: bool,
     keep: Option<SessionId>,
+    proved: Option<PasswordHash>,
     at: Time,
 ) -> Result<Traced<bool>, Fault> {
     let Some(row) = hold_user(tx, id).await? else {
         return Ok(Traced::nothing(false));
     };
+    if proved.is_some_and(|hash| hash.0 != row.password_hash) {
+        return Ok(Traced::nothing(false));
+    }
     let old = user_of(row.clone())?;
     let version = row.version + 1;
     let mut changed: user::ActiveModel = row.into();
@@ -346,13 +351,14 @@ impl UserStore for SqlStore {
         password: PasswordHash,
         must_change: bool,
         keep: Option<SessionId>,
+        proved: Option<PasswordHash>,
         deed: Deed,
     ) -> Result<bool, StoreError> {
         let at = deed.at;
         Ok(self
             .db
             .audited(deed, move |tx| {
-                Box::pin(set_password(tx, id, password, must_change, keep, at))
+                Box::pin(set_password(tx, id, password, must_change, keep, proved, at))
             })
             .await?)
     }

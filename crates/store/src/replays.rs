@@ -145,6 +145,24 @@ async fn claim(
     Ok(Claim::Running)
 }
 
+/// Keeps the answer to a claimed request.
+pub(crate) async fn complete(tx: &DatabaseTransaction, request: &RequestKey, answer: Answer) -> Result<(), Fault> {
+    let headers = storable_json(serde_json::json!(answer.headers));
+    let body = (!answer.body.is_empty()).then_some(answer.body);
+    request_key::Entity::update_many()
+        .col_expr(request_key::Column::Status, Expr::value(i32::from(answer.status)))
+        .col_expr(request_key::Column::Headers, Expr::value(headers))
+        .col_expr(request_key::Column::Body, Expr::value(body))
+        .col_expr(
+            request_key::Column::MessageId,
+            Expr::value(answer.message.map(|message| message.uuid())),
+        )
+        .filter(row_at(place_of(request)).and(request_key::Column::Status.is_null()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl Replays for SqlStore {
     async fn claim_request(
@@ -162,25 +180,10 @@ impl Replays for SqlStore {
     }
 
     async fn complete_request(&self, request: &RequestKey, answer: Answer) -> Result<(), StoreError> {
-        let place = place_of(request);
-        let write = self.db.write(move |tx| {
-            Box::pin(async move {
-                let headers = storable_json(serde_json::json!(answer.headers));
-                let body = (!answer.body.is_empty()).then_some(answer.body);
-                request_key::Entity::update_many()
-                    .col_expr(request_key::Column::Status, Expr::value(i32::from(answer.status)))
-                    .col_expr(request_key::Column::Headers, Expr::value(headers))
-                    .col_expr(request_key::Column::Body, Expr::value(body))
-                    .col_expr(
-                        request_key::Column::MessageId,
-                        Expr::value(answer.message.map(|message| message.uuid())),
-                    )
-                    .filter(row_at(place).and(request_key::Column::Status.is_null()))
-                    .exec(tx)
-                    .await?;
-                Ok(())
-            })
-        });
+        let request = request.clone();
+        let write = self
+            .db
+            .write(move |tx| Box::pin(async move { complete(tx, &request, answer).await }));
         Ok(write.await?)
     }
 

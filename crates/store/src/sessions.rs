@@ -84,14 +84,16 @@ async fn remember_address(tx: &DatabaseTransaction, user: Uuid, address: &str, n
     Ok(())
 }
 
-async fn begin(tx: &DatabaseTransaction, new: NewSession, rehashed: Option<PasswordHash>) -> Result<Traced<()>, Fault> {
+async fn begin(tx: &DatabaseTransaction, new: NewSession, proved: Option<PasswordHash>) -> Result<Traced<()>, Fault> {
     let (user, now) = (new.user.uuid(), new.created_at);
-    let mut change = user::Entity::update_many().col_expr(user::Column::LastLoginAt, Expr::value(now));
-    if let Some(hash) = rehashed {
-        change = change.col_expr(user::Column::PasswordHash, Expr::value(hash.0));
+    let change = user::Entity::update_many().col_expr(user::Column::LastLoginAt, Expr::value(now));
+    // An account that was closed, or given another password, while this one was looked at gets no session.
+    let mut may_enter = Condition::all()
+        .add(user::Column::Id.eq(user))
+        .add(user::Column::IsActive.eq(true));
+    if let Some(hash) = proved {
+        may_enter = may_enter.add(user::Column::PasswordHash.eq(hash.0));
     }
-    // An account that was closed while its password was looked at gets no session.
-    let may_enter = user::Column::Id.eq(user).and(user::Column::IsActive.eq(true));
     if change.filter(may_enter).exec(tx).await?.rows_affected == 0 {
         return Err(Fault::conflict("this account may not sign in"));
     }
@@ -219,12 +221,12 @@ impl SessionStore for SqlStore {
     async fn begin_session(
         &self,
         session: NewSession,
-        rehashed: Option<PasswordHash>,
+        proved: Option<PasswordHash>,
         deed: Deed,
     ) -> Result<(), StoreError> {
         Ok(self
             .db
-            .audited(deed, move |tx| Box::pin(begin(tx, session, rehashed)))
+            .audited(deed, move |tx| Box::pin(begin(tx, session, proved)))
             .await?)
     }
 

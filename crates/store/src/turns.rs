@@ -9,6 +9,7 @@ use across::{
     },
     id::{ConversationId, MessageId, UserId},
     providers::chat::Speaker,
+    replay::Answer,
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
@@ -19,10 +20,11 @@ use uuid::Uuid;
 use crate::{
     conversations::{is_live, owned},
     convert::{fold, storable},
-    entity::{conversation, message},
+    entity::{conversation, message, user},
     error::Fault,
     messages::{Place, citations_column, generating, message_of, place_of, role, tokens_column},
     meter::{self, Teller},
+    replays,
     rows::hold,
 };
 
@@ -46,6 +48,11 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     let Some(row) = hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine).await? else {
         return Ok(Begun::Missing);
     };
+    // Who was deactivated since they asked gets no answer, and pays for none.
+    let owner = user::Column::Id.eq(row.user_id).and(user::Column::IsActive.eq(true));
+    if user::Entity::find().filter(owner).count(tx).await? == 0 {
+        return Ok(Begun::Missing);
+    }
     if !is_live(tx, row.assistant_id).await? {
         return Ok(Begun::AssistantDeleted);
     }
@@ -107,6 +114,15 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     row.active_at = Set(turn.at);
     row.updated_at = Set(turn.at);
     row.update(tx).await?;
+
+    if let Some(request) = &turn.request {
+        let told = Answer {
+            status: 201,
+            message: Some(turn.answer),
+            ..Answer::default()
+        };
+        replays::complete(tx, request, told).await?;
+    }
 
     let place = place_of(tx, &question).await?;
     // Nothing else can follow a question this new.

@@ -1,4 +1,5 @@
-//! Paths that documents write in backticks exist: a map that points nowhere is worse than none.
+//! Paths that documents write in backticks exist, and so do the tests they name as `path::name`: a map that points nowhere
+//! is worse than none.
 
 use std::path::Path;
 
@@ -35,14 +36,21 @@ pub fn check(root: &Path, file: &str, text: &str) -> Vec<Violation> {
             let parts: Vec<&str> = line.split('`').collect();
             let closed = parts.len() - usize::from(parts.len().is_multiple_of(2));
             for span in parts[..closed].iter().skip(1).step_by(2) {
-                if path(span).is_some_and(|path| !root.join(path).exists()) {
-                    let message = format!("`{span}` does not exist: correct the path or remove the mention");
+                let (place, name) = span.split_once("::").unwrap_or((span, ""));
+                let Some(path) = path(place) else { continue };
+                if !root.join(path).exists() || !holds(&root.join(path), name) {
+                    let message = format!("`{span}` does not exist: correct it or remove the mention");
                     violations.push(Violation::new(file, number + 1, message));
                 }
             }
         }
     }
     violations
+}
+
+/// Whether a file speaks of that name; every file holds the empty one.
+fn holds(file: &Path, name: &str) -> bool {
+    name.is_empty() || std::fs::read_to_string(file).is_ok_and(|text| text.contains(name))
 }
 
 /// The path in a span, unless the span is something else or a pattern for many paths.
@@ -60,7 +68,7 @@ mod tests {
     fn lines(file: &str, text: &str) -> Vec<usize> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("crates/across/src")).unwrap();
-        std::fs::write(folder.path().join("crates/across/src/id.rs"), "").unwrap();
+        std::fs::write(folder.path().join("crates/across/src/id.rs"), "fn ids_are_unique() {}").unwrap();
         check(folder.path(), file, text)
             .into_iter()
             .map(|violation| violation.line)
@@ -78,6 +86,13 @@ mod tests {
         assert_eq!(lines("README.md", "one\n`crates/gone.rs` and `docs/gone.md`"), [2, 2]);
         assert_eq!(lines("docs/a.md", "`web/src/gone.ts`"), [1]);
         assert!(lines("crates/across/README.md", "`web/src/gone.ts`").is_empty());
+    }
+
+    #[test]
+    fn tests_that_are_named_exist() {
+        assert!(lines("docs/a.md", "`crates/across/src/id.rs::ids_are_unique`").is_empty());
+        let text = "`crates/across/src/id.rs::gone` and `crates/across/src/id.rs::ids are gone`";
+        assert_eq!(lines("docs/a.md", text), [1, 1]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
     },
     id::{AssistantId, ConversationId, MessageId, UserId},
     page::{Page, PageRequest},
+    replay::RequestKey,
 };
 
 /// Characters of a title at most.
@@ -103,6 +104,8 @@ pub struct NewTurn {
     pub title: Option<String>,
     /// What the answer may use at most: set aside in the same transaction.
     pub call: Reservation,
+    /// The request that asks for it, if it may be sent twice: answered by this answer from that moment on.
+    pub request: Option<RequestKey>,
     /// Until when the answer belongs to this process without a sign of life.
     pub lease_until: Time,
     /// When.

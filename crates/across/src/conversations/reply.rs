@@ -26,6 +26,7 @@ use crate::{
         registry::Unserved,
         tokens,
     },
+    replay::RequestKey,
     retrieval::search::{self, Candidate, Inquiry, SearchError, Verdict},
     settings::{OnRetrievalFailure, Settings},
 };
@@ -88,7 +89,8 @@ pub struct Turn {
     pub reader: Reader,
 }
 
-/// Begins the answer to `content` after the conversation's head.
+/// Begins the answer to `content` after the conversation's head. A `request` that may be sent twice is answered by it from
+/// then on, whatever becomes of this process.
 ///
 /// # Errors
 /// [`ReplyError`]; nothing is stored then.
@@ -98,6 +100,7 @@ pub async fn begin(
     conversation: ConversationId,
     content: String,
     model: Option<String>,
+    request: Option<RequestKey>,
 ) -> Result<Turn, ReplyError> {
     let limits = platform.limits;
     // Cheaply at first: who comes when nothing more can begin costs the database nothing.
@@ -144,7 +147,7 @@ pub async fn begin(
     let history = store.active_path(conversation, HISTORY).await?;
     let (outcome, kept) = retrieve(platform, &settings, payer, found.assistant, &content).await?;
     let template = &settings.prompt_template;
-    let request = context::build(
+    let prompt = context::build(
         template,
         &assistant,
         &served.model,
@@ -153,7 +156,7 @@ pub async fn begin(
         &content,
     )?;
     // Passages that did not fit into the window were not shown to the model, so they are not cited either.
-    let citations: Vec<Citation> = kept.iter().take(request.materials.len()).zip(1..).map(cite).collect();
+    let citations: Vec<Citation> = kept.iter().take(prompt.materials.len()).zip(1..).map(cite).collect();
 
     let at = platform.clock.now();
     let call = Reservation {
@@ -168,7 +171,7 @@ pub async fn begin(
             at,
         )
     };
-    let call = call.worth(prompt_tokens(&request), u64::from(request.max_output), served.price);
+    let call = call.worth(prompt_tokens(&prompt), u64::from(prompt.max_output), served.price);
     let turn = NewTurn {
         conversation,
         owner: actor.user,
@@ -178,6 +181,7 @@ pub async fn begin(
         answer,
         model: served.model.id.clone(),
         call: call.clone(),
+        request,
         citations,
         retrieval: outcome,
         lease_until: at + LEASE,
@@ -195,7 +199,7 @@ pub async fn begin(
         writer.tell(event);
     }
     let reader = writer.reader();
-    let task = writing::write(Arc::clone(platform), served, call, request, writer);
+    let task = writing::write(Arc::clone(platform), served, call, prompt, writer);
     platform.tasks.spawn(task);
     Ok(Turn {
         question,

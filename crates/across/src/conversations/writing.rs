@@ -27,8 +27,8 @@ use crate::{
     },
 };
 
-/// The longest an answer may take.
-const TOTAL_TIME: Duration = Duration::from_secs(600);
+/// Characters of a model's name, as its provider says it, that are kept.
+const MODEL_CHARS: usize = 200;
 /// New text is saved at least this often,
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// or whenever this many bytes are new.
@@ -59,6 +59,8 @@ pub(super) async fn write(
         price: served.price,
         call,
         usage: None,
+        prompt_bytes: prompt_bytes(&request),
+        reasoning: 0,
         key_problem: None,
         saved: 0,
     };
@@ -99,6 +101,11 @@ pub(super) async fn write(
     }));
 }
 
+fn prompt_bytes(request: &ChatRequest) -> u64 {
+    let turns: usize = request.turns.iter().map(|turn| turn.text.len()).sum();
+    (turns + request.system.as_ref().map_or(0, String::len)) as u64
+}
+
 /// How the writing itself ended.
 enum Outcome {
     Finished(FinishReason),
@@ -113,6 +120,10 @@ struct Draft {
     /// What was set aside.
     call: Reservation,
     usage: Option<Usage>,
+    /// Bytes of the prompt.
+    prompt_bytes: u64,
+    /// Tokens of hidden reasoning that came, as we count them.
+    reasoning: u64,
     /// What the provider said is wrong with its key.
     key_problem: Option<&'static str>,
     /// How many bytes of the text were saved by a checkpoint.
@@ -183,18 +194,21 @@ impl Draft {
     }
 
     /// The provider's count if it gave one that can be true, else ours. Nothing is charged for a call that failed before
-    /// its first word.
+    /// anything came of it.
     fn tokens_used(&self, outcome: &Outcome, content: &str) -> TokensUsed {
-        if content.is_empty() && self.usage.is_none() && matches!(outcome, Outcome::Failed(..)) {
+        let nothing_came = content.is_empty() && self.reasoning == 0 && self.usage.is_none();
+        if nothing_came && matches!(outcome, Outcome::Failed(..)) {
             return TokensUsed {
                 cost: Some(MicroUsd::ZERO),
                 ..TokensUsed::default()
             };
         }
-        let ours = (self.call.prompt_tokens, tokens::estimate(content));
+        let ours = (self.call.prompt_tokens, tokens::estimate(content) + self.reasoning);
         let far = |counted: u64, expected: u64| counted > expected.saturating_mul(4).saturating_add(256);
         let counted = self.usage.filter(|usage| {
-            let absurd = far(usage.input_total, ours.0) || far(usage.output_total, self.call.completion_tokens);
+            // A token is at least a byte of the prompt, whatever it is cut with: our count may be far too small for odd text.
+            let absurd = (far(usage.input_total, ours.0) && usage.input_total > self.prompt_bytes + 1_024)
+                || far(usage.output_total, self.call.completion_tokens);
             if absurd {
                 tracing::warn!(?usage, "the provider's count of tokens cannot be true; ours is charged");
             }
@@ -226,7 +240,7 @@ async fn run(
     writer: &Writer,
     draft: &mut Draft,
 ) -> Outcome {
-    let deadline = Instant::now() + TOTAL_TIME;
+    let deadline = Instant::now() + platform.limits.answer_time;
     let drained = async {
         platform.stopping.cancelled().await;
         tokio::time::sleep(DRAIN_TIME).await;
@@ -277,10 +291,10 @@ async fn run(
                 Some(Ok(ChatEvent::Finish(reason))) => finish = Some(reason),
                 Some(Ok(ChatEvent::Started { model, .. })) => {
                     if let Some(model) = model {
-                        draft.model = model;
+                        draft.model = model.chars().take(MODEL_CHARS).collect();
                     }
                 }
-                Some(Ok(ChatEvent::Reasoning(_))) => {}
+                Some(Ok(ChatEvent::Reasoning(thought))) => draft.reasoning += tokens::estimate(&thought),
                 Some(Err(error)) => return draft.failed(&error),
                 None => break,
             },

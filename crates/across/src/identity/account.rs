@@ -235,7 +235,7 @@ pub async fn reset_password(
     let deed = doer.does(Action::UserPasswordReset, platform.clock.now());
     if platform
         .store
-        .set_password(id, hash, made.is_some(), None, deed)
+        .set_password(id, hash, made.is_some(), None, None, deed)
         .await?
     {
         Ok(made)
@@ -290,17 +290,20 @@ pub async fn change_password(
         platform.store.forgive(buckets, &[]).await?;
     }
     if !proved? {
+        let deed = doer.does(Action::UserPasswordFailed, now);
+        platform.store.note(deed, Some(actor.user.to_string()), None).await?;
         return Err(PasswordError::Wrong);
     }
     if present == new {
         return Err(PasswordError::Same);
     }
-    let hash = platform.passwords.hash(new).await?;
+    let next = platform.passwords.hash(new).await?;
     let deed = doer.does(Action::UserPasswordChange, now);
     let keep = Some(actor.session);
-    if platform.store.set_password(actor.user, hash, false, keep, deed).await? {
-        Ok(())
-    } else {
-        Err(gone().into())
-    }
+    let set = platform
+        .store
+        .set_password(actor.user, next, false, keep, Some(hash), deed)
+        .await?;
+    // An administrator's reset in between wins: what was proved is no longer the password.
+    if set { Ok(()) } else { Err(PasswordError::Wrong) }
 }

@@ -120,12 +120,16 @@ pub struct Session {
 /// Remembers sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Begins a session, notes the sign-in on the account and the address as one of its owner's, replaces the password's
-    /// hash if a newer form of it is given, and ends the oldest sessions beyond [`MAX_SESSIONS`]; in one transaction.
+    /// Begins a session, notes the sign-in on the account and the address as one of its owner's, and ends the oldest
+    /// sessions beyond [`MAX_SESSIONS`]; in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account may not sign in any more, or its password is no longer the one that was
+    /// `proved`.
     async fn begin_session(
         &self,
         session: NewSession,
-        rehashed: Option<PasswordHash>,
+        proved: Option<PasswordHash>,
         deed: Deed,
     ) -> Result<(), StoreError>;
 

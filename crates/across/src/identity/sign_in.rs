@@ -10,7 +10,7 @@ use crate::{
     id::SessionId,
     identity::{
         account::{self, RegisterError},
-        password::HasherBusy,
+        password::{HasherBusy, PasswordHash},
         session::{BadToken, NewSession, REFRESH_LIFETIME, RefreshToken, Rotation},
         throttle::{address_bucket, counted_address, sign_in_buckets},
         user::{Email, User},
@@ -64,11 +64,8 @@ pub async fn sign_in(
     let tried = Email::parse(email);
     let doer = Doer {
         user: None,
-        email: Some(
-            tried
-                .as_ref()
-                .map_or_else(|| email.trim().chars().take(254).collect(), Email::to_string),
-        ),
+        // Text that is no address may be anything, also a password in the wrong field.
+        email: tried.as_ref().map(Email::to_string),
         origin,
     };
     let address = counted_address(doer.origin.ip_address.as_deref().unwrap_or_default());
@@ -101,11 +98,15 @@ pub async fn sign_in(
         }
     };
     match account {
-        Some((user, _)) if matches && user.is_active => {
+        Some((user, hash)) if matches && user.is_active => {
             // The pair has proved itself; what strangers did to the account or from the address stays counted.
             let cleared: Vec<String> = buckets.first().iter().map(|bucket| bucket.key.clone()).collect();
             platform.store.forgive(buckets, &cleared).await?;
-            Ok(enter(platform, user, doer.origin).await?)
+            match enter(platform, user, Some(hash), doer.origin).await {
+                // Deactivated, or given another password, while this one was being looked at.
+                Err(StoreError::Conflict(_)) => Err(SignInError::Refused),
+                entered => Ok(entered?),
+            }
         }
         account => {
             let known = account.map(|(user, _)| user.id);
@@ -116,11 +117,16 @@ pub async fn sign_in(
     }
 }
 
-/// Begins a session for a person who has proved who they are.
+/// Begins a session for a person who has proved who they are, if by a password while it is still that one.
 ///
 /// # Errors
 /// [`StoreError`] if that could not be recorded.
-pub async fn enter(platform: &Platform, user: User, origin: Origin) -> Result<SignedIn, StoreError> {
+pub async fn enter(
+    platform: &Platform,
+    user: User,
+    proved: Option<PasswordHash>,
+    origin: Origin,
+) -> Result<SignedIn, StoreError> {
     let now = platform.clock.now();
     let refresh = RefreshToken::random();
     let session = NewSession {
@@ -138,7 +144,7 @@ pub async fn enter(platform: &Platform, user: User, origin: Origin) -> Result<Si
         origin,
     };
     let deed = doer.does(Action::UserLogin, now);
-    platform.store.begin_session(session, None, deed).await?;
+    platform.store.begin_session(session, proved, deed).await?;
     let user = User {
         last_login_at: Some(now),
         ..user

@@ -197,13 +197,14 @@ pub trait UserStore: Send + Sync {
     async fn delete_user(&self, id: UserId, expected: Option<i64>, deed: Deed) -> Result<UserChanged, StoreError>;
 
     /// Sets an account's password and ends its sessions but `keep`; in one transaction. `false` if there is no such
-    /// account.
+    /// account, or if its password is no longer the one that was `proved`.
     async fn set_password(
         &self,
         id: UserId,
         password: PasswordHash,
         must_change: bool,
         keep: Option<SessionId>,
+        proved: Option<PasswordHash>,
         deed: Deed,
     ) -> Result<bool, StoreError>;
 }

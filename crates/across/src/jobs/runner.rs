@@ -101,7 +101,11 @@ async fn settle(platform: &Platform, claimed: &Claimed, outcome: Result<(), Work
                 .retry_job(*lease, platform.clock.now() + delay, &reason)
                 .await?);
         }
-        Err(WorkError::Retry(sentence) | WorkError::GiveUp(sentence)) => {
+        Err(WorkError::Wait(until, reason)) if *attempt < MAX_ATTEMPTS => {
+            tracing::warn!(job = %lease.job, attempt, reason, %until, "job waits");
+            return Ok(platform.store.retry_job(*lease, until, &reason).await?);
+        }
+        Err(WorkError::Retry(sentence) | WorkError::Wait(_, sentence) | WorkError::GiveUp(sentence)) => {
             tracing::warn!(job = %lease.job, attempt, sentence, "job given up");
             work::abandon(platform, *lease, job, &sentence).await?;
         }

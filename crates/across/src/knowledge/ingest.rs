@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
+    clock::Time,
     fault::{BlobError, StoreError},
     governance::meter::Payer,
     id::FileId,
@@ -35,6 +36,9 @@ pub enum WorkError {
     /// Trying again later may help.
     #[error("{0}")]
     Retry(String),
+    /// It cannot succeed before this moment.
+    #[error("{1}")]
+    Wait(Time, String),
     /// It will never succeed, and the sentence says so to the file's owner.
     #[error("{0}")]
     GiveUp(String),
@@ -69,10 +73,10 @@ impl From<EmbedError> for WorkError {
         match error {
             EmbedError::Provider(error) => error.into(),
             EmbedError::Store(error) => error.into(),
-            EmbedError::Refused(refusal) => Self::Retry(format!(
-                "A quota has no room for indexing this file until {} UTC. Ask an administrator.",
-                refusal.resets_at.format("%Y-%m-%d %H:%M")
-            )),
+            EmbedError::Refused(refusal) => Self::Wait(
+                refusal.resets_at,
+                "A quota has no room for indexing this file. Ask an administrator.".into(),
+            ),
         }
     }
 }

@@ -129,11 +129,19 @@ pub async fn add(platform: &Platform, doer: &Doer, typed: Typed) -> Result<ApiKe
     };
     let deed = doer.does(Action::ApiKeyCreate, platform.clock.now());
     let added = platform.store.create_key(new, deed).await?.ok_or(KeyError::Taken)?;
-    platform
+    take_over(platform).await;
+    Ok(added)
+}
+
+/// Uses the keys as they are now. What was stored stays stored if this fails, and is taken over a little later.
+async fn take_over(platform: &Platform) {
+    if let Err(error) = platform
         .providers
         .refresh(platform.store.as_ref(), &platform.vault)
-        .await?;
-    Ok(added)
+        .await
+    {
+        tracing::warn!(%error, "a change of providers' keys is not in use yet");
+    }
 }
 
 /// What is to change about a key, as it was typed; `None` leaves a field as it is.
@@ -206,10 +214,7 @@ pub async fn change(
     };
     let deed = doer.does(Action::ApiKeyUpdate, platform.clock.now());
     let changed = outcome(platform.store.update_key(id, change, expected, deed).await?)?;
-    platform
-        .providers
-        .refresh(platform.store.as_ref(), &platform.vault)
-        .await?;
+    take_over(platform).await;
     Ok(changed)
 }
 
@@ -220,10 +225,8 @@ pub async fn change(
 pub async fn remove(platform: &Platform, doer: &Doer, id: ApiKeyId, expected: Option<i64>) -> Result<(), KeyError> {
     let deed = doer.does(Action::ApiKeyDelete, platform.clock.now());
     outcome(platform.store.delete_key(id, expected, deed).await?)?;
-    Ok(platform
-        .providers
-        .refresh(platform.store.as_ref(), &platform.vault)
-        .await?)
+    take_over(platform).await;
+    Ok(())
 }
 
 fn outcome(changed: KeyChanged) -> Result<ApiKey, KeyError> {

@@ -1,7 +1,10 @@
 //! Which providers this installation has now: those of the configuration and of the stored keys, the merged list of models,
 //! who serves which, and the one embedder in use.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -28,6 +31,8 @@ use crate::{
 pub const LOCAL_MODEL: &str = "all-MiniLM-L6-v2";
 /// How old the list of models may be.
 const CATALOG_AGE: TimeDelta = TimeDelta::minutes(5);
+/// How long a provider may take to list its models.
+const LIST_TIME: Duration = Duration::from_secs(5);
 /// Under which name the choice of embedder is kept.
 const CHOICE: &str = "embedding_model";
 
@@ -334,7 +339,11 @@ impl Providers {
             let provider = connection.provider.clone();
             async move {
                 match provider {
-                    Some(provider) => provider.models().await.map_err(|error| error.to_string()),
+                    // Everybody waits for the slowest here.
+                    Some(provider) => match tokio::time::timeout(LIST_TIME, provider.models()).await {
+                        Ok(answer) => answer.map_err(|error| error.to_string()),
+                        Err(_) => Err("it took too long".to_owned()),
+                    },
                     None => Err("its key does not open".to_owned()),
                 }
             }
@@ -350,7 +359,9 @@ impl Providers {
                 tracing::warn!(error, provider = connection.kind.as_str(), "could not list models");
                 fresh.stale = true;
                 let known = kept.iter().flat_map(|(_, catalog)| &catalog.offers);
-                let of_this = known.filter(|offer| offer.model.provider == connection.kind);
+                let is_of_this =
+                    |offer: &&Offer| offer.model.provider == connection.kind && offer.key == connection.key;
+                let of_this = known.filter(is_of_this);
                 of_this.map(|offer| offer.model.clone()).collect()
             });
             fresh.offers.extend(models.into_iter().map(|model| {

@@ -160,7 +160,7 @@ pub(crate) async fn set_up(
         origin: origin.clone(),
     };
     let user = sign_in::set_up(&state.platform, &body.email, &name, &password, &doer).await?;
-    let signed_in = sign_in::enter(&state.platform, user, origin).await?;
+    let signed_in = sign_in::enter(&state.platform, user, None, origin).await?;
     Ok((
         StatusCode::CREATED,
         hand_out(&state, client, signed_in, body.session_mode),

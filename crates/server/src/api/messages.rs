@@ -302,15 +302,12 @@ pub(crate) async fn send(
         let state = state.clone();
         as_this_request(async move {
             let platform = &state.platform;
-            let begun = reply::begin(platform, actor, id, body.content, body.model).await;
+            let request = claim.as_ref().map(|claim| claim.request().clone());
+            let begun = reply::begin(platform, actor, id, body.content, body.model, request).await;
             let begun = begun.map_err(|error| ApiError::reply(error, platform.clock.now()));
             match (claim, begun) {
-                (Some(claim), Ok(turn)) => {
-                    claim.begun(turn.answer.id).await;
-                    Ok(turn)
-                }
                 (Some(claim), Err(refusal)) => Err(claim.keep(refusal.into_response()).await),
-                (None, begun) => begun.map_err(ApiError::into_response),
+                (_, begun) => begun.map_err(ApiError::into_response),
             }
         })
     };

@@ -382,3 +382,20 @@ pub(crate) async fn heaviest(state: &AppState, since: Time, by: GroupBy) -> Resu
     let named = groups.into_iter().filter(|group| !group.key.is_empty());
     Ok(named.take(10).map(Into::into).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_of_time_has_at_most_a_year() {
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let of = |from, to| filter(now, from, to, None, None, None);
+        assert!(of(None, None).is_ok());
+        assert!(of(Some("2026-01-01"), Some("2026-12-31")).is_ok());
+        assert!(of(Some("2025-01-01"), Some("2026-12-31")).is_err());
+        assert!(of(Some("2026-12-31"), Some("2026-01-01")).is_err());
+        assert!(of(Some("2020-01-01"), None).is_err());
+        assert!(of(Some("yesterday"), None).is_err());
+    }
+}

@@ -2,6 +2,7 @@
 //! beside processes that serve.
 
 mod disk;
+mod report;
 
 use std::{
     collections::HashSet,
@@ -14,7 +15,7 @@ use across::{
     clock::{Clock as _, SystemClock, Time},
     fault::StoreError,
     kept::KeptValues as _,
-    platform::{Findings, Inspection as _, StoredFile},
+    platform::{Inspection as _, StoredFile},
     providers::{
         credentials::{Trial, tried},
         key::{ApiKeyStore as _, sealed_name},
@@ -26,118 +27,16 @@ use across_store::{SqlStore, room_at};
 use chrono::TimeDelta;
 
 use crate::{
-    cli::print,
     compose,
     config::{Config, Database, SECRET_FILE_NAME},
     failure::Failure,
     unlock::{PEPPER, proved},
 };
 
+use report::{Report, told};
+
 /// How far rows may be ahead of the clock: processes on several machines share a database.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
-/// Faults of one kind that are told; of the others, how many there are.
-const TOLD: usize = 3;
-
-/// What is printed, and what it amounts to.
-#[derive(Default)]
-struct Report {
-    checks: u32,
-    failed: u32,
-    is_refused: bool,
-}
-
-impl Report {
-    fn line(&mut self, verdict: &str, name: &str, sentence: &str) -> Result<(), Failure> {
-        self.checks += 1;
-        // One line each, whatever a path or a database has to say.
-        print(&format!(
-            "{verdict:<4}  {name}: {}\n",
-            sentence.replace(['\n', '\r'], " ")
-        ))
-    }
-
-    fn ok(&mut self, name: &str, sentence: &str) -> Result<(), Failure> {
-        self.line("ok", name, sentence)
-    }
-
-    fn fail(&mut self, name: &str, problem: &str, remedy: &str) -> Result<(), Failure> {
-        self.failed += 1;
-        self.line("FAIL", name, &format!("{problem}. {remedy}"))
-    }
-
-    /// A failure that says itself what to do.
-    fn failure(&mut self, name: &str, failure: &Failure) -> Result<(), Failure> {
-        self.failed += 1;
-        self.is_refused |= matches!(failure, Failure::Refused(_));
-        self.line("FAIL", name, &failure.to_string())
-    }
-
-    /// What a look through a part of the data came to; `what` was looked at.
-    fn found(
-        &mut self,
-        name: &str,
-        what: &str,
-        found: Result<Findings, StoreError>,
-        remedy: &str,
-    ) -> Result<bool, Failure> {
-        match found {
-            Ok(found) if found.faults.is_empty() => {
-                self.ok(name, &format!("{what} ({} looked at)", found.looked_at))?;
-                Ok(true)
-            }
-            Ok(found) => {
-                self.fail(name, &told(&found.faults), remedy)?;
-                Ok(false)
-            }
-            Err(error) => {
-                self.unseen(name, &error)?;
-                Ok(false)
-            }
-        }
-    }
-
-    fn unseen(&mut self, name: &str, error: &dyn std::fmt::Display) -> Result<(), Failure> {
-        self.fail(
-            name,
-            &format!("this could not be looked at: {error}"),
-            "Mend that and look again.",
-        )
-    }
-
-    fn end(self, deep: bool) -> Result<(), Failure> {
-        let Self {
-            checks,
-            failed,
-            is_refused,
-        } = self;
-        match (failed, is_refused) {
-            (0, _) if deep => Ok(()),
-            (0, _) => print(
-                "All is well as far as this looked. With --deep it reads every byte of database and files too, and calls \
-                 the providers.\n",
-            ),
-            (_, true) => Err(Failure::Refused(format!(
-                "{failed} of {checks} checks failed, and the data must not be touched before that is mended"
-            ))),
-            (_, false) => Err(Failure::Working(format!("{failed} of {checks} checks failed"))),
-        }
-    }
-}
-
-/// The first of several faults, and how many more there are.
-fn told(faults: &[String]) -> String {
-    let first = faults
-        .iter()
-        .take(TOLD)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join("; ");
-    match faults.len().saturating_sub(TOLD) {
-        0 => first,
-        more => format!("{first}; and {more} more"),
-    }
-}
-
 /// Looks at everything that the configuration names and prints a line about each; with `deep` also at what takes long or
 /// calls others.
 ///

@@ -50,6 +50,11 @@ impl Server {
         Some(Self::start_with(&all).await)
     }
 
+    /// The secret of a server that was started on a database by name.
+    pub(crate) fn secret_key(&self) -> &'static str {
+        SECRET_KEY
+    }
+
     /// The database of this server.
     pub(crate) async fn database(&self) -> Stored {
         let named = self.environment.iter().find(|(key, _)| key == "AI_ACROSS_DATABASE_URL");

@@ -37,6 +37,14 @@ impl Known {
     }
 }
 
+/// A path with what is asked of it, encoded.
+pub(crate) fn asking(path: &str, query: &[(&str, &str)]) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(query)
+        .finish();
+    format!("{path}?{query}")
+}
+
 /// Every route under `/api/v1`, without that prefix.
 pub(crate) async fn routes(server: &Server) -> Vec<(Method, String)> {
     let answer = server.request(Method::GET, "/openapi.json").send().await.unwrap();

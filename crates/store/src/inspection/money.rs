@@ -8,8 +8,8 @@ use across::{
     platform::Findings,
 };
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _,
-    sea_query::Expr,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult, QueryFilter as _,
+    QuerySelect as _, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -38,11 +38,21 @@ fn long_windows() -> [Window; 2] {
     [Window::Day, Window::Month]
 }
 
+/// What somebody used with an assistant on a day.
+#[derive(FromQueryResult)]
+struct Used {
+    day: String,
+    user_id: Option<Uuid>,
+    assistant_id: Option<Uuid>,
+    cost: i64,
+    tokens: i64,
+}
+
 /// What every counter of days and months should hold, by whose it is and the beginning of its window as text. What all
 /// people used together is there under [`PEOPLE`]: the log does not say in which role somebody was.
 async fn used(db: &DatabaseTransaction) -> Result<HashMap<String, Amount>, Fault> {
     let sum = |column: usage_log::Column| Expr::col(column).sum().cast_as("BIGINT");
-    let rows: Vec<(String, Option<Uuid>, Option<Uuid>, i64, i64)> = usage_log::Entity::find()
+    let rows: Vec<Used> = usage_log::Entity::find()
         .select_only()
         .columns([
             usage_log::Column::Day,
@@ -54,21 +64,22 @@ async fn used(db: &DatabaseTransaction) -> Result<HashMap<String, Amount>, Fault
         .group_by(usage_log::Column::Day)
         .group_by(usage_log::Column::UserId)
         .group_by(usage_log::Column::AssistantId)
-        .into_tuple()
+        .into_model()
         .all(db)
         .await?;
     let mut sums = HashMap::new();
-    for (day, user, assistant, cost, tokens) in rows {
+    for row in rows {
+        let day = row.day;
         let month = day.get(..7).unwrap_or(&day).to_owned();
         let whose = [
             Some(used_by(&Scope::Global)),
-            user.map(|_| PEOPLE.to_owned()),
-            user.map(|id| used_by(&Scope::User(id.into()))),
-            assistant.map(|id| used_by(&Scope::Assistant(id.into()))),
+            row.user_id.map(|_| PEOPLE.to_owned()),
+            row.user_id.map(|id| used_by(&Scope::User(id.into()))),
+            row.assistant_id.map(|id| used_by(&Scope::Assistant(id.into()))),
         ];
         for whose in whose.into_iter().flatten() {
             for window in [&day, &month] {
-                add(&mut sums, format!("{whose} {window}"), (cost, tokens));
+                add(&mut sums, format!("{whose} {window}"), (row.cost, row.tokens));
             }
         }
     }

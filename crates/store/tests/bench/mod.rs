@@ -340,6 +340,7 @@ pub(crate) fn turn(owner: UserId, conversation: ConversationId, content: &str, s
         retrieval: None,
         title: Some("A title".into()),
         call,
+        request: None,
         lease_until: at(seconds + 60),
         at: at(seconds),
     }

@@ -84,7 +84,7 @@ async fn s67_only_what_is_older_than_the_retention_goes(bench: &Bench) {
     }
     let expire = |seconds| {
         let deed = doer.does(Action::AuditExpire, at(100));
-        bench.store.expire_audit(at(seconds), deed)
+        bench.store.expire_audit(at(seconds), 1_000, deed)
     };
     assert_eq!(expire(0).await.unwrap(), 0);
     assert_eq!(all(bench).await.len(), 3, "nothing is told of nothing");
@@ -101,7 +101,7 @@ async fn s67_only_what_is_older_than_the_retention_goes(bench: &Bench) {
     let another = bench.another().await;
     let (one, two) = tokio::join!(
         expire(50),
-        another.expire_audit(at(50), doer.does(Action::AuditExpire, at(100)))
+        another.expire_audit(at(50), 1_000, doer.does(Action::AuditExpire, at(100)))
     );
     assert_eq!(one.unwrap() + two.unwrap(), 1);
 }

@@ -122,10 +122,10 @@ async fn people_leave_entries(bench: &Bench, doer: &Doer) {
     let hash = || PasswordHash("v2:new".into());
     let changed: &[&str] = &["must_change_password"];
     let expected = expect(Action::UserPasswordReset, &id, Some(changed), Some(changed));
-    let reset = store.set_password(id, hash(), true, None, does(Action::UserPasswordReset));
+    let reset = store.set_password(id, hash(), true, None, None, does(Action::UserPasswordReset));
     assert!(leaves(bench, doer, expected, reset).await.unwrap());
     let expected = expect(Action::UserPasswordReset, &id, None, None);
-    let reset = store.set_password(id, hash(), true, None, does(Action::UserPasswordReset));
+    let reset = store.set_password(id, hash(), true, None, None, does(Action::UserPasswordReset));
     assert!(leaves(bench, doer, expected, reset).await.unwrap());
 
     let mut sessions = Vec::new();
@@ -238,7 +238,7 @@ async fn s66_a_change_that_fails_or_changes_nothing_leaves_none(bench: &Bench) {
         .unwrap();
     let nobody = UserId::new();
     let hash = PasswordHash("v2:x".into());
-    let set = store.set_password(nobody, hash, true, None, does(Action::UserPasswordReset));
+    let set = store.set_password(nobody, hash, true, None, None, does(Action::UserPasswordReset));
     assert!(!set.await.unwrap());
     let end = store.end_session(user.id, SessionId::new(), does(Action::UserLogout));
     assert!(!end.await.unwrap());

@@ -5,8 +5,9 @@ use std::time::Duration;
 use across::{
     audit::Action,
     fault::StoreError,
-    identity::user::{Email, UserStore as _},
+    identity::user::{Email, UserFilter, UserStore as _},
     kept::KeptValues as _,
+    page::PageRequest,
 };
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
@@ -16,7 +17,8 @@ use crate::bench::{Bench, deed, new_user};
 crate::contracts!(
     parallel_writes_are_all_there,
     a_failing_write_harms_no_other,
-    a_caller_may_go_away
+    a_caller_may_go_away,
+    a_reader_may_go_away,
 );
 
 fn email(i: usize) -> Email {
@@ -86,6 +88,29 @@ async fn a_caller_may_go_away(bench: &Bench) {
         }
     }
     assert_eq!(bench.store.keep_once("after", "all").await.unwrap(), "all");
+}
+
+/// A reader who goes away while its transaction begins must not leave that open for the next one.
+async fn a_reader_may_go_away(bench: &Bench) {
+    let page = PageRequest { limit: 10, offset: 0 };
+    let list = || {
+        let store = bench.store.clone();
+        async move { store.list_users(&UserFilter::default(), page).await }
+    };
+    for _ in 0..20 {
+        let reads: Vec<_> = (0..20).map(|_| tokio::spawn(list())).collect();
+        for (i, read) in reads.into_iter().enumerate() {
+            if i % 3 == 0 {
+                read.await.unwrap().unwrap();
+            } else {
+                tokio::task::yield_now().await;
+                read.abort();
+            }
+        }
+    }
+    for _ in 0..30 {
+        list().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

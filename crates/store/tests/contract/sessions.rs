@@ -4,6 +4,7 @@ use across::{
     actor::Doer,
     audit::Action,
     clock::Time,
+    fault::StoreError,
     id::{SessionId, UserId},
     identity::{
         password::PasswordHash,
@@ -78,15 +79,22 @@ async fn a_session_knows_its_person(bench: &Bench) {
         user_agent: None,
         created_at: at(7),
     };
+    let (_, hash) = bench.store.find_user_by_email(&user.email).await.unwrap().unwrap();
+    // A password that is another one by the time the session would begin opens nothing.
+    let other = Some(PasswordHash("v2:another".into()));
+    let begun = bench
+        .store
+        .begin_session(session.clone(), other, deed(Action::UserLogin, 7))
+        .await;
+    assert!(matches!(begun, Err(StoreError::Conflict(_))), "{begun:?}");
+    assert_eq!(bench.store.session_user(id, at(8)).await.unwrap(), None);
     bench
         .store
-        .begin_session(session, Some(PasswordHash("v2:y".into())), deed(Action::UserLogin, 7))
+        .begin_session(session, Some(hash), deed(Action::UserLogin, 7))
         .await
         .unwrap();
     let found = bench.store.session_user(id, at(8)).await.unwrap().unwrap();
     assert_eq!((found.id, found.last_login_at), (user.id, Some(at(7))));
-    let (_, hash) = bench.store.find_user_by_email(&user.email).await.unwrap().unwrap();
-    assert_eq!(hash, PasswordHash("v2:y".into()));
 
     let (other, _) = begin(bench, user.id, at(9)).await;
     let logout = || deed(Action::UserLogout, 9);

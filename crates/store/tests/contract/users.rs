@@ -132,10 +132,16 @@ async fn accounts_change_by_version(bench: &Bench) {
         UserChanged::Done(changed)
     );
     let password = PasswordHash("v2:new".into());
+    // Whoever proved a password that is no longer the account's changes nothing.
+    let stale = Some(PasswordHash("v2:older".into()));
+    let change = deed(Action::UserPasswordChange, 9);
+    let set = store.set_password(anna.id, password.clone(), false, None, stale, change);
+    assert!(!set.await.unwrap());
     let set = store.set_password(
         anna.id,
         password.clone(),
         false,
+        None,
         None,
         deed(Action::UserPasswordReset, 10),
     );
@@ -145,7 +151,7 @@ async fn accounts_change_by_version(bench: &Bench) {
         (found.version, found.must_change_password, hash),
         (3, false, password.clone())
     );
-    let set = store.set_password(nobody, password, false, None, deed(Action::UserPasswordReset, 10));
+    let set = store.set_password(nobody, password, false, None, None, deed(Action::UserPasswordReset, 10));
     assert!(!set.await.unwrap());
 }
 
@@ -265,7 +271,7 @@ async fn s07_a_new_password_ends_the_other_sessions(bench: &Bench) {
         let deed = deed(Action::UserPasswordChange, 1);
         bench
             .store
-            .set_password(user, PasswordHash("v2:new".into()), false, keep, deed)
+            .set_password(user, PasswordHash("v2:new".into()), false, keep, None, deed)
     };
     assert!(set(Some(kept)).await.unwrap());
     assert_eq!(
