@@ -205,15 +205,17 @@ async fn people(witness: &mut Witness<'_>, admin: &Person) {
             reset,
             &id,
             json!({}),
-            ("user.password_reset", Values::None),
+            ("user.password_reset", Values::Both),
         )
         .await;
+    // Somebody who is signed in; ending no session would be no change.
+    let second = witness.server.joins(admin, "u2@example.com", "user").await.id().await;
     let revoke = "POST /admin/users/{id}/revoke-sessions";
     witness
         .sends(
             Some(admin),
             revoke,
-            &id,
+            &second,
             none.clone(),
             ("user.sessions_revoke", Values::None),
         )

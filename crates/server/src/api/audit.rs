@@ -96,6 +96,7 @@ pub(crate) struct ListQuery {
     /// Before: a moment, or up to the end of a day of UTC.
     to: Option<String>,
     /// `csv` exports everything that the filter finds.
+    #[param(inline)]
     format: Option<csv::Format>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,

@@ -98,6 +98,7 @@ pub(crate) struct ListQuery {
     model: Option<String>,
     /// `csv` exports everything that the filter finds.
     #[param(inline)]
+    #[param(inline)]
     format: Option<csv::Format>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
@@ -313,6 +314,7 @@ pub(crate) struct SummaryQuery {
     #[param(inline)]
     split_by: Option<UsageSplit>,
     /// `csv` exports the sums.
+    #[param(inline)]
     #[param(inline)]
     format: Option<csv::Format>,
 }
