@@ -98,7 +98,6 @@ pub(crate) struct ListQuery {
     model: Option<String>,
     /// `csv` exports everything that the filter finds.
     #[param(inline)]
-    #[param(inline)]
     format: Option<csv::Format>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
@@ -314,7 +313,6 @@ pub(crate) struct SummaryQuery {
     #[param(inline)]
     split_by: Option<UsageSplit>,
     /// `csv` exports the sums.
-    #[param(inline)]
     #[param(inline)]
     format: Option<csv::Format>,
 }
