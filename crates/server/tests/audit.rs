@@ -186,7 +186,7 @@ async fn people(witness: &mut Witness<'_>, admin: &Person) {
         )
         .await;
     witness
-        .sends(own, "POST /users/logout", "", json!({}), ("user.logout", Values::None))
+        .sends(own, "POST /users/logout", "", json!({}), ("user.logout", Values::Old))
         .await;
     let path = "PATCH /admin/users/{id}";
     for change in [
@@ -217,7 +217,7 @@ async fn people(witness: &mut Witness<'_>, admin: &Person) {
             revoke,
             &second,
             none.clone(),
-            ("user.sessions_revoke", Values::None),
+            ("user.sessions_revoke", Values::Old),
         )
         .await;
     witness
@@ -265,7 +265,7 @@ async fn knowledge(witness: &mut Witness<'_>, admin: &Person) {
             "POST /files/{id}/reprocess",
             &file,
             none.clone(),
-            ("file.reprocess", Values::None),
+            ("file.reprocess", Values::Both),
         )
         .await;
     admin.settled(&file).await;
@@ -367,6 +367,6 @@ async fn governance(witness: &mut Witness<'_>, admin: &Person) {
         .sends(by, "PATCH /settings", "", change, ("settings.update", Values::Both))
         .await;
     witness
-        .sends(by, "POST /models/refresh", "", none, ("model.refresh", Values::None))
+        .sends(by, "POST /models/refresh", "", none, ("model.refresh", Values::New))
         .await;
 }

@@ -37,7 +37,7 @@ fn without_id(mut body: Value) -> Value {
 #[tokio::test]
 async fn s19_conversations_of_others_do_not_exist_on_any_route() {
     on_each_database(&[], async |server: &mut Server| {
-        let people = server.people().await;
+        let people = server.seated_people().await;
         let assistant = people.manager.assistant("Press Writer").await;
         let (conversation, message) = chat(&people.user, &assistant, "My secret plan?").await;
         let stored = server.database().await;
@@ -80,7 +80,7 @@ async fn s19_conversations_of_others_do_not_exist_on_any_route() {
 #[tokio::test]
 async fn s20_a_message_is_found_in_its_own_conversation_only() {
     on_each_database(&[], async |server: &mut Server| {
-        let people = server.people().await;
+        let people = server.seated_people().await;
         let assistant = people.manager.assistant("Press Writer").await;
         let (first, message) = chat(&people.user, &assistant, "One?").await;
         let second = people.user.conversation(&assistant).await;
@@ -154,7 +154,7 @@ async fn s21_thirty_answers_at_once_reach_those_who_asked() {
 #[tokio::test]
 async fn s24_managers_have_no_side_door() {
     on_each_database(&[], async |server: &mut Server| {
-        let people = server.people().await;
+        let people = server.seated_people().await;
         let public = [
             "allowed_file_types",
             "app_name",
@@ -196,7 +196,7 @@ async fn s24_managers_have_no_side_door() {
 #[tokio::test]
 async fn s25_nobody_writes_fields_that_are_not_theirs() {
     on_each_database(&[], async |server: &mut Server| {
-        let people = server.people().await;
+        let people = server.seated_people().await;
         let (admin, user) = (&people.admin, &people.user);
         let assistant = people.manager.assistant("Press Writer").await;
         let (conversation, _) = chat(user, &assistant, "Hello?").await;
@@ -347,7 +347,7 @@ async fn s25_nobody_writes_fields_that_are_not_theirs() {
 
 /// Things of every kind, and a marker in every text that not everybody may read.
 async fn furnished(server: &Server) -> (crate::harness::People, Known) {
-    let people = server.people().await;
+    let people = server.seated_people().await;
     let body = json!({ "name": "Press Writer", "instructions": "MARKER-INSTRUCTIONS" });
     let (_, assistant) = people.manager.post("/assistants", &body).await;
     let assistant = text(&assistant["id"]);
@@ -417,7 +417,7 @@ async fn s29_s30_nobody_is_told_what_is_not_for_them() {
 #[tokio::test]
 async fn s31_nothing_tells_of_what_others_do() {
     on_each_database(&[], async |server: &mut Server| {
-        let people = server.people().await;
+        let people = server.seated_people().await;
         let assistant = people.manager.assistant("Press Writer").await;
         let paths = [
             "/conversations",

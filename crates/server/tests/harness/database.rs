@@ -84,40 +84,55 @@ impl Server {
         }
     }
 
-    /// Users with sessions, written into the database at once: for tests of many people, whose passwords do not matter.
+    /// One of each role and a second user, seated.
+    pub(crate) async fn seated_people(&self) -> People {
+        let admin = self.sign_in(ADMIN).await;
+        let stored = self.database().await;
+        let people = People {
+            manager: self.seat(&stored, "m@example.com", "manager").await,
+            user: self.seat(&stored, "u1@example.com", "user").await,
+            other: self.seat(&stored, "u2@example.com", "user").await,
+            admin,
+        };
+        stored.close().await;
+        people
+    }
+
+    /// Many users, seated.
     pub(crate) async fn crowd(&self, count: usize) -> Vec<Person> {
         let stored = self.database().await;
-        let quoted = |id: String| match stored.is_sqlite() {
-            true => format!("x'{}'", id.replace('-', "")),
-            false => format!("'{id}'"),
-        };
         let mut people = Vec::new();
         for number in 0..count {
-            let (user, session) = (UserId::new(), SessionId::new());
-            let (account, sign_in) = (quoted(user.to_string()), quoted(session.to_string()));
-            stored
-                .execute(&format!(
-                    "INSERT INTO users (id, email, password_hash, name, role, is_active, must_change_password, version, \
-                     search_folded, created_at, updated_at) SELECT {account}, 'crowd{number}@example.com', password_hash, \
-                     'Crowd', 'user', is_active, must_change_password, 1, 'crowd', created_at, updated_at FROM users \
-                     WHERE email = '{ADMIN}'"
-                ))
-                .await;
-            stored
-                .execute(&format!(
-                    "INSERT INTO sessions (id, user_id, created_at, last_used_at, ends_at) SELECT {sign_in}, {account}, \
-                     created_at, last_used_at, ends_at FROM sessions LIMIT 1"
-                ))
-                .await;
-            people.push(Person {
-                base: self.base.clone(),
-                token: token(SECRET_KEY, user, session, TimeDelta::zero()),
-                refresh: String::new(),
-                client: self.client.clone(),
-            });
+            people.push(self.seat(&stored, &format!("crowd{number}@example.com"), "user").await);
         }
         stored.close().await;
         people
+    }
+
+    /// Writes an account and a session into the database, after those of the administrator: for tests that are not about
+    /// signing in, which takes its time on purpose. There is no refresh token.
+    async fn seat(&self, stored: &Stored, email: &str, role: &str) -> Person {
+        let (user, session) = (UserId::new(), SessionId::new());
+        let (account, sign_in) = (stored.id(&user.to_string()), stored.id(&session.to_string()));
+        stored
+            .execute(&format!(
+                "INSERT INTO users (id, email, password_hash, name, role, is_active, must_change_password, version, \
+                 search_folded, created_at, updated_at) SELECT {account}, '{email}', password_hash, 'Somebody', '{role}', \
+                 is_active, must_change_password, 1, 'somebody', created_at, updated_at FROM users WHERE email = '{ADMIN}'"
+            ))
+            .await;
+        stored
+            .execute(&format!(
+                "INSERT INTO sessions (id, user_id, created_at, last_used_at, ends_at) SELECT {sign_in}, {account}, \
+                 created_at, last_used_at, ends_at FROM sessions LIMIT 1"
+            ))
+            .await;
+        Person {
+            base: self.base.clone(),
+            token: token(SECRET_KEY, user, session, TimeDelta::zero()),
+            refresh: String::new(),
+            client: self.client.clone(),
+        }
     }
 }
 
@@ -183,6 +198,15 @@ pub(crate) struct Stored(DatabaseConnection);
 impl Stored {
     fn is_sqlite(&self) -> bool {
         self.0.get_database_backend() == sea_orm::DbBackend::Sqlite
+    }
+
+    /// An id as this database writes it.
+    fn id(&self, id: &str) -> String {
+        if self.is_sqlite() {
+            format!("x'{}'", id.replace('-', ""))
+        } else {
+            format!("'{id}'")
+        }
     }
 
     pub(crate) async fn execute(&self, sql: &str) {
