@@ -7,6 +7,30 @@ import { arrive, type Desk, expectAccessible, expectFits, launchBrowser, openDes
 import { ADMIN, administrator, corpus, type Server, startServer } from "./server";
 
 const NAME = "Press Writer";
+/** Pages with the words that show once they have what they ask for. */
+const settings = [
+  ["settings-profile", "/settings/profile", "Changing it signs you out everywhere else."],
+  ["settings-appearance", "/settings/appearance", "Touch screens keep their room."],
+  ["settings-chat", "/settings/chat", "New chats begin with it."],
+  ["settings-usage", "/settings/usage", "This month"],
+  ["settings-sessions", "/settings/sessions", "This device"],
+] as const;
+const administration = [
+  ["admin-overview", "/admin", "Cost this month"],
+  ["admin-users", "/admin/users", "you"],
+  ["admin-settings", "/admin/settings", "Longest message, in characters"],
+  ["admin-audit", "/admin/audit-logs", "user.login"],
+] as const;
+const empty = [
+  ["admin-keys", "/admin/api-keys", "No provider keys yet"],
+  ["admin-usage", "/admin/usage", "No entries in this period"],
+  ["admin-quotas", "/admin/usage?tab=quotas", "No quotas yet"],
+] as const;
+const filled = [
+  ["admin-keys", "/admin/api-keys", "House models"],
+  ["admin-usage", "/admin/usage", "in all"],
+  ["admin-quotas", "/admin/usage?tab=quotas", "Person: Noa Bar"],
+] as const;
 const NOTES =
   "# The launch\n\nThe mainnet opens on 14 October. The founder is Maya Cohen.\n\nThe embargo ends at nine.\n";
 
@@ -22,6 +46,18 @@ const looks = [
   { width: 360, scheme: "light" },
   { width: 360, scheme: "dark" },
 ] as const;
+
+/** Judges what lies over the page in every look. */
+async function judgeOverlay(page: Page, name: string): Promise<void> {
+  for (const { width, scheme } of looks) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    await page.setViewportSize({ width, height: 800 });
+    await page.locator(`html${scheme === "dark" ? ".dark" : ":not(.dark)"}`).waitFor({ state: "attached" });
+    await expectAccessible(page, `${name}-${width}-${scheme}`);
+    await shoot(page, `${name}-${width}-${scheme}`);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+}
 
 /** Judges the page as it stands in every look. */
 async function judge(page: Page, name: string, chosen: readonly (typeof looks)[number][] = looks): Promise<void> {
@@ -99,6 +135,14 @@ describe("an installation at work", () => {
     await judge(page, "new-chat-empty", looks.slice(1, 3));
   });
 
+  it("the pages of settings and administration, with nothing to show yet", async () => {
+    for (const [name, path, ready] of [...settings, ...administration, ...empty]) {
+      await page.goto(path);
+      await page.getByText(ready).locator("visible=true").first().waitFor();
+      await judge(page, `${name}-empty`);
+    }
+  });
+
   it("with assistants, files in every state, and an answer with sources", async () => {
     const assistant = await api.createAssistant(NAME, {
       description: "Releases and pitches in the style of the house.",
@@ -133,6 +177,50 @@ describe("an installation at work", () => {
       await page.getByText(ready).locator("visible=true").first().waitFor();
       await judge(page, name);
     }
+  });
+
+  it("the pages of settings and administration at work, and what opens over them", async () => {
+    await api.call(
+      "POST",
+      "/api-keys",
+      JSON.stringify({
+        provider: "openai",
+        name: "House models",
+        key: "sk-scripted-0123456789-9f2c",
+        is_default: true,
+      }),
+    );
+    const person = await api.call<{ id: string }>(
+      "POST",
+      "/admin/users",
+      JSON.stringify({ email: "noa@example.com", name: "Noa Bar" }),
+    );
+    const quota = { scope: "user", scope_id: person.id, daily_cost_limit: 5, monthly_token_limit: 1_000_000 };
+    await api.call("POST", "/quotas", JSON.stringify(quota));
+    await api.call("POST", "/quotas", JSON.stringify({ scope: "global", daily_token_limit: 100_000 }));
+    for (const [name, path, ready] of [...settings, ...administration, ...filled]) {
+      await page.goto(path);
+      await page.getByText(ready).locator("visible=true").first().waitFor();
+      await judge(page, name);
+    }
+    for (const [name, path, opener] of [
+      ["user-dialog", "/admin/users", "Add user"],
+      ["key-dialog", "/admin/api-keys", "Add key"],
+      ["quota-dialog", "/admin/usage?tab=quotas", "Add quota"],
+      ["password-dialog", "/settings/profile", "Change password…"],
+    ] as const) {
+      await page.goto(path);
+      await page.getByRole("button", { name: opener }).first().click();
+      await page.getByRole("dialog").getByRole("button").last().waitFor();
+      await judgeOverlay(page, name);
+    }
+    await page.goto("/admin/audit-logs");
+    await page
+      .getByRole("link", { name: /^Details of quota\.create/ })
+      .first()
+      .click();
+    await page.getByRole("dialog").locator("ins").first().waitFor();
+    await judgeOverlay(page, "audit-sheet");
   });
 
   it("the passage of a source, over the page", async () => {
@@ -173,7 +261,7 @@ describe("an installation at work", () => {
     await page.goto("/settings/appearance");
     await page.getByLabel("Language").selectOption("he");
     await page.locator("html[dir=rtl][lang=he]").waitFor({ state: "attached" });
-    for (const [name, path] of pages) {
+    for (const [name, path] of [...pages, ...settings, ...administration, ...filled]) {
       await page.goto(path);
       await page.locator("h1").waitFor();
       await page.waitForLoadState("networkidle");

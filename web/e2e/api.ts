@@ -21,7 +21,19 @@ export class Api {
     const response = await fetch(`${this.address}/api/v1${path}`, { method, headers, body: body ?? null });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text) as Body;
+    return (text === "" ? undefined : JSON.parse(text)) as Body;
+  }
+
+  /** The status a call is answered with. */
+  async status(method: string, path: string, body?: object): Promise<number> {
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.token}` };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const answer = await fetch(`${this.address}/api/v1${path}`, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    return answer.status;
   }
 
   createAssistant(name: string, more: Partial<Assistant> = {}): Promise<Assistant> {

@@ -27,27 +27,38 @@ export interface Person {
 interface Options {
   /** Who has an account before the server starts; nobody means that it has to be set up. */
   readonly people?: readonly Person[];
-  /** Whether the models are the scripted vendor's; else the server answers from files alone. */
-  readonly vendor?: boolean;
+  /**
+   * Whether the models are the scripted vendor's; else the server answers from files alone. `"unknown"`: it runs, but
+   * somebody has to tell the server of it.
+   */
+  readonly vendor?: boolean | "unknown";
+  /** Further settings of the process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Server {
   readonly address: string;
   /** The link the server prints while it has no users. */
   readonly setupLink: string;
+  /** Where the scripted vendor answers; empty where there is none. */
+  readonly vendorAddress: string;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
   /** Starts it again on the same data and port. */
   restart(): Promise<void>;
   /** Somebody with an account, who talks to the server without a browser. */
-  signIn(email: string): Promise<Api>;
+  signIn(email: string, password?: string): Promise<Api>;
   /** Ends everything and removes the data. */
   close(): Promise<void>;
 }
 
 export const administrator: Person = { email: ADMIN, name: "Dana Levi", role: "admin" };
 
-export async function startServer({ people = [], vendor = false }: Options = {}): Promise<Server> {
+export async function startServer({
+  people = [],
+  vendor = false,
+  environment: more = {},
+}: Options = {}): Promise<Server> {
   const work = mkdtempSync(join(tmpdir(), "ai-across-e2e-"));
   const log = join(work, "server.log");
   // Nothing of this process's own environment is passed on: every run starts from the same settings.
@@ -56,11 +67,13 @@ export async function startServer({ people = [], vendor = false }: Options = {})
     AI_ACROSS_DATA_DIR: join(work, "data"),
     AI_ACROSS_RATE_PER_USER: "0",
     AI_ACROSS_RATE_PER_ADDRESS: "0",
+    ...more,
   };
   for (const person of people) await addUser(environment, person);
-  const scripted = vendor ? await launch(VENDOR, [], {}, log, ["listening on "]) : null;
-  if (scripted !== null) {
-    environment.AI_ACROSS_OPENAI_BASE_URL = scripted.said[0] ?? "";
+  const scripted = vendor !== false ? await launch(VENDOR, [], {}, log, ["listening on "]) : null;
+  const vendorAddress = scripted?.said[0] ?? "";
+  if (vendor === true) {
+    environment.AI_ACROSS_OPENAI_BASE_URL = vendorAddress;
     environment.OPENAI_API_KEY = "sk-scripted-0123456789";
     environment.AI_ACROSS_EMBEDDING_MODEL = "local";
   }
@@ -72,11 +85,12 @@ export async function startServer({ people = [], vendor = false }: Options = {})
   return {
     address,
     setupLink,
+    vendorAddress,
     kill: () => end(running.child),
     restart: async () => {
       running = await start(new URL(address).host, ["listening on "]);
     },
-    signIn: (email) => Api.signIn(address, email, PASSWORD),
+    signIn: (email, password = PASSWORD) => Api.signIn(address, email, password),
     close: async () => {
       await end(running.child);
       if (scripted !== null) await end(scripted.child);

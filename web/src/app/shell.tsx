@@ -3,7 +3,9 @@ import { House, MessageSquarePlus, PanelLeftClose, PanelLeftOpen, Shapes, Shield
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
 import { canManage, useSession } from "@/api/session";
+import { usePublicSettings } from "@/api/settings";
 import { useT, withWords } from "@/i18n";
+import { useAppName } from "@/lib/app-name";
 import { cn } from "@/lib/cn";
 import { closeSidebar, openSidebar, useSidebarSheet } from "@/lib/sidebar-sheet";
 import { useUi } from "@/lib/ui-store";
@@ -51,15 +53,16 @@ function useInAdmin(): boolean {
 function Sidebar({ corner }: { corner: ReactNode }) {
   const t = useT();
   const inAdmin = useInAdmin();
+  const name = useAppName((state) => state.name);
   return (
     <div className="flex min-h-0 flex-1 flex-col bg-sidebar p-3">
       <div className="flex items-center justify-between pb-3 ps-1.5">
         <Link
           to={paths.dashboard}
-          className="flex items-center gap-2.5 rounded-control font-display text-[1.1875rem] leading-none font-semibold tracking-[-0.01em]"
+          className="flex min-w-0 items-center gap-2.5 rounded-control font-display text-[1.1875rem] leading-none font-semibold tracking-[-0.01em]"
         >
           <Logo />
-          {t("app.name")}
+          <bdi className="min-w-0 truncate leading-normal">{name}</bdi>
         </Link>
         {corner}
       </div>
@@ -203,6 +206,7 @@ export function Component() {
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
   usePrefetchChat();
+  usePublicSettings();
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new place closes the sheet and starts at the top.
   useEffect(() => {
     closeSidebar();

@@ -2,7 +2,6 @@
 import type { Catalogue } from "./types";
 
 export const en = {
-  "app.name": "AI-Across",
   "app.skip": "Skip to content",
 
   "action.back": "Back",

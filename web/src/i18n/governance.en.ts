@@ -22,6 +22,7 @@ export const governanceEn = {
   "overview.keyThings": "the provider keys",
   "overview.keyOk": "ok",
   "overview.keyFailing": "failing",
+  "overview.keyUnused": "not used yet",
   "overview.keyOff": "switched off",
   "overview.noKeys": "No working provider key.",
   "overview.openKeys": "Open API keys",

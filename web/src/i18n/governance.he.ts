@@ -23,6 +23,7 @@ export const governanceHe: Translation<typeof governanceEn> = {
   "overview.keyThings": "מפתחות הספקים",
   "overview.keyOk": "תקין",
   "overview.keyFailing": "נכשל",
+  "overview.keyUnused": "טרם נעשה שימוש",
   "overview.keyOff": "כבוי",
   "overview.noKeys": "אין מפתח ספק שעובד.",
   "overview.openKeys": "מעבר למפתחות",

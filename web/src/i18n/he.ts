@@ -3,7 +3,6 @@ import type { en } from "./en";
 import type { Translation } from "./types";
 
 export const he: Translation<typeof en> = {
-  "app.name": "AI-Across",
   "app.skip": "דילוג לתוכן",
 
   "action.back": "חזרה",

@@ -86,6 +86,9 @@ export function aModel(fields: Partial<Model> = {}): Model {
     context_length: 200_000,
     max_output_tokens: 8192,
     is_default: true,
+    prompt_price: 3,
+    completion_price: 15,
+    is_price_known: true,
     ...fields,
   };
 }
@@ -123,6 +126,7 @@ export function aMessage(fields: Partial<Message> = {}): Message {
     error: null,
     finish_reason: null,
     tokens_used: null,
+    cost_usd: null,
     citations: [],
     retrieval: null,
     edited_at: null,
@@ -151,6 +155,10 @@ export function anApiKey(fields: Partial<ApiKey> = {}): ApiKey {
     is_default: true,
     is_active: true,
     base_url: null,
+    prompt_price: null,
+    completion_price: null,
+    context_length: null,
+    max_tokens_param: null,
     last_used_at: null,
     last_error: null,
     version: 1,

@@ -10,12 +10,22 @@ export function refuse(status: number, body: Partial<ErrorBody> & { error: strin
   return HttpResponse.json<JsonBodyType>({ message: "Refused.", ...body }, { status, ...(headers ? { headers } : {}) });
 }
 
+const unlimited = {
+  daily_cost_limit: null,
+  monthly_cost_limit: null,
+  daily_token_limit: null,
+  monthly_token_limit: null,
+  requests_per_min: null,
+  requests_per_hour: null,
+};
+
 /** Nothing used, nothing limited. */
 export const noUsage: OwnUsage = {
   today: { requests: 0, tokens: 0, cost_usd: 0 },
   month: { requests: 0, tokens: 0, cost_usd: 0 },
-  limits: { daily_cost_limit: null, monthly_cost_limit: null, daily_token_limit: null, monthly_token_limit: null },
-  remaining: { daily_cost_limit: null, monthly_cost_limit: null, daily_token_limit: null, monthly_token_limit: null },
+  limits: unlimited,
+  remaining: unlimited,
+  scopes: unlimited,
   by_day: [],
   resets: { day: "2025-10-02T00:00:00.000Z", month: "2025-11-01T00:00:00.000Z" },
 };
@@ -28,6 +38,7 @@ export const server = setupServer(
     HttpResponse.json({ models: [], total: 0, stale: false, fetched_at: "2025-10-01T12:00:00.000Z" }),
   ),
   http.get(url("/conversations"), () => HttpResponse.json({ conversations: [], total: 0 })),
+  http.get(url("/settings"), () => HttpResponse.json({ settings: {}, total: 0 })),
   http.get(url("/notices"), () => HttpResponse.json({ notices: [], total: 0 })),
   http.get(url("/users/usage"), () => HttpResponse.json(noUsage)),
   http.get(url("/files"), () => HttpResponse.json({ files: [], total: 0 })),

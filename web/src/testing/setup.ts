@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import { queryClient } from "@/api/query";
 import { endSession, useSession } from "@/api/session";
 import { applyLanguage, withWords } from "@/i18n";
+import { useAppName } from "@/lib/app-name";
 import { useSidebarSheet } from "@/lib/sidebar-sheet";
 import { useUi } from "@/lib/ui-store";
 import { server } from "./server";
@@ -48,6 +49,7 @@ afterEach(async () => {
   localStorage.clear();
   sessionStorage.clear();
   useUi.setState(useUi.getInitialState());
+  useAppName.setState(useAppName.getInitialState());
   useSidebarSheet.setState({ open: false });
   document.documentElement.className = "";
   await applyLanguage("en");

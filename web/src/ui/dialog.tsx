@@ -68,6 +68,15 @@ export function Dialog({
   );
 }
 
+/** The buttons under a dialog's form: they stay in sight while a long form scrolls under them. */
+export function DialogActions({ children }: { children: ReactNode }) {
+  return (
+    <div className="sticky -bottom-5 -mx-5 -mb-5 flex flex-wrap justify-end gap-2 border-t bg-surface px-5 pt-4 pb-5 max-sm:-bottom-[max(1.25rem,env(safe-area-inset-bottom))]">
+      {children}
+    </div>
+  );
+}
+
 interface ConfirmDialogProps {
   open: boolean;
   onOpenChange: (open: boolean) => void;

@@ -14,6 +14,7 @@ export function SidebarButton({ className }: { className?: string }) {
     <Button
       variant="ghost"
       size="icon"
+      data-slot="sidebar-button"
       className={cn("-ms-2 sm:hidden", className)}
       aria-label={t("nav.open")}
       onClick={openSidebar}

@@ -20,7 +20,11 @@ export function StatTile({ label, value, note, tone = "plain" }: StatTileProps) 
       <dt className="text-md text-muted-foreground">{label}</dt>
       <dd className={cn("tabular mt-0.5 text-h2 font-semibold", tone === "danger" && "text-destructive")}>
         {value}
-        {note && <span className="ms-1.5 text-md font-normal text-muted-foreground">{note}</span>}
+        {note && (
+          <span className="ms-1.5 inline-block text-md font-normal max-sm:ms-0 max-sm:block text-muted-foreground">
+            {note}
+          </span>
+        )}
       </dd>
     </div>
   );

@@ -11,7 +11,7 @@ const pages = ["", "/users", "/api-keys", "/usage", "/settings", "/audit-logs", 
 /** Everything an administrator's page would ask for; none of it may be asked. */
 function watchAdminRequests() {
   const asked: string[] = [];
-  const watch = ["/admin/*", "/api-keys*", "/audit*", "/quotas*", "/usage*", "/settings*"];
+  const watch = ["/admin/*", "/api-keys*", "/audit*", "/quotas*", "/usage*"];
   server.use(
     ...watch.map((path) =>
       http.get(url(path), ({ request }) => {

@@ -2,6 +2,7 @@
 import { Outlet } from "react-router";
 import { useT } from "@/i18n";
 import { InlineNotice } from "@/ui/notice";
+import { SidebarButton } from "@/ui/page";
 import { RequireManager } from "../guards";
 
 /** Browsers call plain HTTP insecure everywhere but on the server's own machine, which is what matters here. */
@@ -22,11 +23,17 @@ export function Component() {
     <RequireManager>
       <div className="border-t-3 border-primary">
         <div className="mx-auto w-full max-w-[1280px] px-4 pt-2 sm:px-8">
-          <p className="text-sm font-semibold text-primary-text">{t("admin.title")}</p>
+          <div className="flex items-center gap-1.5">
+            <SidebarButton />
+            <p className="text-sm font-semibold text-primary-text">{t("admin.title")}</p>
+          </div>
           <UnencryptedNotice />
         </div>
       </div>
-      <Outlet />
+      {/* The button that opens the sidebar stands beside the word, not once more above the heading. */}
+      <div className="contents [&_[data-slot=sidebar-button]]:hidden">
+        <Outlet />
+      </div>
     </RequireManager>
   );
 }

@@ -1,5 +1,6 @@
 // Reads the two sides of an audit entry as single changes of fields.
 import type { AuditEntry, AuditValues } from "@/api/types";
+import type { T } from "@/i18n";
 
 export interface FieldChange {
   readonly field: string;
@@ -26,13 +27,25 @@ export function fieldChanges({ old_values: before, new_values: after }: AuditEnt
     .filter(({ was, now }) => was !== null || now !== null);
 }
 
-const NAMES = ["name", "title", "filename", "email", "key"];
+const NAMES = ["name", "title", "filename", "email", "scope_name", "key"];
 
-/** What the entry calls its object: a name among its values, else the start of its id. */
-export function objectName({ old_values, new_values, resource_id }: AuditEntry): string | null {
+/**
+ * What the entry calls its object: a name among its values, the person where they acted on themselves, else its kind
+ * with the end of its id. Ids begin with the time they were made, so their beginnings are alike.
+ */
+export function objectName({ old_values, new_values, ...entry }: AuditEntry): string {
   for (const field of NAMES) {
     const value = new_values?.[field] ?? old_values?.[field];
     if (typeof value === "string" && value !== "" && value !== "[redacted]") return value;
   }
-  return resource_id === null ? null : resource_id.slice(0, 8);
+  const { actor_id, actor_email, resource_type, resource_id } = entry;
+  if (resource_id === null) return resource_type;
+  if (resource_id === actor_id && actor_email !== null) return actor_email;
+  return `${resource_type} …${resource_id.slice(-6)}`;
+}
+
+/** The e-mail of who did it; the server's own deeds have no person. */
+export function actorName({ actor_id, actor_email }: AuditEntry, t: T): string {
+  if (actor_id === null && (actor_email === null || actor_email === "system")) return t("audit.system");
+  return actor_email ?? t("audit.removed");
 }

@@ -10,7 +10,7 @@ import { Button } from "@/ui/button";
 import { Sheet } from "@/ui/dialog";
 import { ErrorState, Loading, SkeletonRows } from "@/ui/states";
 import { auditEntryQuery } from "./audit-api";
-import { fieldChanges } from "./audit-changes";
+import { actorName, fieldChanges } from "./audit-changes";
 
 export function AuditSheet({ id, onClose }: { id: string; onClose: () => void }) {
   const t = useT();
@@ -63,7 +63,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
           <span className="isolate-ltr block text-sm text-muted-foreground">{formatUtc(entry.created_at)}</span>
         </Fact>
         <Fact name={t("audit.who")}>
-          <bdi>{entry.actor_email ?? (entry.actor_id === null ? t("audit.system") : t("audit.removed"))}</bdi>
+          <bdi>{actorName(entry, t)}</bdi>
         </Fact>
         <Fact name={t("audit.object")}>
           <span className="isolate-ltr">{entry.resource_type}</span>

@@ -161,8 +161,8 @@ describe("reading an entry", () => {
   it("the object is called by a name among its values, never by a secret, else by its id", () => {
     expect(objectName(anAuditEntry({ old_values: { name: "Old" }, new_values: { name: "New" } }))).toBe("New");
     const nameless = anAuditEntry({ old_values: null, new_values: { key: "[redacted]" }, resource_id: "12345678-9" });
-    expect(objectName(nameless)).toBe("12345678");
-    expect(objectName(anAuditEntry({ old_values: null, new_values: null, resource_id: null }))).toBeNull();
+    expect(objectName(nameless)).toBe(`user …${nameless.resource_id?.slice(-6)}`);
+    expect(objectName(anAuditEntry({ old_values: null, new_values: null, resource_id: null }))).toBe("user");
   });
 
   it("a day that is no day filters nothing", () => {

@@ -15,7 +15,7 @@ import { Empty } from "@/ui/states";
 import { type Column, DataTable } from "@/ui/table";
 import { toast } from "@/ui/toast";
 import { auditQuery, auditWordsQuery, downloadAudit } from "./audit-api";
-import { objectName } from "./audit-changes";
+import { actorName, objectName } from "./audit-changes";
 import { AuditSheet } from "./audit-sheet";
 import { PAGE, useFilters } from "./filters";
 import { ListPanel } from "./list-panel";
@@ -75,9 +75,7 @@ export function Audit() {
       key: "who",
       header: t("audit.who"),
       className: "[&_bdi]:[overflow-wrap:anywhere] sm:min-w-36",
-      cell: (entry) => (
-        <bdi>{entry.actor_email ?? (entry.actor_id === null ? t("audit.system") : t("audit.removed"))}</bdi>
-      ),
+      cell: (entry) => <bdi>{actorName(entry, t)}</bdi>,
     },
     {
       key: "action",
@@ -87,7 +85,7 @@ export function Audit() {
     {
       key: "object",
       header: t("audit.object"),
-      cell: (entry) => <bdi>{objectName(entry) ?? t("admin.none")}</bdi>,
+      cell: (entry) => <bdi>{objectName(entry)}</bdi>,
     },
     {
       key: "address",

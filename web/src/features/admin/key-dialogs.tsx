@@ -10,7 +10,7 @@ import { useT } from "@/i18n";
 import { keyPerBody } from "@/lib/idempotency";
 import { Button } from "@/ui/button";
 import { ConflictDialog } from "@/ui/conflict-dialog";
-import { Dialog } from "@/ui/dialog";
+import { Dialog, DialogActions } from "@/ui/dialog";
 import { type ControlProps, Field } from "@/ui/field";
 import { Input, NativeSelect, PasswordInput } from "@/ui/input";
 import { LeaveGuard } from "@/ui/leave-guard";
@@ -63,12 +63,12 @@ function FormDialog<V extends FieldValues>(props: FormDialogProps<V>) {
             {errorSentence(failure, t)}
           </InlineNotice>
         )}
-        <div className="flex flex-wrap justify-end gap-2">
+        <DialogActions>
           <Button onClick={onClose}>{t("action.cancel")}</Button>
           <Button type="submit" variant="primary" pending={pending}>
             {confirm}
           </Button>
-        </div>
+        </DialogActions>
       </form>
       <LeaveGuard when={() => isDirty && !pending} title={t("form.leaveTitle")} body={t("form.leaveBody")} />
     </Dialog>

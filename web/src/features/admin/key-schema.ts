@@ -1,9 +1,9 @@
 // What the forms of a provider's key accept: the limits of the server, with the sentences shown when they are broken.
 import * as z from "zod/mini";
-import type { ApiKeyCreate, ProviderName } from "@/api/types";
+import type { ApiKeyCreate, KeyProvider } from "@/api/types";
 import type { T } from "@/i18n";
 
-export const PROVIDERS: readonly ProviderName[] = ["openrouter", "openai", "anthropic", "google", "custom"];
+export const PROVIDERS: readonly KeyProvider[] = ["openrouter", "openai", "anthropic", "google", "custom"];
 const CONTEXT_MAX = 10_000_000;
 
 function isAddress(text: string): boolean {

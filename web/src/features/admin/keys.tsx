@@ -6,6 +6,7 @@ import { errorSentence } from "@/api/error";
 import type { ApiKey, ApiKeyTest, ApiKeyUpdate } from "@/api/types";
 import { type T, useT } from "@/i18n";
 import { cn } from "@/lib/cn";
+import { keyProblem } from "@/lib/key-problem";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";
@@ -38,7 +39,7 @@ export function Keys() {
       key: "key",
       header: t("keys.key"),
       className: "sm:whitespace-nowrap",
-      cell: (key) => <span className="isolate-ltr font-mono text-md">{key.key_hint}</span>,
+      cell: (key) => <span className="isolate-ltr font-mono text-md">{key.key_hint ?? t("admin.none")}</span>,
     },
     {
       key: "state",
@@ -130,7 +131,7 @@ function Check({ apiKey }: { apiKey: ApiKey }) {
   const t = useT();
   const test = useTestKey(apiKey.id);
   const failed = test.isError || test.data?.ok === false || (!test.isSuccess && apiKey.last_error !== null);
-  let said = apiKey.last_error === null ? "" : t("keys.lastFailed");
+  let said = apiKey.last_error === null ? "" : t(keyProblem(apiKey.last_error));
   if (test.isPending) said = t("keys.testing");
   else if (test.isError) said = errorSentence(test.error, t);
   else if (test.data) said = outcome(test.data, t);

@@ -11,7 +11,7 @@ import { useT } from "@/i18n";
 import { keyPerBody } from "@/lib/idempotency";
 import { Button } from "@/ui/button";
 import { ConflictDialog } from "@/ui/conflict-dialog";
-import { Dialog } from "@/ui/dialog";
+import { Dialog, DialogActions } from "@/ui/dialog";
 import { Field } from "@/ui/field";
 import { Input, NativeSelect } from "@/ui/input";
 import { LeaveGuard } from "@/ui/leave-guard";
@@ -216,12 +216,12 @@ function UserForm({ account: given, pending, onCancel, save }: UserFormProps) {
             {errorSentence(failure, t)}
           </InlineNotice>
         )}
-        <div className="flex flex-wrap justify-end gap-2">
+        <DialogActions>
           <Button onClick={onCancel}>{t("action.cancel")}</Button>
           <Button type="submit" variant="primary" pending={pending}>
             {account === null ? t("users.create") : t("action.save")}
           </Button>
-        </div>
+        </DialogActions>
       </form>
       <LeaveGuard when={unsaved} title={t("form.leaveTitle")} body={t("form.leaveBody")} />
     </Dialog>

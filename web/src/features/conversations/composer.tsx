@@ -1,6 +1,7 @@
 // Where a message is written, sent and its answer stopped; the text survives everything (ui rules R12, R14–R16, R19).
 import { ArrowUp, Square } from "lucide-react";
 import { useEffect, useId, useRef, useState } from "react";
+import { usePublicSettings } from "@/api/settings";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { useUi } from "@/lib/ui-store";
@@ -11,9 +12,6 @@ import { RefusalNotice, useSecondsLeft } from "./refusal-notice";
 import type { Phase, Refusal } from "./streams";
 import { useDraft } from "./use-draft";
 import { useMedia } from "./use-media";
-
-/** The longest message the server takes, in characters. */
-const MAX_LENGTH = 100_000;
 
 interface ComposerProps {
   readonly userId: string;
@@ -39,8 +37,9 @@ export function Composer(props: ComposerProps) {
   const enterMakesLine = useUi((state) => state.enterKey === "newline");
   const secondsLeft = useSecondsLeft(refusal);
   const writing = phase !== null;
-  const length = text.length > MAX_LENGTH / 2 ? [...text].length : text.length;
-  const sendable = text.trim() !== "" && length <= MAX_LENGTH && secondsLeft === 0;
+  const { message_max_chars: longest } = usePublicSettings();
+  const length = text.length > longest / 2 ? [...text].length : text.length;
+  const sendable = text.trim() !== "" && length <= longest && secondsLeft === 0;
 
   useEffect(() => {
     if (!writing) setAskedToWait(false);
@@ -80,7 +79,7 @@ export function Composer(props: ComposerProps) {
     if (meaning === "wait") setAskedToWait(true);
   };
 
-  const tooLong = length > MAX_LENGTH;
+  const tooLong = length > longest;
   return (
     <div data-slot="composer">
       {refusal !== undefined && <RefusalNotice refusal={refusal} />}
@@ -129,7 +128,7 @@ export function Composer(props: ComposerProps) {
         )}
       >
         {tooLong
-          ? t("chat.tooLong", { n: length, max: MAX_LENGTH })
+          ? t("chat.tooLong", { n: length, max: longest })
           : askedToWait && writing
             ? t("chat.waitHint")
             : t("chat.checkHint")}

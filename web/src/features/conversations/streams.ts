@@ -120,6 +120,7 @@ export function messagesOf(live: LiveTurn): Message[] {
     created_at,
     tokens_used: null,
     provider: null,
+    cost_usd: null,
   };
   const messages: Message[] = [];
   if (live.question !== null && turn.userMessageId !== null) {

@@ -22,6 +22,8 @@ const stats: AdminStats = {
   cost_today: 42.1,
   cost_month: 812,
   provider_keys: { active: 2, failing: 1 },
+  top_assistants: [],
+  top_models: [],
   generated_at: MOMENT,
 };
 

@@ -1,10 +1,11 @@
 // How the provider keys fared when they were last used.
 import { useQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleOff, CircleX } from "lucide-react";
+import { CircleCheck, CircleDashed, CircleOff, CircleX } from "lucide-react";
 import { Link } from "react-router";
 import { errorParts } from "@/api/error";
 import type { ApiKey } from "@/api/types";
 import { useT } from "@/i18n";
+import { keyProblem } from "@/lib/key-problem";
 import { Button } from "@/ui/button";
 import { RelativeTime } from "@/ui/relative-time";
 import { ErrorState, Loading, SkeletonRows } from "@/ui/states";
@@ -13,12 +14,14 @@ import { providerKeysQuery } from "./api";
 const looks = {
   ok: { icon: CircleCheck, className: "text-success", word: "overview.keyOk" },
   failing: { icon: CircleX, className: "text-destructive", word: "overview.keyFailing" },
+  unused: { icon: CircleDashed, className: "text-muted-foreground", word: "overview.keyUnused" },
   off: { icon: CircleOff, className: "text-muted-foreground", word: "overview.keyOff" },
 } as const;
 
 function stateOf(key: ApiKey): keyof typeof looks {
   if (!key.is_active) return "off";
-  return key.last_error === null ? "ok" : "failing";
+  if (key.last_error !== null) return "failing";
+  return key.last_used_at === null ? "unused" : "ok";
 }
 
 export function ProviderHealth({ every }: { every: number }) {
@@ -67,7 +70,7 @@ export function ProviderHealth({ every }: { every: number }) {
                   {t(word)}
                 </span>
                 <span aria-hidden>·</span>
-                <span className="isolate-ltr">{key.provider}</span>
+                <span>{t(`keys.provider.${key.provider}`)}</span>
                 {key.last_used_at !== null && (
                   <>
                     <span aria-hidden>·</span>
@@ -76,9 +79,7 @@ export function ProviderHealth({ every }: { every: number }) {
                 )}
               </p>
               {key.is_active && key.last_error !== null && (
-                <p className="text-md text-destructive [overflow-wrap:anywhere]" dir="auto">
-                  {key.last_error}
-                </p>
+                <p className="text-md text-destructive">{t(keyProblem(key.last_error))}</p>
               )}
             </div>
             {stateOf(key) === "failing" && (

@@ -9,7 +9,7 @@ import type { Quota, Role } from "@/api/types";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { ConflictDialog } from "@/ui/conflict-dialog";
-import { Dialog } from "@/ui/dialog";
+import { Dialog, DialogActions } from "@/ui/dialog";
 import { type ControlProps, Field } from "@/ui/field";
 import { Input, NativeSelect } from "@/ui/input";
 import { InlineNotice } from "@/ui/notice";
@@ -142,12 +142,12 @@ export function QuotaDialog({ quota, onClose, onSaved }: QuotaDialogProps) {
             {failure instanceof ApiError && failure.status === 409 ? t("quotas.exists") : errorSentence(failure, t)}
           </InlineNotice>
         )}
-        <div className="flex flex-wrap justify-end gap-2">
+        <DialogActions>
           <Button onClick={onClose}>{t("action.cancel")}</Button>
           <Button type="submit" variant="primary" pending={create.isPending || update.isPending}>
             {quota === null ? t("quotas.add") : t("action.save")}
           </Button>
-        </div>
+        </DialogActions>
       </form>
     </Dialog>
   );

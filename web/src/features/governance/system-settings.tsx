@@ -64,7 +64,7 @@ function Reprocess() {
             {t("system.reprocess")}
           </Button>
         }
-        className="flex-wrap"
+        className="max-sm:flex-wrap max-sm:[&>div]:basis-52"
       >
         {t("system.reprocessHint")}
       </InlineNotice>

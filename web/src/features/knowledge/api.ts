@@ -1,6 +1,8 @@
 // The files of an assistant: keys, queries and mutations. The list is asked again and again while a file is in motion.
 import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { api, request } from "@/api/client";
+import { usePublicSettings } from "@/api/settings";
 import type { FileList, FileStatus, KnowledgeFile } from "@/api/types";
 
 const PAGE = 100;
@@ -56,7 +58,10 @@ export interface UploadLimits {
 const MEGABYTE = 1024 * 1024;
 
 /** What the server takes. */
-export const uploadLimits: UploadLimits = { maxBytes: 25 * MEGABYTE, types: ["pdf", "docx", "txt", "md"] };
+export function useUploadLimits(): UploadLimits {
+  const { max_upload_mb: megabytes, allowed_file_types: types } = usePublicSettings();
+  return useMemo(() => ({ maxBytes: megabytes * MEGABYTE, types }), [megabytes, types]);
+}
 
 /** The list, and the counts on the assistant's card and tab. */
 function useRefresh(assistantId: string) {

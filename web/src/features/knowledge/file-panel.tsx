@@ -10,7 +10,7 @@ import { announce } from "@/ui/announcer";
 import { Button } from "@/ui/button";
 import { InlineNotice } from "@/ui/notice";
 import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
-import { filesQuery, keys, uploadLimits } from "./api";
+import { filesQuery, keys, useUploadLimits } from "./api";
 import { refusal } from "./check";
 import { DropZone } from "./drop-zone";
 import { FileRow, rowGrid, UploadRow } from "./file-row";
@@ -41,6 +41,7 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
   const t = useT();
   const client = useQueryClient();
   const manager = useSession((state) => canManage(state.user?.role)) && !frozen;
+  const limits = useUploadLimits();
   const list = useInfiniteQuery(filesQuery(assistantId));
   const everything = useUploads((state) => state.uploads);
   const uploads = everything.filter((upload) => upload.assistantId === assistantId);
@@ -50,7 +51,7 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
 
   const add = useCallback(
     (chosen: File[]) => {
-      const reasons = chosen.map((file) => refusal(file, uploadLimits, t));
+      const reasons = chosen.map((file) => refusal(file, limits, t));
       setRefused(reasons.filter((reason) => reason !== null));
       addUploads(
         assistantId,
@@ -61,12 +62,12 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
         },
       );
     },
-    [assistantId, client, t],
+    [assistantId, client, limits, t],
   );
 
   return (
     <div className="flex flex-col gap-4">
-      {manager && <DropZone limits={uploadLimits} onFiles={add} />}
+      {manager && <DropZone limits={limits} onFiles={add} />}
       {refused.length > 0 && (
         <InlineNotice
           tone="error"

@@ -1,6 +1,6 @@
 // The quiet frame of the pages before the app: the mark, one heading, one form.
 import type { ReactNode } from "react";
-import { useT } from "@/i18n";
+import { useAppName } from "@/lib/app-name";
 import { useTitle } from "@/lib/use-title";
 import { Logo } from "@/ui/logo";
 
@@ -12,14 +12,14 @@ interface AuthPageProps {
 }
 
 export function AuthPage({ title, heading, intro, children }: AuthPageProps) {
-  const t = useT();
+  const name = useAppName((state) => state.name);
   useTitle(title);
   return (
     <main className="grid min-h-dvh place-items-center px-5 py-10 sm:pb-[16vh]">
       <div className="w-full max-w-[360px]">
         <p className="flex items-center gap-2.5 font-display text-[1.1875rem] leading-none font-semibold tracking-[-0.01em]">
           <Logo />
-          {t("app.name")}
+          <bdi className="min-w-0 truncate leading-normal">{name}</bdi>
         </p>
         <h1 className="mt-7 font-display text-h1 font-semibold tracking-[-0.01em]">{heading}</h1>
         {intro && <p className="mt-2 text-muted-foreground text-pretty">{intro}</p>}

@@ -1,10 +1,12 @@
 // What the person should know, above the page until they dismiss it.
 import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
-import type { Notice } from "@/api/types";
+import { useSession } from "@/api/session";
+import type { Notice, Role } from "@/api/types";
 import { type T, useT } from "@/i18n";
 import { formatDay, formatTime } from "@/lib/format";
 import { Button } from "@/ui/button";
+import { percentOf } from "@/ui/limit-meter";
 import { InlineNotice } from "@/ui/notice";
 import { RelativeTime } from "@/ui/relative-time";
 import { toast } from "@/ui/toast";
@@ -13,19 +15,24 @@ import { noticesQuery, useDismissNotice } from "./api";
 /** More than these would push the page away; the next come up as these are dismissed. */
 const SHOWN = 3;
 
+const isRole = (name: unknown): name is Role => name === "admin" || name === "manager" || name === "user";
+
 /** Our own sentence for what we know, the server's for the rest. */
-export function noticeText({ kind, message, details }: Notice, t: T): string {
-  if (kind !== "quota.alert" || details === null) return message;
-  const { scope, scope_name, percent, window, limit, resets_at } = details;
-  if (typeof percent !== "number" || typeof resets_at !== "string") return message;
-  const isDaily = /^da(y|ily)/.test(String(window ?? limit));
+export function noticeText({ kind, message, details }: Notice, person: string | undefined, t: T): string {
+  if (kind !== "quota.alert") return message;
+  const { scope, scope_id, scope_name, limit, used, amount, resets_at } = details;
+  if (typeof used !== "number" || typeof amount !== "number" || typeof resets_at !== "string") return message;
+  const isDaily = String(limit).startsWith("daily");
   const values = {
-    percent: Math.floor(percent),
+    percent: percentOf(used, amount),
     when: isDaily ? formatTime(resets_at) : formatDay(resets_at, "plain"),
   };
-  if (scope === "user" && typeof scope_name !== "string")
-    return t(isDaily ? "notice.ownDay" : "notice.ownMonth", values);
-  const name = scope === "global" ? t("notice.everyone") : String(scope_name ?? scope);
+  if (scope === "user" && scope_id === person) return t(isDaily ? "notice.ownDay" : "notice.ownMonth", values);
+  const names: Record<string, string> = {
+    global: t("notice.everyone"),
+    role: isRole(scope_id) ? t(`role.${scope_id}`) : String(scope_id),
+  };
+  const name = names[String(scope)] ?? String(scope_name ?? scope_id);
   return t(isDaily ? "notice.day" : "notice.month", { ...values, name });
 }
 
@@ -33,6 +40,7 @@ export default function NoticeBar() {
   const t = useT();
   const notices = useQuery(noticesQuery).data?.notices ?? [];
   const dismiss = useDismissNotice();
+  const person = useSession((state) => state.user?.id);
   if (notices.length === 0) return null;
   const more = notices.length - SHOWN;
   return (
@@ -53,7 +61,8 @@ export default function NoticeBar() {
             </Button>
           }
         >
-          <span dir="auto">{noticeText(notice, t)}</span> <RelativeTime iso={notice.created_at} className="text-md" />
+          <span dir="auto">{noticeText(notice, person, t)}</span>{" "}
+          <RelativeTime iso={notice.created_at} className="ms-2 text-sm whitespace-nowrap" />
         </InlineNotice>
       ))}
       {more > 0 && <p className="text-md text-muted-foreground">{t("notice.more", { count: more })}</p>}

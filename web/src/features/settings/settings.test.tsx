@@ -96,6 +96,8 @@ describe("usage", () => {
     today: { requests: 3, tokens: 31_200, cost_usd: 1.2 },
     month: { requests: 40, tokens: 500_000, cost_usd: 18.4 },
     limits: { ...noUsage.limits, daily_cost_limit: 5, monthly_cost_limit: 60 },
+    remaining: { ...noUsage.remaining, daily_cost_limit: 3.8, monthly_cost_limit: 38.2 },
+    scopes: { ...noUsage.scopes, daily_cost_limit: "user", monthly_cost_limit: "role" },
     by_day: [
       { date: "2025-09-30", requests: 4, tokens: 10, cost_usd: 2 },
       { date: "2025-10-01", requests: 3, tokens: 31_200, cost_usd: 1.2 },
@@ -107,7 +109,9 @@ describe("usage", () => {
     const { person } = open("/settings/usage", dana);
     const main = within(await screen.findByRole("main"));
     expect(await main.findByText("$1.20 of $5")).toBeInTheDocument();
-    expect(main.getByText("$18.40 of $60")).toBeInTheDocument();
+    // The role has used more of its month than this person has.
+    expect(main.getByText("$18.40")).toBeInTheDocument();
+    expect(main.getByText("$21.80 of $60")).toHaveTextContent("shared by your role");
     expect(main.getByRole("img")).toHaveAccessibleName(/\$3\.20 in all, most on Tuesday, September 30 with \$2\.00/);
     const slider = main.getByRole("slider", { name: "Day to read" });
     expect(slider).toHaveAttribute("aria-valuetext", "Wednesday, October 1: $1.20");
@@ -128,12 +132,14 @@ describe("usage", () => {
   it("the sidebar shows the limit nearest to its end, and nothing where there is none", async () => {
     server.use(usageIs(usage));
     const view = open("/", dana);
-    expect(await screen.findByRole("link", { name: "$18.40 of $60 this month" })).toBeInTheDocument();
+    expect(await screen.findByRole("link", { name: "$21.80 of $60 this month" })).toBeInTheDocument();
     view.unmount();
   });
 
   it("from 80 percent on it warns, once a day also by a toast", async () => {
-    server.use(usageIs({ ...usage, today: { requests: 9, tokens: 9, cost_usd: 4.2 } }));
+    server.use(
+      usageIs({ ...usage, remaining: { ...noUsage.remaining, daily_cost_limit: 0.8, monthly_cost_limit: 38.2 } }),
+    );
     const { unmount } = open("/", dana);
     expect(
       await screen.findByRole("link", { name: /\$4\.20 of \$5 today.*84 % of today's budget used\./ }),
@@ -150,14 +156,22 @@ describe("notices", () => {
     kind: "quota.alert",
     level: "warning",
     message: "A quota is nearly used up.",
-    details: null,
+    details: {},
     created_at: new Date().toISOString(),
     ...fields,
   });
 
   it("stand above the page until they are dismissed", async () => {
     const known = notice({
-      details: { scope: "user", percent: 84, window: "month", resets_at: "2025-11-01T00:00:00.000Z" },
+      details: {
+        scope: "user",
+        scope_id: dana.id,
+        scope_name: dana.name,
+        limit: "monthly_cost_limit",
+        amount: 60,
+        used: 50.4,
+        resets_at: "2025-11-01T00:00:00.000Z",
+      },
     });
     const unknown = notice({ kind: "backup.failed", level: "error", message: "The backup of last night failed." });
     const dismissed: string[] = [];

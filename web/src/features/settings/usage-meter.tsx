@@ -10,26 +10,28 @@ import { userKey } from "@/lib/user-storage";
 import { LimitMeter, percentOf } from "@/ui/limit-meter";
 import { toast } from "@/ui/toast";
 import { ownUsageQuery } from "./api";
+import { type LimitUse, limitUse } from "./limit-use";
 
 /** From this share of a limit on, in percent, it is said in words. */
 const WARN_AT = 80;
 
-interface Used {
+interface Used extends LimitUse {
   readonly window: "day" | "month";
   readonly unit: "cost" | "tokens";
-  readonly used: number;
-  readonly limit: number;
 }
 
 /** The limit that is nearest to its end; null when nothing is limited. */
-export function tightest({ today, month, limits }: OwnUsage): Used | null {
-  const all: { window: Used["window"]; unit: Used["unit"]; used: number; limit: number | null }[] = [
-    { window: "day", unit: "cost", used: today.cost_usd, limit: limits.daily_cost_limit },
-    { window: "month", unit: "cost", used: month.cost_usd, limit: limits.monthly_cost_limit },
-    { window: "day", unit: "tokens", used: today.tokens, limit: limits.daily_token_limit },
-    { window: "month", unit: "tokens", used: month.tokens, limit: limits.monthly_token_limit },
-  ];
-  const limited = all.filter((each): each is Used => each.limit !== null);
+export function tightest(usage: OwnUsage): Used | null {
+  const all = [
+    { window: "day", unit: "cost", name: "daily_cost_limit" },
+    { window: "month", unit: "cost", name: "monthly_cost_limit" },
+    { window: "day", unit: "tokens", name: "daily_token_limit" },
+    { window: "month", unit: "tokens", name: "monthly_token_limit" },
+  ] as const;
+  const limited = all.flatMap(({ window, unit, name }): Used[] => {
+    const use = limitUse(usage, name);
+    return use === null ? [] : [{ window, unit, ...use }];
+  });
   // Of equals the first: today's money is what one watches.
   return limited.reduce<Used | null>(
     (best, each) =>

@@ -9,6 +9,7 @@ import { DayChart } from "@/ui/day-chart";
 import { LimitMeter } from "@/ui/limit-meter";
 import { Empty, ErrorState, Loading, Skeleton } from "@/ui/states";
 import { ownUsageQuery } from "./api";
+import { type LimitUse, limitUse } from "./limit-use";
 
 export function UsageSection() {
   const t = useT();
@@ -38,7 +39,7 @@ export function UsageSection() {
 
 function Shown({ usage }: { usage: OwnUsage }) {
   const t = useT();
-  const { today, month, limits, resets, by_day } = usage;
+  const { today, month, resets, by_day } = usage;
   const days = by_day.map((day) => day.date);
   const values = by_day.map((day) => day.cost_usd);
   const used = by_day.some((day) => day.requests > 0);
@@ -48,15 +49,15 @@ function Shown({ usage }: { usage: OwnUsage }) {
         <Window
           title={t("ownUsage.today")}
           figures={today}
-          costLimit={limits.daily_cost_limit}
-          tokenLimit={limits.daily_token_limit}
+          cost={limitUse(usage, "daily_cost_limit")}
+          tokens={limitUse(usage, "daily_token_limit")}
           resets={resets.day}
         />
         <Window
           title={t("ownUsage.month")}
           figures={month}
-          costLimit={limits.monthly_cost_limit}
-          tokenLimit={limits.monthly_token_limit}
+          cost={limitUse(usage, "monthly_cost_limit")}
+          tokens={limitUse(usage, "monthly_token_limit")}
           resets={resets.month}
         />
       </div>
@@ -82,34 +83,50 @@ function Shown({ usage }: { usage: OwnUsage }) {
 interface WindowProps {
   title: string;
   figures: OwnUsage["today"];
-  costLimit: number | null;
-  tokenLimit: number | null;
+  cost: LimitUse | null;
+  tokens: LimitUse | null;
   resets: string;
 }
 
-/** One day or month: what was used, of what, and when it starts again. */
-function Window({ title, figures, costLimit, tokenLimit, resets }: WindowProps) {
+/** One day or month: what the person used, how full the limits are that bind them, and when it starts again. */
+function Window({ title, figures, cost, tokens, resets }: WindowProps) {
   const t = useT();
-  const cost = formatMoney(figures.cost_usd);
-  const tokens = formatNumber(figures.tokens);
-  const costText = costLimit === null ? cost : t("ownUsage.of", { used: cost, limit: formatMoney(costLimit, "short") });
-  const tokenText =
-    tokenLimit === null
-      ? t("ownUsage.tokens", { tokens })
-      : t("ownUsage.tokensOf", { tokens, limit: formatNumber(tokenLimit) });
   return (
     <section className="rounded-card border bg-surface p-4">
       <h2 className="text-md font-semibold text-muted-foreground">{title}</h2>
-      <p className="tabular mt-1 text-h3 font-semibold">{costText}</p>
-      {costLimit !== null && <LimitMeter className="mt-2" used={figures.cost_usd} limit={costLimit} />}
-      <p className="tabular mt-3 text-md text-muted-foreground">{tokenText}</p>
-      {tokenLimit !== null && <LimitMeter className="mt-1.5" used={figures.tokens} limit={tokenLimit} />}
-      <p className="mt-3 text-md text-muted-foreground">
+      <p className="tabular mt-1 text-h3 font-semibold">{formatMoney(figures.cost_usd)}</p>
+      <p className="tabular mt-0.5 text-md text-muted-foreground">
+        {t("ownUsage.tokens", { tokens: formatNumber(figures.tokens) })} ·{" "}
         {t("ownUsage.requests", { count: figures.requests })}
-        {(costLimit !== null || tokenLimit !== null) && (
-          <span title={formatUtc(resets)}> · {t("ownUsage.resets", { when: formatDateTime(resets) })}</span>
-        )}
       </p>
+      {cost !== null && <Limit use={cost} used={formatMoney(cost.used)} limit={formatMoney(cost.limit, "short")} />}
+      {tokens !== null && (
+        <Limit
+          use={tokens}
+          used={formatNumber(tokens.used)}
+          limit={t("ownUsage.tokens", { tokens: formatNumber(tokens.limit) })}
+        />
+      )}
+      {(cost !== null || tokens !== null) && (
+        <p className="mt-3 text-md text-muted-foreground" title={formatUtc(resets)}>
+          {t("ownUsage.resets", { when: formatDateTime(resets) })}
+        </p>
+      )}
     </section>
+  );
+}
+
+/** A limit, how full it is, and who fills it. */
+function Limit({ use, used, limit }: { use: LimitUse; used: string; limit: string }) {
+  const t = useT();
+  const shared = use.scope === null || use.scope === "user" ? null : t(`ownUsage.shared.${use.scope}`);
+  return (
+    <div className="mt-3">
+      <p className="tabular text-md">
+        {t("ownUsage.of", { used, limit })}
+        {shared !== null && <span className="text-muted-foreground"> · {shared}</span>}
+      </p>
+      <LimitMeter className="mt-1.5" used={use.used} limit={use.limit} />
+    </div>
   );
 }
