@@ -12,8 +12,9 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
+    ExprTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult,
+    QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ use crate::{
     convert::{column_i32, contains, fold, narrow, storable},
     entity::{assistant, knowledge_file},
     error::Fault,
-    paging::rows_and_total,
+    paging::{bounds, scalar, total_beside},
     rows::hold,
 };
 
@@ -47,26 +48,60 @@ async fn file_counts(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashMa
 
 async fn assistants_of(db: &impl ConnectionTrait, rows: Vec<assistant::Model>) -> Result<Vec<Assistant>, Fault> {
     let counts = file_counts(db, rows.iter().map(|row| row.id).collect()).await?;
-    let convert = |row: assistant::Model| {
-        Ok(Assistant {
-            draft: Draft {
-                max_tokens: narrow(row.max_tokens, "assistants", "max_tokens", row.id)?,
-                name: row.name,
-                description: row.description,
-                instructions: row.instructions,
-                model: row.model,
-                temperature: row.temperature,
-                avatar_url: row.avatar_url,
-            },
-            id: row.id.into(),
-            is_deleted: row.is_deleted,
-            file_count: counts.get(&row.id).copied().unwrap_or_default().unsigned_abs(),
-            version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        })
+    let with_files = |row: assistant::Model| {
+        let files = counts.get(&row.id).copied().unwrap_or_default();
+        assistant_from(row, files)
     };
-    rows.into_iter().map(convert).collect()
+    rows.into_iter().map(with_files).collect()
+}
+
+/// The assistant in a row, with so many files.
+fn assistant_from(row: assistant::Model, files: i64) -> Result<Assistant, Fault> {
+    Ok(Assistant {
+        draft: Draft {
+            max_tokens: narrow(row.max_tokens, "assistants", "max_tokens", row.id)?,
+            name: row.name,
+            description: row.description,
+            instructions: row.instructions,
+            model: row.model,
+            temperature: row.temperature,
+            avatar_url: row.avatar_url,
+        },
+        id: row.id.into(),
+        is_deleted: row.is_deleted,
+        file_count: files.unsigned_abs(),
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// A row of the list, with what is counted beside it.
+struct Listed {
+    row: assistant::Model,
+    files: i64,
+    total: i64,
+}
+
+impl FromQueryResult for Listed {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            row: assistant::Model::from_query_result(result, prefix)?,
+            files: result.try_get(prefix, "files")?,
+            total: result.try_get(prefix, "total")?,
+        })
+    }
+}
+
+/// How many files that are not deleted the assistant of a row has.
+fn files_beside() -> Expr {
+    let of_this = Expr::col((knowledge_file::Entity, knowledge_file::Column::AssistantId))
+        .equals((assistant::Entity, assistant::Column::Id));
+    let counted = knowledge_file::Entity::find()
+        .select_only()
+        .column_as(knowledge_file::Column::Id.count(), "files")
+        .filter(of_this.and(knowledge_file::Column::DeletedAt.is_null()));
+    scalar(counted.into_query())
 }
 
 async fn assistant_of(db: &impl ConnectionTrait, row: assistant::Model) -> Result<Assistant, Fault> {
@@ -180,12 +215,24 @@ impl AssistantStore for SqlStore {
             .filter(wanted)
             .order_by_desc(assistant::Column::CreatedAt)
             .order_by_desc(assistant::Column::Id);
-        let snapshot = self.db.snapshot().await?;
-        let (rows, total) = rows_and_total(&snapshot, list, assistant::Column::Id, page).await?;
-        Ok(Page {
-            items: assistants_of(&snapshot, rows).await?,
-            total,
-        })
+        let (limit, offset) = bounds(page);
+        let rows: Vec<Listed> = list
+            .clone()
+            .expr_as(files_beside(), "files")
+            .expr_as(total_beside(&list, assistant::Column::Id), "total")
+            .limit(limit)
+            .offset(offset)
+            .into_model()
+            .all(self.db.reader())
+            .await
+            .map_err(Fault::from)?;
+        let total = match rows.first() {
+            Some(first) => first.total.unsigned_abs(),
+            // Beyond the end there is no row to carry it.
+            None => list.count(self.db.reader()).await.map_err(Fault::from)?,
+        };
+        let items: Result<_, Fault> = rows.into_iter().map(|it| assistant_from(it.row, it.files)).collect();
+        Ok(Page { items: items?, total })
     }
 
     async fn update_assistant(

@@ -16,9 +16,9 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set,
-    sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
+    ExprTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult,
+    QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ use crate::{
     error::Fault,
     messages::{Tree, cut, generating, load, message_of, place_of},
     meter::surely,
-    paging::rows_and_total,
+    paging::{bounds, scalar, total_beside},
     turns,
 };
 
@@ -66,22 +66,76 @@ async fn conversations_of(
     let convert = |row: conversation::Model| {
         let assistant = assistants.get(&row.assistant_id);
         let (name, deleted) = assistant.ok_or_else(|| Fault::corrupt("conversations", "assistant_id", row.id))?;
-        Ok(Conversation {
-            id: row.id.into(),
-            owner: row.user_id.into(),
-            assistant: row.assistant_id.into(),
-            assistant_name: name.clone(),
-            assistant_deleted: *deleted,
-            title: row.title,
-            message_count: row.last_seq.unsigned_abs(),
-            last_message_at: row.last_message_at,
-            generating: generating.get(&row.id).copied(),
-            head: row.head_id.map(Into::into),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        })
+        let generating = generating.get(&row.id).copied();
+        Ok(conversation_from(row, name.clone(), *deleted, generating))
     };
     rows.into_iter().map(convert).collect()
+}
+
+/// The conversation in a row, with what stands in other tables.
+fn conversation_from(
+    row: conversation::Model,
+    assistant_name: String,
+    assistant_deleted: bool,
+    generating: Option<MessageId>,
+) -> Conversation {
+    Conversation {
+        id: row.id.into(),
+        owner: row.user_id.into(),
+        assistant: row.assistant_id.into(),
+        assistant_name,
+        assistant_deleted,
+        title: row.title,
+        message_count: row.last_seq.unsigned_abs(),
+        last_message_at: row.last_message_at,
+        generating,
+        head: row.head_id.map(Into::into),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+/// A row of the list, with what one statement reads beside it.
+struct Listed {
+    row: conversation::Model,
+    assistant: String,
+    deleted: bool,
+    generating: Option<Uuid>,
+    total: i64,
+}
+
+impl FromQueryResult for Listed {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            row: conversation::Model::from_query_result(result, prefix)?,
+            assistant: result.try_get(prefix, "assistant_name")?,
+            deleted: result.try_get(prefix, "assistant_deleted")?,
+            generating: result.try_get(prefix, "generating")?,
+            total: result.try_get(prefix, "total")?,
+        })
+    }
+}
+
+/// A column of the assistant that the conversation of a row is with.
+fn of_its_assistant(column: assistant::Column) -> Expr {
+    let of_this = Expr::col((assistant::Entity, assistant::Column::Id))
+        .equals((conversation::Entity, conversation::Column::AssistantId));
+    scalar(
+        assistant::Entity::find()
+            .select_only()
+            .column(column)
+            .filter(of_this)
+            .into_query(),
+    )
+}
+
+/// The answer that is being written in the conversation of a row.
+fn being_written() -> Expr {
+    let of_this = Expr::col((message::Entity, message::Column::ConversationId))
+        .equals((conversation::Entity, conversation::Column::Id));
+    let streaming = message::Column::Status.eq(State::Streaming.as_str());
+    let found = message::Entity::find().select_only().column(message::Column::Id);
+    scalar(found.filter(of_this.and(streaming)).into_query())
 }
 
 async fn find(db: &impl ConnectionTrait, owner: UserId, id: ConversationId) -> Result<Option<Conversation>, Fault> {
@@ -279,12 +333,28 @@ impl ConversationStore for SqlStore {
             .filter(wanted)
             .order_by_desc(conversation::Column::ActiveAt)
             .order_by_desc(conversation::Column::Id);
-        let snapshot = self.db.snapshot().await?;
-        let (rows, total) = rows_and_total(&snapshot, list, conversation::Column::Id, page).await?;
-        Ok(Page {
-            items: conversations_of(&snapshot, rows).await?,
-            total,
-        })
+        let (limit, offset) = bounds(page);
+        let rows: Vec<Listed> = list
+            .clone()
+            .expr_as(of_its_assistant(assistant::Column::Name), "assistant_name")
+            .expr_as(of_its_assistant(assistant::Column::IsDeleted), "assistant_deleted")
+            .expr_as(being_written(), "generating")
+            .expr_as(total_beside(&list, conversation::Column::Id), "total")
+            .limit(limit)
+            .offset(offset)
+            .into_model()
+            .all(self.db.reader())
+            .await
+            .map_err(Fault::from)?;
+        let total = match rows.first() {
+            Some(first) => first.total.unsigned_abs(),
+            // Beyond the end there is no row to carry it.
+            None => list.count(self.db.reader()).await.map_err(Fault::from)?,
+        };
+        let with_assistant =
+            |it: Listed| conversation_from(it.row, it.assistant, it.deleted, it.generating.map(Into::into));
+        let items = rows.into_iter().map(with_assistant).collect();
+        Ok(Page { items, total })
     }
 
     async fn rename_conversation(
