@@ -66,6 +66,10 @@ pub trait Store:
     /// Whether the database answers.
     async fn healthy(&self) -> Result<(), StoreError>;
 
+    /// Lets go of the database at the end of the process. One in a file is whole in that file afterwards, and what was
+    /// deleted is nowhere beside it.
+    async fn close(&self);
+
     /// Whether this process is the only one that can use the database; then whatever is claimed at start was claimed by
     /// the dead.
     fn is_exclusive(&self) -> bool;

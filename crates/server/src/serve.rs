@@ -145,6 +145,9 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         () = connections.close() => {}
         () = ending.asked() => return Err(at_once()),
     }
+    if timeout(CLOSE_TIME, platform.store.close()).await.is_err() {
+        tracing::warn!("the database was not closed in time; the next start takes up what stands beside it");
+    }
     tracing::info!("ended");
     Ok(())
 }

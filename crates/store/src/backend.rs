@@ -298,6 +298,23 @@ impl Db {
             .collect::<Result<_, DbErr>>()?)
     }
 
+    /// Lets go of the connections; a database in a file takes back what was written beside it. Nothing is lost if that
+    /// fails: the next start does it.
+    pub(crate) async fn close(&self) {
+        let closed = async {
+            self.readers.close_by_ref().await?;
+            if let Writes::Grouped(_, options) = &self.writes {
+                let last = Database::connect(options.as_ref().clone()).await?;
+                last.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+                last.close().await?;
+            }
+            Ok::<_, DbErr>(())
+        };
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "the database was not closed in order");
+        }
+    }
+
     /// Whether the database answers and takes changes.
     pub(crate) async fn ping(&self) -> Result<(), Fault> {
         if let Writes::Grouped(writer, _) = &self.writes

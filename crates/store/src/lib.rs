@@ -184,6 +184,10 @@ impl Store for SqlStore {
         Ok(self.db.ping().await?)
     }
 
+    async fn close(&self) {
+        self.db.close().await;
+    }
+
     fn is_exclusive(&self) -> bool {
         self.db.is_exclusive()
     }
