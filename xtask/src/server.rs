@@ -64,6 +64,8 @@ impl Server {
             // What is started here asks more often a minute than people do.
             ("AI_ACROSS_RATE_PER_USER", "0".as_ref()),
             ("AI_ACROSS_RATE_PER_ADDRESS", "0".as_ref()),
+            // The load may say that it comes from many addresses, as people do.
+            ("AI_ACROSS_TRUSTED_PROXIES", "127.0.0.1".as_ref()),
         ]);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         if let Some(log) = log {

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::load::{self, Connection, Outcome};
-use crate::server::{EMAIL, PASSWORD, Server};
+use crate::server::{PASSWORD, Server};
 use crate::{console, process};
 
 /// People who sign in at the same moment.
@@ -27,8 +27,18 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub fn measure(binary: &Path) -> Result<Value> {
     let data = tempfile::tempdir()?;
     let server = Server::start(binary, data.path())?;
-    let body = json!({"email": EMAIL, "password": PASSWORD}).to_string();
-    let login = load::post("/api/v1/users/login", "", &body);
+    // Somebody else at another address each, so that nobody is taken for one who guesses. None of them has an account, and
+    // each costs the same hash as one who has.
+    let login = |number: usize| {
+        let body = json!({"email": format!("person{number}@example.com"), "password": PASSWORD}).to_string();
+        let from = format!(
+            "X-Forwarded-For: 10.1.{}.{}\r\nContent-Type:",
+            number / 200,
+            number % 200
+        );
+        let request = String::from_utf8_lossy(&load::post("/api/v1/users/login", "", &body)).into_owned();
+        request.replacen("Content-Type:", &from, 1).into_bytes()
+    };
     let mut open: Vec<Connection> = (0..LOGINS)
         .map(|_| Connection::open(&server.address))
         .collect::<Result<_>>()?;
@@ -39,7 +49,8 @@ pub fn measure(binary: &Path) -> Result<Value> {
         let health = scope.spawn(|| watch(&mut watcher, &done));
         let workers: Vec<_> = open
             .iter_mut()
-            .map(|connection| scope.spawn(|| sign_in(connection, &login)))
+            .enumerate()
+            .map(|(number, connection)| scope.spawn(move || sign_in(connection, &login(number))))
             .collect();
         let died = || anyhow!("a connection's thread died");
         let logins = workers
@@ -76,13 +87,13 @@ pub fn measure(binary: &Path) -> Result<Value> {
 }
 
 /// As people do who are told that too many sign in at once: they try again until they are in. Returns the time until
-/// then, and how often they were put off.
+/// their answer, and how often they were put off.
 fn sign_in(connection: &mut Connection, login: &[u8]) -> Result<(Duration, usize)> {
     let sent = Instant::now();
     let mut put_off = 0;
     while !process::interrupted() {
         match connection.ask(login)? {
-            200 => return Ok((sent.elapsed(), put_off)),
+            401 => return Ok((sent.elapsed(), put_off)),
             503 => put_off += 1,
             status => bail!(
                 "a sign-in was answered {status}: {}",
