@@ -119,6 +119,7 @@ impl Db {
             // Migrations take two: one holds the lock.
             .max_connections((options.pool_size + options.pool_overflow).max(2))
             .max_lifetime(LIFETIME)
+            .test_before_acquire(true)
             .statement_timeout(STATEMENT_TIMEOUT)
             .set_application_name("ai-across")
             .map_sqlx_postgres_opts(|options| {
@@ -343,7 +344,8 @@ fn pool(url: &str) -> ConnectOptions {
     options
         .acquire_timeout(WAIT)
         .connect_timeout(WAIT)
-        .test_before_acquire(true)
+        // A file does not hang up; asking it would cost as much as the question itself.
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
     options
