@@ -8,6 +8,7 @@ pub mod ranking;
 pub mod requests;
 pub mod retrieval;
 pub mod start;
+pub mod stream;
 pub mod yardstick;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub enum Name {
     Requests,
     /// Whether the server answers others while two hundred people sign in
     Logins,
+    /// Time to the first word and processor time of 1 to 2,000 answers at once, and calls for each question
+    Stream,
     /// How often the right passage is found, by keywords, by meaning, and by both
     Retrieval,
 }
@@ -75,6 +78,7 @@ pub fn bench(options: &Options) -> Result<()> {
             Name::Size => sizes(&binary)?,
             Name::Requests => requests::measure(&binary, options.postgres, options.yardstick.as_deref())?,
             Name::Logins => logins::measure(&binary)?,
+            Name::Stream => stream::measure(&binary, options.yardstick.as_deref())?,
             Name::Retrieval => match questions::folder(options.eval_dir.as_deref()) {
                 Some(folder) => retrieval::measure(&binary, &folder)?,
                 None => continue,

@@ -165,6 +165,31 @@ impl Client {
         answer(path, request.send_json(body))
     }
 
+    /// The events of the stream that answers a JSON body.
+    ///
+    /// # Errors
+    /// When the server refuses or answers something else.
+    pub fn events(&self, path: &str, body: &Value) -> Result<Vec<Value>> {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let request = request.header("Authorization", self.authorization());
+        let text = text(path, request.send_json(body))?;
+        let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        data.map(|event| serde_json::from_str(event).with_context(|| format!("{path}: an event is not JSON: {event}")))
+            .collect()
+    }
+
+    /// What a path of the API answers to a change in JSON, as JSON.
+    ///
+    /// # Errors
+    /// When the server refuses or answers something else.
+    pub fn patch(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.agent.patch(format!("{}{path}", self.base));
+        answer(
+            path,
+            request.header("Authorization", self.authorization()).send_json(body),
+        )
+    }
+
     /// The server's figures about itself, if it has any.
     ///
     /// # Errors
@@ -194,6 +219,11 @@ impl Client {
 }
 
 fn answer(what: &str, result: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value> {
+    let text = text(what, result)?;
+    serde_json::from_str(&text).with_context(|| format!("{what}: the answer is not JSON: {text}"))
+}
+
+fn text(what: &str, result: Result<Response<ureq::Body>, ureq::Error>) -> Result<String> {
     let mut response = result.with_context(|| format!("{what}: no answer"))?;
     let text = response
         .body_mut()
@@ -202,5 +232,5 @@ fn answer(what: &str, result: Result<Response<ureq::Body>, ureq::Error>) -> Resu
     if !response.status().is_success() {
         bail!("{what}: {} {text}", response.status());
     }
-    serde_json::from_str(&text).with_context(|| format!("{what}: the answer is not JSON: {text}"))
+    Ok(text)
 }

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod client;
 pub mod console;
 pub mod dev;
+pub mod doubles;
 pub mod e2e;
 pub mod fuzz;
 pub mod generate;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{Unusable, bench, console, dev, e2e, fuzz, generate, process, run, supply, test, tidy};
+use xtask::{Unusable, bench, console, dev, doubles, e2e, fuzz, generate, process, run, supply, test, tidy};
 
 /// The project's own tools.
 #[derive(Parser)]
@@ -57,11 +57,20 @@ enum Task {
         #[arg(long, default_value_t = fuzz::SEED)]
         seed: u64,
     },
+    /// Chats over imitations of the vendors that others made, streamed and whole, with the development binary
+    Doubles {
+        /// Use this binary instead of building the development one
+        #[arg(long)]
+        binary: Option<PathBuf>,
+    },
     /// Measure the product; prints figures and writes target/bench/NAME.json
     Bench {
         #[command(flatten)]
         options: bench::Options,
     },
+    /// The provider behind the streaming benchmark, which starts it itself
+    #[command(name = bench::stream::vendor::TASK, hide = true)]
+    FakeProvider,
 }
 
 #[derive(clap::Args)]
@@ -91,7 +100,9 @@ fn start(task: Task) -> Result<ExitCode> {
         Task::Tidy => tidy::tidy()?,
         Task::Supply => supply::supply()?,
         Task::Fuzz { binary, long, seed } => fuzz::fuzz(binary, long, seed)?,
+        Task::Doubles { binary } => doubles::doubles(binary)?,
         Task::Bench { options } => bench::bench(&options)?,
+        Task::FakeProvider => bench::stream::vendor::run()?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -26,6 +26,9 @@ const OURS: [&str; 5] = [
 /// How often a waiting task looks at its child and at the interruption flag.
 pub const GLANCE: Duration = Duration::from_millis(20);
 
+/// Lines of a failed program's output that are told again.
+const LAST_LINES: usize = 20;
+
 /// From here on SIGINT and SIGTERM end the running step in order, so that servers it started are stopped and temporary
 /// folders removed; a second signal ends this process at once.
 ///
@@ -102,6 +105,21 @@ pub fn tee(mut command: Command) -> Result<(ExitStatus, String)> {
         .join()
         .map_err(|_| anyhow::anyhow!("the thread that shows the output died"))??;
     Ok((status, output))
+}
+
+/// Runs a program to its end, shows its output, and tells the last lines of it if it fails.
+///
+/// # Errors
+/// As [`run`].
+pub fn heard(command: Command) -> Result<()> {
+    let called = name(&command);
+    let (status, output) = tee(command)?;
+    if status.success() {
+        return Ok(());
+    }
+    let lines: Vec<&str> = output.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
+    bail!("{called} failed ({status}): {}", last.join("\n"))
 }
 
 fn show(reader: PipeReader) -> Result<String> {

@@ -46,7 +46,8 @@ pub fn environment(name: &str, list: &Path, options: &[&str]) -> Result<PathBuf>
             process::run(process::command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
             let mut pip = process::command(folder.join("bin/pip"));
             pip.args(["--disable-pip-version-check", "--quiet", "install"]);
-            process::run(pip.args(options).arg("-r").arg(list))
+            pip.args(options).arg("-r").arg(list);
+            process::heard(pip)
         },
     )?;
     Ok(folder.join("bin"))

@@ -92,6 +92,11 @@ impl Server {
         Ok(self.child.try_wait()?.is_none())
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The resident set in bytes.
     ///
     /// # Errors
@@ -101,6 +106,50 @@ impl Server {
         let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
         resident(&status).with_context(|| format!("{path} has no VmRSS"))
     }
+}
+
+/// The processor time that a process has taken so far, in the system and for itself.
+///
+/// # Errors
+/// When the system does not tell (it is read from `/proc`).
+pub fn processor_time(pid: u32) -> Result<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    Ok(duration(ticks(&stat).with_context(|| format!("{path} has no times"))?))
+}
+
+/// The processor time that all processes of this machine have taken so far.
+///
+/// # Errors
+/// When the system does not tell (it is read from `/proc`).
+pub fn machine_time() -> Result<Duration> {
+    let path = "/proc/stat";
+    let stat = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(duration(
+        machine_ticks(&stat).with_context(|| format!("{path} has no times"))?,
+    ))
+}
+
+fn duration(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// Everything but the two times of doing nothing, idle and waiting for disks; guests are counted in the first two already.
+fn machine_ticks(stat: &str) -> Option<u64> {
+    let words = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let times: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
+    let [own, nice, system, _idle, _waiting, irq, soft, ..] = times[..] else {
+        return None;
+    };
+    Some(own + nice + system + irq + soft)
+}
+
+/// The fourteenth and fifteenth word; the second one is a name in brackets that may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut words = rest.split_whitespace().skip(11);
+    let (own, system): (u64, u64) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(own + system)
 }
 
 /// The environment that puts the program on a PostgreSQL database.
@@ -114,7 +163,10 @@ fn resident(status: &str) -> Option<u64> {
 }
 
 /// The address in the line that announces it; the rest of the output is read away so that the server never waits for us.
-fn listening(output: ChildStdout) -> Result<String> {
+///
+/// # Errors
+/// When the output ends without such a line.
+pub fn listening(output: ChildStdout) -> Result<String> {
     let mut lines = BufReader::new(output).lines();
     for line in &mut lines {
         if let Some(address) = address(&line?) {
@@ -150,7 +202,7 @@ impl Drop for Server {
 
 #[cfg(test)]
 mod tests {
-    use super::{address, resident};
+    use super::{address, machine_ticks, resident, ticks};
 
     #[test]
     fn the_address_is_found_in_plain_and_json_lines() {
@@ -167,5 +219,15 @@ mod tests {
     fn the_resident_set_is_in_bytes() {
         assert_eq!(resident("VmSize:\t  100 kB\nVmRSS:\t   2048 kB\n"), Some(2048 * 1024));
         assert_eq!(resident("VmSize:\t  100 kB\n"), None);
+    }
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 31 0 0 20 0 3 0 5 6 7";
+        assert_eq!(ticks(stat), Some(281));
+        assert_eq!(ticks("7 (a) S 1"), None);
+        let stat = "cpu  10 2 30 4000 500 6 7 8 0 0\ncpu0 10 2 30 4000 500 6 7 8 0 0\n";
+        assert_eq!(machine_ticks(stat), Some(55));
+        assert_eq!(machine_ticks("intr 1 2\n"), None);
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::postgres::Cluster;
 use crate::tally::{Runner, Tally};
-use crate::{console, e2e, fuzz, generate, machine, paths, process, supply, tidy, web};
+use crate::{console, doubles, e2e, fuzz, generate, machine, paths, process, supply, tidy, web};
 
 /// Runs all steps, stops at the first that fails, and prints times and the sum of all tests.
 pub fn test(chromium: &Path) -> ExitCode {
@@ -94,6 +94,14 @@ fn steps(ledger: &mut Ledger, chromium: &Path) -> Result<()> {
         generate::compare(&paths::target()?.join("debug/ai-across"))
     })?;
     ledger.step("end to end", |sum| tests(Runner::Vitest, e2e::tests(chromium)?, sum))?;
+    let mut skipped = Vec::new();
+    ledger.step("independent doubles", |_| {
+        skipped = doubles::run(&paths::target()?.join("debug/ai-across"))?;
+        Ok(())
+    })?;
+    for skip in &skipped {
+        ledger.skip(skip.what, &skip.reason);
+    }
     ledger.step("hostile requests", |_| {
         fuzz::run(&paths::target()?.join("debug/ai-across"), fuzz::SHORT, fuzz::SEED)
     })

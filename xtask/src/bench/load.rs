@@ -80,7 +80,8 @@ impl Connection {
     }
 }
 
-fn content_length(header: &[u8]) -> Option<usize> {
+/// The length that a line of a head tells, if it is that line.
+pub fn content_length(header: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"content-length:";
     let (name, value) = header.split_at_checked(NAME.len())?;
     let value = name.eq_ignore_ascii_case(NAME).then(|| value.trim_ascii())?;

@@ -234,7 +234,7 @@ fn compare(binary: &Path, yardstick: Option<&Path>) -> Result<Value> {
         );
         return Ok(json!("skipped: no folder was named"));
     };
-    let yardstick = Yardstick::start(yardstick)?;
+    let yardstick = Yardstick::start(yardstick, None)?;
     let data = tempfile::tempdir()?;
     let bench = Bench::start(binary, data.path(), &[])?;
     let mut rows = Vec::new();

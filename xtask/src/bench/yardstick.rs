@@ -24,11 +24,11 @@ pub struct Yardstick {
 }
 
 impl Yardstick {
-    /// Makes its environment under the target folder and starts it.
+    /// Makes its environment under the target folder and starts it, with the provider that it relays, if it is to.
     ///
     /// # Errors
     /// When its packages cannot be had or it does not answer.
-    pub fn start(folder: &Path) -> Result<Self> {
+    pub fn start(folder: &Path, upstream: Option<&str>) -> Result<Self> {
         let folder = folder
             .canonicalize()
             .with_context(|| format!("no folder {}", folder.display()))?;
@@ -44,6 +44,12 @@ impl Yardstick {
             .arg(&port)
             .env("DB", data.path().join("yardstick.db"))
             .env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(upstream) = upstream {
+            // The faster one of its two ways to read a stream.
+            command
+                .env("UPSTREAM", format!("http://{upstream}/v1"))
+                .env("CLIENT", "aiohttp");
+        }
         let child = command.stdin(Stdio::null()).spawn().context("cannot start uvicorn")?;
         let mut yardstick = Self {
             child,
@@ -60,6 +66,11 @@ impl Yardstick {
             address: &self.address,
             authorization: "",
         }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
