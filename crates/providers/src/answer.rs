@@ -235,7 +235,7 @@ mod tests {
             input_total: 5,
             ..Usage::default()
         };
-        answer.count(usage);
+        answer.count(usage.clone());
         answer.end(None);
         let items = items(&mut answer);
         assert_eq!(items[0], Ok(ChatEvent::Usage(usage)));

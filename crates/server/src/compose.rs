@@ -268,6 +268,7 @@ fn unkeyed(kind: ProviderKind, provider: Arc<dyn Provider>) -> Connection {
         provider: Some(provider),
         embeds: Vec::new(),
         price: None,
+        gate: Arc::default(),
     }
 }
 

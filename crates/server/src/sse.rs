@@ -144,6 +144,11 @@ fn to_json(event: &Event) -> Value {
             let retrieval = Retrieval::from(*outcome);
             json!({ "type": "citations", "retrieval": retrieval, "citations": citations_json(citations) })
         }
+        Event::Failover(failover) => json!({
+            "type": "notice", "code": "failover", "from": failover.from, "to": failover.to, "reason": failover.reason,
+            "extra_cost_percent": failover.extra_cost_percent,
+        }),
+        Event::Title(title) => json!({"type": "title", "title": title}),
         Event::Chunk(content) => json!({ "type": "chunk", "content": content }),
         Event::Usage(tokens) => json!({ "type": "usage", "usage": usage(*tokens) }),
         Event::Done {

@@ -7,6 +7,7 @@ use across::{
     conversations::{
         conversation::{
             Begun, Conversation, ConversationStore, Created, Ending, Filter, MAX_CONVERSATIONS, MessageFilter, NewTurn,
+            Progress,
         },
         message::{Message, State},
     },
@@ -27,7 +28,7 @@ use crate::{
     convert::{column_i64, contains, fold, storable},
     entity::{assistant, conversation, message},
     error::Fault,
-    messages::{Tree, cut, generating, load, message_of, place_of},
+    messages::{Tree, cut, failover_column, generating, load, message_of, place_of},
     meter::surely,
     paging::{bounds, scalar, total_beside},
     turns,
@@ -421,13 +422,16 @@ impl ConversationStore for SqlStore {
         surely(|| async { Ok(begin(turn.clone()).await?) }).await
     }
 
-    async fn checkpoint(&self, id: MessageId, content: &str, lease_until: Time) -> Result<bool, StoreError> {
-        let content = storable(content.to_owned());
+    async fn checkpoint(&self, id: MessageId, progress: Progress) -> Result<bool, StoreError> {
+        let content = storable(progress.content);
+        let failover = progress.failover.map(failover_column);
         let write = self.db.write(move |tx| {
             Box::pin(async move {
                 let saved = message::Entity::update_many()
                     .col_expr(message::Column::Content, Expr::value(content))
-                    .col_expr(message::Column::LeaseUntil, Expr::value(lease_until))
+                    .col_expr(message::Column::Provider, Expr::value(progress.provider))
+                    .col_expr(message::Column::Failover, Expr::value(failover))
+                    .col_expr(message::Column::LeaseUntil, Expr::value(progress.lease_until))
                     .filter(turns::streaming(id))
                     .exec_with_returning(tx)
                     .await?;

@@ -19,6 +19,7 @@ mod backend;
 mod blobs;
 mod conversations;
 mod convert;
+mod corrections;
 mod counters;
 mod entity;
 mod error;

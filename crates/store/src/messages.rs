@@ -7,7 +7,7 @@ use across::{
     id::MessageId,
     money::MicroUsd,
     page::PageRequest,
-    providers::chat::Speaker,
+    providers::{chat::Speaker, routing::Failover},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
@@ -93,6 +93,50 @@ pub(crate) fn tokens_column(tokens: TokensUsed) -> serde_json::Value {
     })
 }
 
+/// The tokens in the column of a message.
+pub(crate) fn kept_tokens(column: serde_json::Value, id: Uuid) -> Result<TokensUsed, Fault> {
+    let kept: KeptTokens = serde_json::from_value(column).map_err(|_| Fault::corrupt(TABLE, "tokens_used", id))?;
+    Ok(TokensUsed {
+        prompt: kept.prompt_tokens,
+        completion: kept.completion_tokens,
+        estimated: kept.estimated,
+        cost: kept.cost_micro_usd.map(MicroUsd),
+    })
+}
+
+/// Who answered in whose place, as it is kept in its column; changing it is a migration.
+#[derive(Serialize, Deserialize)]
+struct KeptFailover {
+    from: String,
+    to: String,
+    reason: String,
+    extra_cost_percent: Option<i32>,
+}
+
+/// Who answered in whose place, from the column of a message.
+pub(crate) fn kept_failover(column: Option<serde_json::Value>, id: Uuid) -> Result<Option<Failover>, Fault> {
+    let kept: Option<KeptFailover> = column
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|_| Fault::corrupt(TABLE, "failover", id))?;
+    Ok(kept.map(|kept| Failover {
+        from: kept.from,
+        to: kept.to,
+        reason: kept.reason,
+        extra_cost_percent: kept.extra_cost_percent,
+    }))
+}
+
+/// The column for who answered in whose place.
+pub(crate) fn failover_column(failover: Failover) -> serde_json::Value {
+    serde_json::json!(KeptFailover {
+        from: failover.from,
+        to: failover.to,
+        reason: failover.reason,
+        extra_cost_percent: failover.extra_cost_percent,
+    })
+}
+
 /// Where a message stands among its siblings.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -108,11 +152,7 @@ pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, F
         .find(|speaker| role(*speaker) == row.role);
     let kept: Vec<KeptCitation> =
         serde_json::from_value(row.citations).map_err(|_| Fault::corrupt(TABLE, "citations", id))?;
-    let tokens: Option<KeptTokens> = row
-        .tokens_used
-        .map(serde_json::from_value)
-        .transpose()
-        .map_err(|_| Fault::corrupt(TABLE, "tokens_used", id))?;
+    let tokens = row.tokens_used.map(|kept| kept_tokens(kept, id)).transpose()?;
     let retrieval = match row.retrieval {
         Some(name) => Some(RetrievalOutcome::parse(&name).ok_or_else(|| Fault::corrupt(TABLE, "retrieval", id))?),
         None => None,
@@ -131,12 +171,8 @@ pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, F
         state: State::parse(&row.status).ok_or_else(|| Fault::corrupt(TABLE, "status", id))?,
         error: row.error_code.map(|code| (code, row.error_message.unwrap_or_default())),
         finish_reason: row.finish_reason,
-        tokens: tokens.map(|kept| TokensUsed {
-            prompt: kept.prompt_tokens,
-            completion: kept.completion_tokens,
-            estimated: kept.estimated,
-            cost: kept.cost_micro_usd.map(MicroUsd),
-        }),
+        tokens,
+        failover: kept_failover(row.failover, id)?,
         citations: kept.into_iter().map(citation_of).collect(),
         retrieval,
         edited_at: row.edited_at,

@@ -7,7 +7,7 @@ use across::{
     clock::Time,
     fault::StoreError,
     governance::{
-        meter::{Meter, Payer, Reservation, Spent},
+        meter::{Correction, Meter, Particulars, Payer, Reservation, Spent},
         quota::{Held, Limits, Refusal, claims},
         usage::Purpose,
         window::Window,
@@ -26,6 +26,7 @@ use uuid::Uuid;
 use crate::{
     SqlStore, api_keys,
     convert::storable,
+    corrections,
     counters::{Change, before, change, counted, natural},
     entity::{assistant, conversation, message, quota_hold, usage_log, usage_quota},
     error::Fault,
@@ -151,10 +152,15 @@ pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, te
             }
         }
     }
-    // A call that used nothing and blames no key says nothing about it.
-    let is_telling = spent.key_problem.is_some() || spent.prompt_tokens > 0 || spent.completion_tokens > 0;
-    if let Some(key) = hold.api_key_id.filter(|_| teller == Teller::Caller && is_telling) {
-        api_keys::note(tx, key.into(), spent.key_problem.clone(), at).await?;
+    if teller == Teller::Caller {
+        for (key, problem) in &spent.refused_keys {
+            api_keys::note(tx, *key, Some(problem.clone()), at).await?;
+        }
+        // A call that used nothing says nothing about its key.
+        let is_telling = spent.prompt_tokens > 0 || spent.completion_tokens > 0;
+        if let Some(key) = spent.key.filter(|_| is_telling) {
+            api_keys::note(tx, key, None, at).await?;
+        }
     }
     Ok(true)
 }
@@ -219,6 +225,8 @@ async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpos
         None => None,
     };
     let (prompt, completion) = (counted(spent.prompt_tokens), counted(spent.completion_tokens));
+    let more = &spent.more;
+    let (from, reason) = more.failover.clone().unzip();
     let row = usage_log::ActiveModel {
         id: Set(UsageId::new().uuid()),
         user_id: Set(hold.user_id),
@@ -233,6 +241,14 @@ async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpos
         total_tokens: Set(prompt + completion),
         cost_usd: Set(counted(spent.cost.0)),
         estimated: Set(spent.estimated),
+        cached_tokens: Set(counted(more.cached_tokens)),
+        reasoning_tokens: Set(counted(more.reasoning_tokens)),
+        price_source: Set(more.price_source.map(|source| source.as_str().to_owned())),
+        upstream_id: Set(more.upstream_id.clone().map(storable)),
+        answered_model: Set(more.answered_model.clone().map(storable)),
+        failover_from: Set(from),
+        failover_reason: Set(reason),
+        raw_usage: Set(more.raw.clone().map(storable)),
         is_request: Set(purpose.is_request()),
         day: Set(hold.reserved_at.format("%Y-%m-%d").to_string()),
         created_at: Set(hold.reserved_at),
@@ -254,12 +270,14 @@ fn worst(hold: &quota_hold::Model) -> Spent {
     Spent {
         hold: hold.id.into(),
         provider: hold.provider.clone(),
+        key: hold.api_key_id.map(Into::into),
         model: hold.model.clone(),
         prompt_tokens: natural(hold.prompt_tokens),
         completion_tokens: natural(hold.completion_tokens),
         cost: MicroUsd(hold.cost),
         estimated: true,
-        key_problem: None,
+        refused_keys: Vec::new(),
+        more: Particulars::default(),
     }
 }
 
@@ -322,6 +340,15 @@ impl Meter for SqlStore {
     async fn settle(&self, spent: Spent, at: Time) -> Result<(), StoreError> {
         self.settle_surely(&spent, at, Teller::Caller).await?;
         Ok(())
+    }
+
+    async fn correct(&self, correction: Correction, at: Time) -> Result<bool, StoreError> {
+        let correct = || {
+            let correction = correction.clone();
+            self.db
+                .write(move |tx| Box::pin(async move { corrections::correct(tx, &correction, at).await }))
+        };
+        surely(|| async { Ok(correct().await?) }).await
     }
 
     async fn sweep_holds(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError> {

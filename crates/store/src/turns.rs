@@ -22,7 +22,9 @@ use crate::{
     convert::{fold, storable},
     entity::{conversation, message, user},
     error::Fault,
-    messages::{Place, citations_column, generating, message_of, place_of, role, tokens_column},
+    messages::{
+        Place, citations_column, failover_column, generating, kept_failover, message_of, place_of, role, tokens_column,
+    },
     meter::{self, Teller},
     replays,
     rows::hold,
@@ -84,6 +86,9 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
         retrieval: Set(None),
         stop_requested: Set(false),
         lease_until: Set(None),
+        failover: Set(None),
+        paid_bytes: Set(0),
+        writer: Set(None),
         edited_at: Set(None),
         created_at: Set(turn.at),
     };
@@ -94,6 +99,7 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
         role: Set(role(Speaker::Assistant).to_owned()),
         content: Set(String::new()),
         model: Set(Some(storable(turn.model))),
+        provider: Set(Some(turn.call.provider.clone())),
         status: Set(State::Streaming.as_str().to_owned()),
         citations: Set(citations_column(turn.citations)?),
         retrieval: Set(turn.retrieval.map(|outcome| outcome.as_str().to_owned())),
@@ -149,7 +155,7 @@ async fn set_ending(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> 
         return Err(Fault::conflict("an answer cannot end by being written"));
     }
     let (code, sentence) = ending.error.unzip();
-    let mut change = message::Entity::update_many()
+    let change = message::Entity::update_many()
         .col_expr(message::Column::Content, Expr::value(storable(ending.content)))
         .col_expr(message::Column::Status, Expr::value(ending.state.as_str()))
         .col_expr(message::Column::ErrorCode, Expr::value(code.map(storable)))
@@ -163,10 +169,11 @@ async fn set_ending(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> 
             message::Column::TokensUsed,
             Expr::value(ending.tokens.map(tokens_column)),
         )
+        .col_expr(
+            message::Column::Failover,
+            Expr::value(ending.failover.map(failover_column)),
+        )
         .col_expr(message::Column::LeaseUntil, Expr::value(None::<Time>));
-    if let Some(model) = ending.model {
-        change = change.col_expr(message::Column::Model, Expr::value(storable(model)));
-    }
     let Some(row) = change.filter(streaming(id)).exec_with_returning(tx).await?.pop() else {
         return Ok(false);
     };
@@ -291,7 +298,7 @@ pub(crate) async fn interrupt(
         error: Some((ABANDONED.0.to_owned(), ABANDONED.1.to_owned())),
         finish_reason: None,
         provider: row.provider,
-        model: None,
+        failover: kept_failover(row.failover, row.id)?,
         tokens: Some(tokens),
         spent: None,
         at: now,

@@ -185,7 +185,7 @@ mod tests {
             provider: ProviderKind::OpenAi,
             context_length: Some(window),
             max_output_tokens: None,
-            price: None,
+            tariff: None,
         }
     }
 
@@ -205,6 +205,7 @@ mod tests {
             error: None,
             finish_reason: None,
             tokens: None,
+            failover: None,
             citations: Vec::new(),
             retrieval: None,
             edited_at: None,

@@ -13,6 +13,7 @@ use crate::{
     },
     id::{AssistantId, ConversationId, MessageId, UserId},
     page::{Page, PageRequest},
+    providers::routing::Failover,
     replay::RequestKey,
 };
 
@@ -129,6 +130,19 @@ pub enum Begun {
     Refused(Box<Refusal>),
 }
 
+/// How far an answer is: what is saved while it is being written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// All of its text so far.
+    pub content: String,
+    /// Who is writing it.
+    pub provider: String,
+    /// In whose place, if in somebody's.
+    pub failover: Option<Failover>,
+    /// Until when it belongs to this process without a further sign of life.
+    pub lease_until: Time,
+}
+
 /// How an answer ended; everything that is recorded about it in one transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
@@ -142,9 +156,9 @@ pub struct Ending {
     pub finish_reason: Option<String>,
     /// Who answered.
     pub provider: Option<String>,
-    /// The model that really answered.
-    pub model: Option<String>,
-    /// What it used.
+    /// In whose place, if in somebody's.
+    pub failover: Option<Failover>,
+    /// What it used, in all if it was written in several goes.
     pub tokens: Option<TokensUsed>,
     /// The same for the meter: settled in the same transaction.
     pub spent: Option<Spent>,
@@ -212,9 +226,9 @@ pub trait ConversationStore: Send + Sync {
     /// transaction.
     async fn begin_turn(&self, turn: NewTurn) -> Result<Begun, StoreError>;
 
-    /// Saves the text so far of an answer being written and renews its lease. `true` if somebody asked for it to stop,
+    /// Saves how far an answer being written is, and renews its lease. `true` if somebody asked for it to stop,
     /// or if it is no longer being written as far as the store knows (deleted, or swept): the writer must end it.
-    async fn checkpoint(&self, id: MessageId, content: &str, lease_until: Time) -> Result<bool, StoreError>;
+    async fn checkpoint(&self, id: MessageId, progress: Progress) -> Result<bool, StoreError>;
 
     /// Whether somebody asked for it to stop, or it is gone; without writing.
     async fn stop_requested(&self, id: MessageId) -> Result<bool, StoreError>;

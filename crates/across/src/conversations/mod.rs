@@ -1,5 +1,6 @@
 //! Talking to an assistant: conversations, their tree of messages, and the answers that the server writes into it.
 
+mod accounting;
 pub mod context;
 pub mod conversation;
 pub mod event;

@@ -11,7 +11,7 @@ use crate::{
         event::{Event, Failure, FailureKind},
         live::{Crowded, Reader},
         message::{Citation, Message, RetrievalOutcome, SNIPPET_CHARS, State},
-        writing::{self, LEASE},
+        writing::{self, Before, LEASE},
     },
     fault::StoreError,
     governance::{
@@ -20,6 +20,7 @@ use crate::{
         usage::Purpose,
     },
     id::{AssistantId, ConversationId, MessageId},
+    money::Price,
     platform::Platform,
     providers::{
         chat::{ChatRequest, Material},
@@ -159,19 +160,24 @@ pub async fn begin(
     let citations: Vec<Citation> = kept.iter().take(prompt.materials.len()).zip(1..).map(cite).collect();
 
     let at = platform.clock.now();
+    let route = served.first().ok_or(ReplyError::NoModel)?;
+    let tokens = prompt_tokens(&prompt);
+    // Whoever answers in the end, there is room for it.
+    let price = served.routes.iter().map(|route| route.tariff.worst(tokens));
+    let price = price.max_by_key(|price| price.cost(tokens, u64::from(prompt.max_output)));
     let call = Reservation {
-        key: served.key,
+        key: route.key,
         conversation: Some(conversation),
         message: Some(answer),
         ..Reservation::new(
             payer,
             Purpose::Chat,
-            served.provider.kind().as_str(),
+            route.provider.kind().as_str(),
             &served.model.id,
             at,
         )
     };
-    let call = call.worth(prompt_tokens(&prompt), u64::from(prompt.max_output), served.price);
+    let call = call.worth(tokens, u64::from(prompt.max_output), price.unwrap_or(Price::FREE));
     let turn = NewTurn {
         conversation,
         owner: actor.user,
@@ -199,7 +205,7 @@ pub async fn begin(
         writer.tell(event);
     }
     let reader = writer.reader();
-    let task = writing::write(Arc::clone(platform), served, call, prompt, writer);
+    let task = writing::write(Arc::clone(platform), served, call, prompt, writer, Before::default());
     platform.tasks.spawn(task);
     Ok(Turn {
         question,
@@ -221,6 +227,7 @@ pub fn opening(question: &Message, answer: &Message) -> Vec<Event> {
         outcome,
         citations: answer.citations.clone(),
     }));
+    events.extend(answer.failover.clone().map(Event::Failover));
     events
 }
 

@@ -6,12 +6,12 @@ use crate::{
     clock::Clock,
     fault::StoreError,
     governance::{
-        meter::{Meter, Payer, Reservation, Spent},
+        meter::{Meter, Particulars, Payer, Reservation, Spent},
         quota::Refusal,
         usage::Purpose,
     },
     id::ApiKeyId,
-    money::Price,
+    money::{Charged, MicroUsd, Tariff},
     providers::{
         failure::{Category, ProviderError},
         model::EmbeddingModel,
@@ -32,8 +32,8 @@ pub struct Embedder {
     pub key: Option<ApiKeyId>,
     /// With which model.
     pub model: EmbeddingModel,
-    /// What a million tokens cost.
-    pub price: Price,
+    /// What it costs.
+    pub tariff: Tariff,
 }
 
 /// Why there are no vectors.
@@ -74,17 +74,23 @@ impl Embedder {
         let name = self.provider.kind().as_str();
         let call = Reservation {
             key: self.key,
-            ..Reservation::new(payer, asked_for, name, &self.model.id, clock.now()).worth(expected, 0, self.price)
+            ..Reservation::new(payer, asked_for, name, &self.model.id, clock.now()).worth(
+                expected,
+                0,
+                self.tariff.worst(expected),
+            )
         };
         let mut spent = Spent {
             hold: call.id,
             provider: name.to_owned(),
+            key: self.key,
             model: self.model.id.clone(),
             prompt_tokens: 0,
             completion_tokens: 0,
-            cost: crate::money::MicroUsd::ZERO,
+            cost: MicroUsd::ZERO,
             estimated: false,
-            key_problem: None,
+            refused_keys: Vec::new(),
+            more: Particulars::default(),
         };
         meter
             .reserve(call)
@@ -97,9 +103,19 @@ impl Embedder {
                 let believable = counted.filter(|counted| *counted <= expected.saturating_mul(4).saturating_add(64));
                 spent.prompt_tokens = believable.unwrap_or(expected);
                 spent.estimated = believable.is_none();
-                spent.cost = self.price.cost(spent.prompt_tokens, 0);
+                spent.cost = self.tariff.cost(Charged {
+                    prompt: spent.prompt_tokens,
+                    ..Charged::default()
+                });
+                spent.more.price_source = Some(self.tariff.source);
             }
-            Err(error) => spent.key_problem = error.key_problem().map(str::to_owned),
+            Err(error) => {
+                let refused = self.key.zip(error.key_problem());
+                spent.refused_keys = refused
+                    .map(|(key, problem)| (key, problem.to_owned()))
+                    .into_iter()
+                    .collect();
+            }
         }
         meter.settle(spent, clock.now()).await?;
         Ok(answer?.0)

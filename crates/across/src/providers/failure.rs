@@ -41,6 +41,45 @@ pub enum Category {
     Unsupported,
 }
 
+impl Category {
+    /// The reason in a word, for notices, the usage log and administrators.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthBad => "auth",
+            Self::NoCredit => "no_credit",
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::Timeout => "timeout",
+            Self::Network => "unreachable",
+            Self::ModelGone => "model_gone",
+            Self::TooLong | Self::TooLarge => "too_long",
+            Self::Blocked => "blocked",
+            Self::BadParam | Self::BadRequest | Self::Unsupported => "refused",
+            Self::Upstream | Self::Malformed | Self::Cut => "failed",
+        }
+    }
+
+    /// Whether it speaks of the provider's own health, not of the request, the key or how much was asked.
+    #[must_use]
+    pub const fn is_of_the_provider(self) -> bool {
+        matches!(
+            self,
+            Self::Overloaded | Self::Upstream | Self::Timeout | Self::Network | Self::Malformed | Self::Cut
+        )
+    }
+
+    /// Whether another provider of the same model may be asked instead (providers' reference, section 8.2): not if the same
+    /// question would be refused there for the same reason, and never to get around a refusal of the content.
+    #[must_use]
+    pub const fn may_fall_back(self) -> bool {
+        !matches!(
+            self,
+            Self::TooLong | Self::TooLarge | Self::BadParam | Self::BadRequest | Self::Blocked | Self::Unsupported
+        )
+    }
+}
+
 /// A provider's failure. `message` is for the log: it may hold keys or prompts and is never shown to people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} failed ({category:?}, status {status:?}, code {code:?}): {message}", provider.as_str())]

@@ -1,6 +1,6 @@
 //! Models and who serves them.
 
-use crate::money::Price;
+use crate::money::Tariff;
 
 /// A vendor, or something that stands in for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,8 +71,8 @@ pub struct Model {
     pub context_length: Option<u32>,
     /// Tokens of one answer at most, if known.
     pub max_output_tokens: Option<u32>,
-    /// What a million of its tokens cost, if known.
-    pub price: Option<Price>,
+    /// What its tokens cost, if known: as its provider lists it, or as the catalogue found elsewhere.
+    pub tariff: Option<Tariff>,
 }
 
 /// A model that makes vectors.

@@ -2,6 +2,7 @@
 //! who serves which, and the one embedder in use.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -16,12 +17,14 @@ use crate::{
     governance::price,
     id::ApiKeyId,
     kept::KeptValues,
-    money::Price,
+    money::{Price, PriceSource, Tariff},
     providers::{
         embedder::Embedder,
+        gate::Gate,
         key::{ApiKey, ApiKeyStore, CUSTOM_PRICE, Sealed, sealed_name},
         model::{EmbeddingModel, Model, ProviderKind},
         provider::Provider,
+        routing::{Route, Served},
     },
     secret::{Secret, Vault},
     settings::Settings,
@@ -51,6 +54,8 @@ pub struct Connection {
     pub embeds: Vec<EmbeddingModel>,
     /// What everything costs there, if the administrator said so.
     pub price: Option<Price>,
+    /// What every call on this way passes; the same one as long as the key is.
+    pub gate: Arc<Gate>,
 }
 
 /// Makes connections from keys; the one place that knows vendors' adapters.
@@ -70,10 +75,10 @@ pub trait Connector: Send + Sync {
 /// A model on offer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
-    /// The model; its price is filled in if anybody knows it.
+    /// The model; its tariff is filled in if anybody knows it.
     pub model: Model,
-    /// What is charged: its price, or the fallback.
-    pub price: Price,
+    /// What is charged: its tariff, or the fallback.
+    pub tariff: Tariff,
     /// With which of the stored keys it is served, if with one.
     pub key: Option<ApiKeyId>,
 }
@@ -87,19 +92,6 @@ pub struct Catalog {
     pub stale: bool,
     /// When the providers were asked.
     pub fetched_at: Time,
-}
-
-/// Who serves a model.
-#[derive(Clone)]
-pub struct Served {
-    /// Who.
-    pub provider: Arc<dyn Provider>,
-    /// With which of the stored keys, if with one.
-    pub key: Option<ApiKeyId>,
-    /// The model.
-    pub model: Model,
-    /// What it costs.
-    pub price: Price,
 }
 
 /// Why nobody serves a model.
@@ -130,6 +122,7 @@ pub struct Providers {
     fallback: Price,
     clock: Arc<dyn Clock>,
     stored: RwLock<Stored>,
+    gates: std::sync::Mutex<HashMap<ApiKeyId, Arc<Gate>>>,
     catalog: Mutex<Option<(u64, Catalog)>>,
 }
 
@@ -155,6 +148,7 @@ impl Providers {
                 connections,
                 ..Stored::default()
             }),
+            gates: std::sync::Mutex::default(),
             catalog: Mutex::new(None),
         }
     }
@@ -224,7 +218,14 @@ impl Providers {
             provider,
             embeds,
             price: custom.map(|custom| custom.price.unwrap_or(CUSTOM_PRICE)),
+            gate: self.gate(key.id),
         })
+    }
+
+    /// The gate of a key's way: what was learned about the provider outlives a change of the key's name.
+    fn gate(&self, key: ApiKeyId) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(gates.entry(key).or_default())
     }
 
     fn connections(&self) -> (u64, Arc<Vec<Connection>>) {
@@ -302,7 +303,7 @@ impl Providers {
         let (connection, model) = found.ok_or(EmbedderError::Gone(choice))?;
         let provider = connection.provider.clone().ok_or(EmbedderError::Gone(model.space()))?;
         Ok(Embedder {
-            price: self.price(connection, &model.id, None),
+            tariff: self.tariff(connection, &model.id, None),
             provider,
             key: connection.key,
             model: model.clone(),
@@ -310,8 +311,9 @@ impl Providers {
     }
 
     /// What a million tokens of a model cost: what is known, else the fallback, so that nothing unknown is free.
-    fn price(&self, connection: &Connection, model: &str, stated: Option<Price>) -> Price {
-        known_price(connection, model, stated).unwrap_or(self.fallback)
+    fn tariff(&self, connection: &Connection, model: &str, stated: Option<Tariff>) -> Tariff {
+        let known = known_tariff(connection, model, stated, self.clock.now());
+        known.unwrap_or_else(|| Tariff::flat(self.fallback, PriceSource::Fallback))
     }
 
     /// The models that can be chatted with, at most five minutes old. Parallel callers share one answer; a provider that
@@ -365,10 +367,12 @@ impl Providers {
                 of_this.map(|offer| offer.model.clone()).collect()
             });
             fresh.offers.extend(models.into_iter().map(|model| {
-                let price = known_price(connection, &model.id, model.price);
+                let tariff = known_tariff(connection, &model.id, model.tariff, now);
                 Offer {
-                    price: price.unwrap_or(self.fallback),
-                    model: Model { price, ..model },
+                    tariff: tariff
+                        .clone()
+                        .unwrap_or_else(|| Tariff::flat(self.fallback, PriceSource::Fallback)),
+                    model: Model { tariff, ..model },
                     key: connection.key,
                 }
             }));
@@ -401,11 +405,17 @@ impl Providers {
         let offer = offers.into_iter().find(wanted).ok_or_else(missing)?;
         let serves = |open: &&Connection| open.kind == offer.model.provider && open.key == offer.key;
         let connection = connections.iter().find(serves).ok_or_else(missing)?;
-        Ok(Served {
+        let route = Route {
             provider: connection.provider.clone().ok_or(Unserved::NoKey)?,
             key: connection.key,
+            model: offer.model.id.clone(),
+            tariff: offer.tariff,
+            max_output: offer.model.max_output_tokens,
+            gate: Arc::clone(&connection.gate),
+        };
+        Ok(Served {
             model: offer.model,
-            price: offer.price,
+            routes: vec![route],
         })
     }
 }
@@ -421,14 +431,16 @@ impl Catalog {
     }
 }
 
-fn known_price(connection: &Connection, model: &str, stated: Option<Price>) -> Option<Price> {
+/// What is known of a model's tariff on this way.
+fn known_tariff(connection: &Connection, model: &str, stated: Option<Tariff>, at: Time) -> Option<Tariff> {
     if connection.kind.is_built_in() {
-        return Some(Price::FREE);
+        return Some(Tariff::flat(Price::FREE, PriceSource::BuiltIn));
     }
-    connection
+    let set = connection
         .price
-        .or(stated)
-        .or_else(|| price::listed(connection.kind.as_str(), model))
+        .map(|price| Tariff::flat(price, PriceSource::Administrator));
+    set.or(stated)
+        .or_else(|| price::listed(connection.kind.as_str(), model).map(|listing| listing.tariff(at)))
 }
 
 /// Why there is no embedder.

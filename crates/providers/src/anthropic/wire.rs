@@ -103,6 +103,7 @@ impl WireUsage {
             input_cached: cached,
             output_total,
             output_reasoning: thinking.min(output_total),
+            ..Usage::default()
         })
     }
 }
@@ -133,7 +134,7 @@ impl ModelPage {
             provider,
             context_length: model.max_input_tokens,
             max_output_tokens: model.max_tokens,
-            price: None,
+            tariff: None,
             id: model.id,
         })
     }
@@ -165,6 +166,7 @@ mod tests {
             input_cached: 85,
             output_total: 1,
             output_reasoning: 0,
+            ..Usage::default()
         };
         assert_eq!(usage.normalised(), Some(expected));
         assert_eq!(WireUsage::default().normalised(), None);

@@ -112,6 +112,7 @@ impl WireUsage {
             input_cached: count(self.cached_content_token_count).unwrap_or(0).min(input_total),
             output_total,
             output_reasoning: thoughts.min(output_total),
+            ..Usage::default()
         })
     }
 
@@ -155,7 +156,7 @@ impl ModelPage {
                 provider,
                 context_length: model.input_token_limit,
                 max_output_tokens: model.output_token_limit,
-                price: None,
+                tariff: None,
                 id,
             }
         })

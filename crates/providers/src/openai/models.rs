@@ -1,6 +1,9 @@
 //! What is known of OpenAI's models beyond their names, which is all that its list tells.
 
-use across::providers::model::{Model, ProviderKind};
+use across::{
+    money::{PriceSource, Tariff},
+    providers::model::{Model, ProviderKind},
+};
 
 use super::{prices::price, wire::ListedModel};
 
@@ -90,9 +93,12 @@ fn describe(listed: ListedModel, kind: ProviderKind) -> Model {
         provider: kind,
         context_length: stated.or(family.map(|(_, window, _)| *window)),
         max_output_tokens: output.or(family.map(|(.., output)| *output)),
-        price: match kind {
+        tariff: match kind {
             // Other servers' numbers have units of their own.
-            ProviderKind::OpenRouter => listed.pricing.and_then(|pricing| price(&pricing)),
+            ProviderKind::OpenRouter => listed
+                .pricing
+                .and_then(|pricing| price(&pricing))
+                .map(|price| Tariff::flat(price, PriceSource::Live)),
             _ => None,
         },
         id: listed.id,

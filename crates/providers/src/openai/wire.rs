@@ -124,6 +124,7 @@ impl WireUsage {
             input_cached: cached.unwrap_or(0).min(input_total),
             output_total,
             output_reasoning: reasoning.unwrap_or(0).min(output_total),
+            ..Usage::default()
         })
     }
 

@@ -10,7 +10,7 @@ use across::{
     },
     id::{ConversationId, MessageId},
     money::MicroUsd,
-    providers::chat::Speaker,
+    providers::{chat::Speaker, routing::Failover},
     replay::Answer,
 };
 use axum::{
@@ -123,12 +123,38 @@ pub(crate) struct MessageJson {
     #[schema(required)]
     cost_usd: Option<f64>,
     citations: Vec<CitationJson>,
+    /// Null unless another provider answered than the one that should have.
+    #[schema(required)]
+    failover: Option<FailoverJson>,
     /// Null if there were no files to search.
     #[schema(required)]
     retrieval: Option<Retrieval>,
     #[schema(required)]
     edited_at: Option<String>,
     created_at: String,
+}
+
+/// Who answered in whose place.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FailoverJson {
+    from: String,
+    to: String,
+    /// Why, in a word: auth, no_credit, paused, rate_limited, overloaded, timeout, unreachable, model_gone or failed.
+    reason: String,
+    /// How much more it costs, in percent; null if that is not known.
+    #[schema(required)]
+    extra_cost_percent: Option<i32>,
+}
+
+impl From<Failover> for FailoverJson {
+    fn from(failover: Failover) -> Self {
+        Self {
+            from: failover.from,
+            to: failover.to,
+            reason: failover.reason,
+            extra_cost_percent: failover.extra_cost_percent,
+        }
+    }
 }
 
 impl From<Message> for MessageJson {
@@ -155,6 +181,7 @@ impl From<Message> for MessageJson {
                 estimated: tokens.estimated,
             }),
             citations: citations_json(&message.citations),
+            failover: message.failover.map(Into::into),
             retrieval: message.retrieval.map(Into::into),
             edited_at: message.edited_at.map(stamp),
             created_at: stamp(message.created_at),

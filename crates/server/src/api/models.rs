@@ -8,6 +8,7 @@ use std::{
 use across::{
     audit::Action,
     clock::Time,
+    money::PriceSource,
     providers::registry::{Catalog, Offer},
 };
 use axum::{Json, extract::State};
@@ -64,9 +65,9 @@ impl From<Catalog> for ModelList {
             provider: offer.model.provider.into(),
             context_length: offer.model.context_length,
             max_output_tokens: offer.model.max_output_tokens,
-            prompt_price: offer.price.prompt.dollars(),
-            completion_price: offer.price.completion.dollars(),
-            is_price_known: offer.model.price.is_some(),
+            prompt_price: offer.tariff.price().prompt.dollars(),
+            completion_price: offer.tariff.price().completion.dollars(),
+            is_price_known: offer.tariff.source != PriceSource::Fallback,
             is_default: place == 0,
         };
         let models: Vec<_> = catalog.offers.into_iter().enumerate().map(json).collect();
