@@ -46,7 +46,7 @@ pub(crate) struct Endpoint {
     /// How the key is carried: never in the URL, which lands in logs.
     pub(crate) carries: KeyHeader,
     /// What else every request carries.
-    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
     pub(crate) timeouts: Timeouts,
     /// Decides whether the server may be called, where an administrator may name it.
     pub(crate) guard: Option<Guard>,
@@ -141,16 +141,15 @@ impl Endpoint {
             tracing::info!(%error, ?wait, "asking the provider again");
             sleep(wait).await;
         };
+        if let Some(refusal) = Refusal::find(&body) {
+            return Err(refusal.without_key(self.key.as_ref()).into_error(self.kind, None));
+        }
         serde_json::from_value(body).map_err(|error| self.malformed(format!("the answer has another shape: {error}")))
     }
 
     async fn ask_once(&self, ask: &Ask<'_>) -> Result<Value, ProviderError> {
         let accepted = self.send(ask).await.map_err(|refused| refused.error)?;
-        let body = self.whole(accepted.response).await?;
-        match Refusal::find(&body) {
-            Some(refusal) => Err(refusal.without_key(self.key.as_ref()).into_error(self.kind, None)),
-            None => Ok(body),
-        }
+        self.whole(accepted.response).await
     }
 
     fn url(&self, ask: &Ask<'_>) -> Result<Url, ProviderError> {
@@ -204,8 +203,8 @@ impl Endpoint {
         if let Some((name, value)) = self.key_header()? {
             request = request.header(name, value);
         }
-        for (name, value) in self.headers {
-            request = request.header(*name, *value);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         if let Some(body) = &ask.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());

@@ -26,7 +26,10 @@ pub(crate) fn retry_after(headers: &HeaderMap, status: u16, now: Time) -> Option
     let reset = |limit: &str| head.wait(head.text(&format!("{limit}-reset"))?);
     let reached = |limit: &str| head.text(&format!("{limit}-remaining")).is_none_or(|left| left == "0");
     let anthropic = COUNTED.map(|counted| format!("anthropic-ratelimit-{counted}"));
-    let anthropic = anthropic.iter().filter(|limit| reached(limit)).filter_map(|limit| reset(limit));
+    let anthropic = anthropic
+        .iter()
+        .filter(|limit| reached(limit))
+        .filter_map(|limit| reset(limit));
     let openai = COUNTED.iter().filter(|counted| {
         let left = head.text(&format!("x-ratelimit-remaining-{counted}"));
         left.is_none_or(|left| left == "0")
@@ -67,7 +70,9 @@ impl Head<'_> {
     }
 
     fn until(&self, end: DateTime<Utc>) -> Option<Duration> {
-        let date = self.text(DATE.as_str()).and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let date = self
+            .text(DATE.as_str())
+            .and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         let begun = date.map_or(self.now, |date| date.to_utc());
         // What is past already need not be waited for.
         Some(end.signed_duration_since(begun).to_std().unwrap_or_default())
@@ -79,7 +84,10 @@ fn milliseconds(text: &str, parts: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(text.parse::<f64>().ok()? / parts).ok()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the range check makes the conversion exact enough")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the range check makes the conversion exact enough"
+)]
 fn whole(number: f64) -> Option<i64> {
     (number < 1e15).then_some(number as i64)
 }
@@ -141,8 +149,16 @@ mod tests {
             ("retry-after", "Mon, 23 Nov 2026 09:01:30 GMT"),
         ];
         assert_eq!(wait(&dates), seconds(90));
-        assert_eq!(wait(&[("retry-after", "Mon, 23 Nov 2026 08:00:05 GMT")]), seconds(5), "the local clock");
-        assert_eq!(wait(&[("retry-after", "Mon, 23 Nov 2026 07:00:00 GMT")]), seconds(0), "past already");
+        assert_eq!(
+            wait(&[("retry-after", "Mon, 23 Nov 2026 08:00:05 GMT")]),
+            seconds(5),
+            "the local clock"
+        );
+        assert_eq!(
+            wait(&[("retry-after", "Mon, 23 Nov 2026 07:00:00 GMT")]),
+            seconds(0),
+            "past already"
+        );
         for nonsense in ["-1", "NaN", "soon", "1e400", "", "5 apples"] {
             assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");
         }

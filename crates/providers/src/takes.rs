@@ -5,12 +5,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use across::{
-    governance::price::{self, Listing, Sampling},
-    providers::{failure::Category, failure::ProviderError, model::ProviderKind},
+use across::providers::{
+    failure::{Category, ProviderError},
+    model::ProviderKind,
 };
 
-use crate::endpoint::{Accepted, Ask, Endpoint, Refused};
+use crate::{
+    endpoint::{Accepted, Ask, Endpoint, Refused},
+    known,
+};
 
 /// Which optional parameters a request holds. Vendors and models differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,7 @@ impl Takes {
     pub(crate) fn of(kind: ProviderKind, model: &str) -> Self {
         Self {
             length: LengthName::MaxTokens,
-            temperature: takes_temperature(kind, model),
+            temperature: known::takes_temperature(kind, model),
             stream_options: true,
             no_padding: false,
             cache_control: true,
@@ -101,12 +104,12 @@ impl Learned {
     }
 
     /// Asks for an answer, once more if a parameter is refused that can be left out or renamed, and no more than that.
-    pub(crate) async fn ask(
+    pub(crate) async fn ask<'q>(
         &self,
         endpoint: &Endpoint,
         model: &str,
         usual: Takes,
-        question: impl Fn(Takes) -> Result<Ask<'static>, ProviderError>,
+        question: impl Fn(Takes) -> Result<Ask<'q>, ProviderError> + Sync,
     ) -> Result<Accepted, ProviderError> {
         let first = self.of(model).unwrap_or(usual);
         let refused = match endpoint.send(&question(first)?).await {
@@ -127,5 +130,50 @@ impl Learned {
                 Err(refused.error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(category: Category, param: Option<&str>, message: &str) -> Refused {
+        Refused {
+            error: ProviderError::local(ProviderKind::OpenAi, category, message),
+            param: param.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_refusal_takes_away_what_it_names_and_nothing_else() {
+        let takes = Takes {
+            no_padding: true,
+            ..Takes::of(ProviderKind::OpenAi, "gpt-4o")
+        };
+        let without = |param, message| takes.without(&refused(Category::BadParam, param, message));
+        assert_eq!(
+            without(Some("temperature"), "no").map(|next| next.temperature),
+            Some(false)
+        );
+        let padding = without(Some("stream_options.include_obfuscation"), "no").unwrap();
+        assert_eq!((padding.no_padding, padding.stream_options), (false, true));
+        let renamed = without(
+            None,
+            "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+        );
+        assert_eq!(renamed.map(|next| next.length), Some(LengthName::MaxCompletionTokens));
+        assert_eq!(without(Some("messages"), "temperature"), None);
+        assert_eq!(
+            takes.without(&refused(Category::RateLimited, Some("temperature"), "no")),
+            None
+        );
+        let cold = Takes {
+            temperature: false,
+            ..takes
+        };
+        assert_eq!(
+            cold.without(&refused(Category::BadParam, Some("temperature"), "no")),
+            None
+        );
     }
 }

@@ -1,10 +1,9 @@
 //! Messages: rows to messages, and the shape of a conversation's tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use across::{
     conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
-    id::MessageId,
     money::MicroUsd,
     page::PageRequest,
     providers::{chat::Speaker, routing::Failover},
@@ -212,6 +211,25 @@ impl Tree {
         Ok(Self(nodes))
     }
 
+    /// Whether a message is one of this conversation.
+    pub(crate) fn has(&self, message: Uuid) -> bool {
+        self.0.iter().any(|(id, _)| *id == message)
+    }
+
+    /// The newest message below this one; the message itself if nothing follows it. What is newest is a leaf, since whatever
+    /// follows a message is newer.
+    pub(crate) fn newest_below(&self, message: Uuid) -> Uuid {
+        let mut below = HashSet::from([message]);
+        let mut newest = message;
+        for (id, parent) in &self.0 {
+            if parent.is_some_and(|parent| below.contains(&parent)) {
+                below.insert(*id);
+                newest = *id;
+            }
+        }
+        newest
+    }
+
     /// Every message, oldest first.
     pub(crate) fn all(&self) -> Vec<Uuid> {
         self.0.iter().map(|(id, _)| *id).collect()
@@ -265,8 +283,8 @@ pub(crate) fn cut(ids: &[Uuid], page: PageRequest) -> &[Uuid] {
     &ids[start..end]
 }
 
-/// The messages with these ids, in this order.
-pub(crate) async fn load(db: &impl ConnectionTrait, tree: &Tree, ids: &[Uuid]) -> Result<Vec<Message>, Fault> {
+/// The rows with these ids, in this order.
+pub(crate) async fn load_rows(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<message::Model>, Fault> {
     let mut rows = HashMap::with_capacity(ids.len());
     for some in ids.chunks(IDS_PER_QUERY) {
         let found = message::Entity::find()
@@ -275,9 +293,15 @@ pub(crate) async fn load(db: &impl ConnectionTrait, tree: &Tree, ids: &[Uuid]) -
             .await?;
         rows.extend(found.into_iter().map(|row| (row.id, row)));
     }
+    Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
+}
+
+/// The messages with these ids, in this order.
+pub(crate) async fn load(db: &impl ConnectionTrait, tree: &Tree, ids: &[Uuid]) -> Result<Vec<Message>, Fault> {
     let places = tree.places();
-    let known = ids.iter().filter_map(|id| Some((rows.remove(id)?, *places.get(id)?)));
-    known.map(|(row, place)| message_of(row, place)).collect()
+    let rows = load_rows(db, ids).await?.into_iter();
+    let known = rows.filter_map(|row| Some((*places.get(&row.id)?, row)));
+    known.map(|(place, row)| message_of(row, place)).collect()
 }
 
 /// Where one message stands, without reading the whole tree.
@@ -299,26 +323,4 @@ pub(crate) async fn place_of(db: &impl ConnectionTrait, row: &message::Model) ->
         index: column_i32(index).unsigned_abs(),
         count: column_i32(siblings.len()).unsigned_abs(),
     })
-}
-
-/// The answer being written in each of these conversations.
-pub(crate) async fn generating(
-    db: &impl ConnectionTrait,
-    conversations: Vec<Uuid>,
-) -> Result<HashMap<Uuid, MessageId>, Fault> {
-    let streaming: Vec<(Uuid, Uuid)> = message::Entity::find()
-        .select_only()
-        .columns([message::Column::ConversationId, message::Column::Id])
-        .filter(
-            message::Column::ConversationId
-                .is_in(conversations)
-                .and(message::Column::Status.eq(State::Streaming.as_str())),
-        )
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(streaming
-        .into_iter()
-        .map(|(conversation, id)| (conversation, id.into()))
-        .collect())
 }

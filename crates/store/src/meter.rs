@@ -17,8 +17,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    QueryTrait as _, Set,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult,
+    QueryFilter as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Query,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -31,6 +31,7 @@ use crate::{
     entity::{assistant, conversation, message, quota_hold, usage_log, usage_quota},
     error::Fault,
     notices::alert,
+    paging::scalar,
     scopes::{limits_of, matching, scope_of},
 };
 
@@ -200,30 +201,10 @@ fn corrections(
 
 /// Writes the row of the usage log.
 async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpose, spent: &Spent) -> Result<(), Fault> {
-    let conversation = match hold.conversation_id {
-        Some(id) => {
-            exists(
-                tx,
-                conversation::Entity::find_by_id(id)
-                    .select_only()
-                    .column(conversation::Column::Id),
-            )
-            .await?
-        }
-        None => None,
-    };
-    let assistant = match hold.assistant_id {
-        Some(id) => {
-            exists(
-                tx,
-                assistant::Entity::find_by_id(id)
-                    .select_only()
-                    .column(assistant::Column::Id),
-            )
-            .await?
-        }
-        None => None,
-    };
+    let Existing {
+        conversation,
+        assistant,
+    } = Existing::read(tx, hold).await?;
     let (prompt, completion) = (counted(spent.prompt_tokens), counted(spent.completion_tokens));
     let more = &spent.more;
     let (from, reason) = more.failover.clone().unzip();
@@ -257,12 +238,31 @@ async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpos
     Ok(())
 }
 
-/// The id that a question for one finds.
-async fn exists<E: sea_orm::EntityTrait>(
-    tx: &DatabaseTransaction,
-    question: sea_orm::Select<E>,
-) -> Result<Option<Uuid>, Fault> {
-    Ok(question.into_tuple().one(tx).await?)
+/// Conversation and assistant of a call, as far as they still exist.
+#[derive(Default, FromQueryResult)]
+struct Existing {
+    conversation: Option<Uuid>,
+    assistant: Option<Uuid>,
+}
+
+impl Existing {
+    async fn read(tx: &DatabaseTransaction, hold: &quota_hold::Model) -> Result<Self, Fault> {
+        let conversation = conversation::Entity::find()
+            .select_only()
+            .column(conversation::Column::Id)
+            .filter(conversation::Column::Id.eq(hold.conversation_id));
+        let assistant = assistant::Entity::find()
+            .select_only()
+            .column(assistant::Column::Id)
+            .filter(assistant::Column::Id.eq(hold.assistant_id));
+        let both = Query::select()
+            .expr_as(scalar(conversation.into_query()), "conversation")
+            .expr_as(scalar(assistant.into_query()), "assistant")
+            .to_owned();
+        let found = tx.query_one(&both).await?;
+        let found = found.map(|found| Self::from_query_result(&found, "")).transpose()?;
+        Ok(found.unwrap_or_default())
+    }
 }
 
 /// The worst case of a call, as used by nobody knows how much of it.

@@ -37,6 +37,14 @@ struct Grown {
     text: String,
 }
 
+impl Live {
+    /// Whether its readers were told the end.
+    fn has_ended(&self) -> bool {
+        let grown = lock(&self.grown);
+        grown.marks.last().is_some_and(|(_, event)| event.is_last())
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -48,6 +56,8 @@ pub enum Crowded {
     Person,
     /// As many answers are being written by this process as may be.
     Process,
+    /// This very answer is being written.
+    Same,
 }
 
 impl LiveReplies {
@@ -71,6 +81,10 @@ impl LiveReplies {
             stop: CancellationToken::new(),
         });
         let mut all = lock(&self.0);
+        // One that has ended and is still on the list gives way: its writer is about to leave.
+        if all.get(&message).is_some_and(|same| !same.has_ended()) {
+            return Err(Crowded::Same);
+        }
         if all.len() >= in_all {
             return Err(Crowded::Process);
         }
@@ -165,7 +179,11 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        lock(&self.all).remove(&self.message);
+        let mut all = lock(&self.all);
+        // The same answer may be going on under another writer.
+        if all.get(&self.message).is_some_and(|live| Arc::ptr_eq(live, &self.live)) {
+            all.remove(&self.message);
+        }
     }
 }
 

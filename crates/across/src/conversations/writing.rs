@@ -3,7 +3,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
 
 use crate::{
     clock::Time,
@@ -15,7 +18,7 @@ use crate::{
         message::{State, TokensUsed},
     },
     fault::StoreError,
-    governance::meter::Reservation,
+    governance::{meter::Reservation, usage::Purpose},
     id::MessageId,
     platform::Platform,
     providers::{
@@ -49,24 +52,37 @@ pub(super) struct Before {
     pub(super) bytes: usize,
 }
 
-/// Writes one answer to its end and records it, whatever happens on the way. `before` is what the writer's text had already
-/// cost when the answer goes on.
-pub(super) async fn write(
-    platform: Arc<Platform>,
-    served: Served,
-    call: Reservation,
-    request: ChatRequest,
-    writer: Writer,
-    before: Before,
-) {
+/// One answer to write.
+pub(super) struct Work {
+    /// Who is asked.
+    pub(super) served: Served,
+    /// What was set aside for it.
+    pub(super) call: Reservation,
+    /// What is asked.
+    pub(super) request: ChatRequest,
+    /// What the writer's text had already cost when the answer goes on.
+    pub(super) before: Before,
+    /// A title that is being made for the conversation meanwhile; it is recorded by whoever makes it.
+    pub(super) title: Option<JoinHandle<Option<String>>>,
+}
+
+/// Writes one answer to its end and records it, whatever happens on the way.
+pub(super) async fn write(platform: Arc<Platform>, work: Work, writer: Writer) {
     let answer = writer.message();
+    let Work {
+        served,
+        call,
+        request,
+        before,
+        mut title,
+    } = work;
     let mut draft = Draft {
         bill: Bill::new(&served, call, &request),
         before,
         failover: None,
         saved: before.bytes,
     };
-    let run = AssertUnwindSafe(run(&platform, served.clone(), request, answer, &writer, &mut draft));
+    let run = AssertUnwindSafe(run(&platform, served.clone(), request, &mut title, &writer, &mut draft));
     let outcome = run.catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(message = %answer, "the task that wrote this answer panicked");
         Outcome::Failed(
@@ -85,6 +101,9 @@ pub(super) async fn write(
                     .map(Event::Usage)
                     .filter(|_| matches!(last, Event::Done { .. }));
                 usage.into_iter().chain([last]).for_each(|event| writer.tell(event));
+                if let Some(spent) = &ending.spent {
+                    platform.providers.charged(Purpose::Chat, spent);
+                }
                 accounting::ask_afterwards(&platform, &served, answer, &ending);
                 return;
             }
@@ -183,11 +202,13 @@ async fn run(
     platform: &Arc<Platform>,
     served: Served,
     request: ChatRequest,
-    answer: MessageId,
+    title: &mut Option<JoinHandle<Option<String>>>,
     writer: &Writer,
     draft: &mut Draft,
 ) -> Outcome {
-    let deadline = Instant::now() + platform.limits.answer_time;
+    let answer = writer.message();
+    let deadline = tokio::time::sleep(platform.limits.answer_time);
+    tokio::pin!(deadline);
     let drained = async {
         platform.stopping.cancelled().await;
         tokio::time::sleep(DRAIN_TIME).await;
@@ -203,17 +224,26 @@ async fn run(
             biased;
             () = writer.stopped() => return Outcome::Stopped,
             () = &mut drained => return shutting_down(),
-            () = tokio::time::sleep_until(deadline) => {
+            () = &mut deadline => {
                 return Outcome::Failed(FailureKind::ProviderTimeout, "The answer took too long and was ended.", true);
             }
             _ = look.tick() => {
                 let unsaved = last_save.elapsed();
-                let is_due = unsaved >= RENEW_EVERY || (writer.text_len() > draft.saved && unsaved >= SAVE_EVERY);
+                // Too late at the next look is due at this one.
+                let is_late = unsaved + LOOK_EVERY >= SAVE_EVERY;
+                let is_due = unsaved >= RENEW_EVERY || (is_late && writer.text_len() > draft.saved);
                 // Nobody else can ask this process's own database for anything.
                 if !is_due && platform.store.is_exclusive() {
                     continue;
                 }
                 is_due
+            }
+            made = made(title), if title.is_some() => {
+                *title = None;
+                if let Some(made) = made {
+                    writer.tell(Event::Title(made));
+                }
+                continue;
             }
             step = steps.next() => {
                 match step {
@@ -252,6 +282,14 @@ async fn run(
             "The connection broke. This part was saved.",
             true,
         ),
+    }
+}
+
+/// The title, once it is made.
+async fn made(title: &mut Option<JoinHandle<Option<String>>>) -> Option<String> {
+    match title {
+        Some(title) => title.await.ok().flatten(),
+        None => std::future::pending().await,
     }
 }
 

@@ -121,6 +121,12 @@ impl From<ListedRates> for Rates {
 }
 
 impl Listing {
+    /// Whether it is still served.
+    #[must_use]
+    pub fn is_served(&self, at: Time) -> bool {
+        self.shutdown.is_none_or(|day| at.date_naive() < day)
+    }
+
     /// What it costs at a moment.
     #[must_use]
     pub fn tariff(&self, at: Time) -> Tariff {
@@ -146,6 +152,15 @@ impl Listing {
 pub fn listed(provider: &str, model: &str) -> Option<&'static Listing> {
     let place = TABLE.places.get(&(provider.to_owned(), model.to_owned()))?;
     TABLE.rows.get(*place)
+}
+
+/// Where a provider's model stands in the table: smaller numbers stand before greater ones. `None` if it is not listed, or
+/// no longer served at `at`.
+#[must_use]
+pub fn place(provider: &str, model: &str, at: Time) -> Option<usize> {
+    let place = TABLE.places.get(&(provider.to_owned(), model.to_owned()))?;
+    let row = TABLE.rows.get(*place)?;
+    row.is_served(at).then_some(*place)
 }
 
 /// All that is listed.

@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,7 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     clock::Time,
-    providers::failure::{Category, ProviderError},
+    governance::usage::Purpose,
+    money::MicroUsd,
+    providers::{
+        failure::{Category, ProviderError},
+        model::ProviderKind,
+    },
 };
 
 /// Calls at a time through one gate; more wait their turn.
@@ -69,11 +77,25 @@ pub enum Shut {
     Crowded,
 }
 
+/// Is told of the calls of providers, to count them.
+pub trait Observer: Send + Sync {
+    /// A call ended. `outcome` is `ok`, `stopped` if nobody wanted the answer any more before it began, or why it failed in
+    /// a word (see [`Category::as_str`]); `first_word` is how long the answer took to begin, if it did.
+    fn called(&self, provider: ProviderKind, outcome: &'static str, first_word: Option<Duration>);
+
+    /// A call was charged: for so many tokens sent and received.
+    fn charged(&self, provider: ProviderKind, purpose: Purpose, sent: u64, received: u64, cost: MicroUsd);
+}
+
 /// One gate.
 pub struct Gate {
     calls: Arc<Semaphore>,
     waiting: Semaphore,
     state: Mutex<State>,
+    /// Who is told of the calls through it, as calls of whom.
+    observer: Option<(ProviderKind, Arc<dyn Observer>)>,
+    /// The provider said of a model on its list that there is none.
+    is_list_in_doubt: AtomicBool,
 }
 
 #[derive(Default)]
@@ -93,7 +115,9 @@ pub struct Pass {
     gate: Arc<Gate>,
     _permit: OwnedSemaphorePermit,
     is_trial: bool,
-    is_told: bool,
+    /// How it went; `None` while nothing is known.
+    outcome: Option<&'static str>,
+    first_word: Option<Duration>,
 }
 
 impl Default for Gate {
@@ -108,7 +132,29 @@ impl Gate {
             calls: Arc::new(Semaphore::new(calls)),
             waiting: Semaphore::new(waiting),
             state: Mutex::default(),
+            observer: None,
+            is_list_in_doubt: AtomicBool::new(false),
         }
+    }
+
+    /// A gate whose calls are counted as those of this provider.
+    #[must_use]
+    pub fn observed(provider: ProviderKind, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer: Some((provider, observer)),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the provider said, since its list was last asked for, that it does not have a model that is on it.
+    #[must_use]
+    pub fn is_list_in_doubt(&self) -> bool {
+        self.is_list_in_doubt.load(Ordering::Relaxed)
+    }
+
+    /// The list of models is asked for anew.
+    pub fn list_is_asked_for(&self) {
+        self.is_list_in_doubt.store(false, Ordering::Relaxed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -133,7 +179,8 @@ impl Gate {
             gate: Arc::clone(self),
             _permit: permit,
             is_trial,
-            is_told: false,
+            outcome: None,
+            first_word: None,
         })
     }
 
@@ -178,7 +225,8 @@ impl Gate {
 impl Pass {
     /// The answer began, so long after the call.
     pub fn succeeded(&mut self, now: Time, after: Duration) {
-        self.is_told = true;
+        self.outcome = Some("ok");
+        self.first_word = Some(after);
         let mut state = self.gate.state();
         state.failures = 0;
         state.open_until = None;
@@ -193,7 +241,10 @@ impl Pass {
 
     /// The call failed. Only what says something about the provider's health counts towards leaving it alone.
     pub fn failed(&mut self, error: &ProviderError, now: Time) {
-        self.is_told = true;
+        self.outcome = Some(error.category.as_str());
+        if error.category == Category::ModelGone {
+            self.gate.is_list_in_doubt.store(true, Ordering::Relaxed);
+        }
         let mut state = self.gate.state();
         state.last_error = Some((error.category.as_str(), now));
         if error.category == Category::NoCredit {
@@ -218,8 +269,11 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         // Given up before anything was known: the next call may try.
-        if self.is_trial && !self.is_told {
+        if self.is_trial && self.outcome.is_none() {
             self.gate.state().is_trying = false;
+        }
+        if let Some((provider, observer)) = &self.gate.observer {
+            observer.called(*provider, self.outcome.unwrap_or("stopped"), self.first_word);
         }
     }
 }
@@ -283,6 +337,41 @@ mod tests {
         fail(&gate, Category::NoCredit, 0).await;
         assert_eq!(gate.pass(at(299)).await.err(), Some(Shut::Paused));
         assert!(gate.pass(at(300)).await.is_ok());
+    }
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<(&'static str, Option<Duration>)>>);
+
+    impl Observer for Told {
+        fn called(&self, provider: ProviderKind, outcome: &'static str, first_word: Option<Duration>) {
+            assert_eq!(provider, ProviderKind::OpenAi);
+            self.0.lock().unwrap().push((outcome, first_word));
+        }
+
+        fn charged(&self, _: ProviderKind, _: Purpose, _: u64, _: u64, _: MicroUsd) {}
+    }
+
+    #[tokio::test]
+    async fn each_call_is_told_once_as_what_became_of_it() {
+        let told = Arc::new(Told::default());
+        let gate = Arc::new(Gate::observed(ProviderKind::OpenAi, Arc::clone(&told) as _));
+        let second = Duration::from_secs(1);
+        gate.pass(at(0)).await.unwrap().succeeded(at(1), second);
+        let mut cut = gate.pass(at(1)).await.unwrap();
+        cut.succeeded(at(2), second);
+        cut.failed(&failure(Category::Cut), at(3));
+        drop(cut);
+        drop(gate.pass(at(3)).await.unwrap());
+        assert!(!gate.is_list_in_doubt());
+        fail(&gate, Category::ModelGone, 4).await;
+        assert!(gate.is_list_in_doubt());
+        let expected = [
+            ("ok", Some(second)),
+            ("failed", Some(second)),
+            ("stopped", None),
+            ("model_gone", None),
+        ];
+        assert_eq!(*told.0.lock().unwrap(), expected);
     }
 
     #[tokio::test]

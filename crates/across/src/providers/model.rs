@@ -37,6 +37,13 @@ impl ProviderKind {
         Self::KEYED.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// The provider of that name, keyed or built in.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let built_in = [Self::Offline, Self::Local].into_iter().find(|kind| kind.as_str() == name);
+        built_in.or_else(|| Self::parse(name))
+    }
+
     /// Whether it is part of this program: then calling it costs nothing and leaves the house by no wire.
     #[must_use]
     pub const fn is_built_in(self) -> bool {
@@ -54,6 +61,19 @@ impl ProviderKind {
             Self::Anthropic => "anthropic",
             Self::Google => "google",
             Self::Custom => "custom",
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn called(self) -> &'static str {
+        match self {
+            Self::Offline | Self::Local => "AI-Across",
+            Self::OpenAi => "OpenAI",
+            Self::OpenRouter => "OpenRouter",
+            Self::Anthropic => "Anthropic",
+            Self::Google => "Google",
+            Self::Custom => "its server",
         }
     }
 }

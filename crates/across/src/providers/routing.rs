@@ -288,7 +288,7 @@ impl Run {
             }
             None => {
                 self.lost(Category::Cut, "the stream ended before the answer began")
-                    .await
+                    .await;
             }
         }
     }
@@ -387,3 +387,6 @@ fn extra_cost(wanted: &Tariff, taken: &Tariff, request: &ChatRequest) -> Option<
     let percent = (i128::from(after) - i128::from(before)) * 100 / i128::from(before);
     i32::try_from(percent).ok()
 }
+
+#[cfg(test)]
+mod tests;
