@@ -484,7 +484,7 @@ mod tests {
     #[test]
     fn every_key_is_known_and_null_goes_back_to_the_default() {
         let all: Vec<String> = Settings::default().values().keys().cloned().collect();
-        assert!(all.iter().all(|key| name_of(key).is_some()) && all.len() == 19);
+        assert!(all.iter().all(|key| name_of(key).is_some()) && all.len() == 20);
         assert!(PUBLIC.iter().all(|key| all.iter().any(|known| known == key)));
         let set = Settings::default().with(&changes(&json!({"rag_top_k": 9}))).unwrap();
         assert_eq!(set.rag_top_k, 9);

@@ -227,6 +227,7 @@ pub(crate) fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Provid
     };
     let observer: Arc<dyn Observer> = Arc::new(ProviderCalls);
     let connector = VendorConnector::new(reach).map_err(|error| Failure::Working(error.to_string()))?;
+    let connector = connector.known_as(config.public_url.as_ref());
     let configured = vendors
         .into_iter()
         .filter(|(_, key, base)| key.is_some() || base.is_some())

@@ -2,7 +2,8 @@
 
 use across::{
     clock::Time,
-    conversations::{conversation::Unfit, 
+    conversations::{
+        conversation::Unfit,
         event::{Failure, FailureKind},
         reply::ReplyError,
     },
@@ -270,10 +271,7 @@ impl ApiError {
 
     /// The person has as many conversations as one may have.
     pub(crate) fn too_many_conversations() -> Self {
-        Self::new(
-            Kind::CONFLICT,
-            "You have as many chats as allowed. Delete some first.",
-        )
+        Self::new(Kind::CONFLICT, "You have as many chats as allowed. Delete some first.")
     }
 
     /// A quota has no room, as of `now`.

@@ -104,7 +104,11 @@ async fn s20_a_message_is_found_in_its_own_conversation_only() {
             for (method, path, body) in [
                 (Method::PATCH, format!("{base}/messages/{message}"), &words),
                 (Method::POST, format!("{base}/messages/{message}/edit"), &words),
-                (Method::POST, format!("{base}/messages/{message}/regenerate"), &json!({})),
+                (
+                    Method::POST,
+                    format!("{base}/messages/{message}/regenerate"),
+                    &json!({}),
+                ),
                 (Method::POST, format!("{base}/messages/{message}/continue"), &json!({})),
                 (Method::PUT, format!("{base}/head"), &of_message),
                 (Method::POST, format!("{base}/fork"), &of_message),

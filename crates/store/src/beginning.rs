@@ -12,8 +12,7 @@ use across::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
-    FromQueryResult, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Set,
-    sea_query::Query,
+    FromQueryResult, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Query,
 };
 use uuid::Uuid;
 
@@ -72,7 +71,9 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
             (question, answer, head)
         }
         Spot::Below(question) => {
-            let answer = answer_to(&turn, row.id, Some(question.id), row.last_seq + 1)?.insert(tx).await?;
+            let answer = answer_to(&turn, row.id, Some(question.id), row.last_seq + 1)?
+                .insert(tx)
+                .await?;
             let head = answer.id;
             (question, answer, head)
         }
@@ -278,11 +279,7 @@ fn answer_to(
 }
 
 /// Lets an answer go on: what it says so far is paid for, and stays what it is.
-async fn go_on(
-    tx: &DatabaseTransaction,
-    turn: &NewTurn,
-    answer: message::Model,
-) -> Result<message::Model, Fault> {
+async fn go_on(tx: &DatabaseTransaction, turn: &NewTurn, answer: message::Model) -> Result<message::Model, Fault> {
     let paid = column_i64(answer.content.len());
     let mut answer: message::ActiveModel = answer.into();
     answer.status = Set(State::Streaming.as_str().to_owned());

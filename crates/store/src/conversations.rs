@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
     ExprTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult,
-    QuerySelect as _, QueryTrait as _, Set, sea_query::Expr, Select,
+    QuerySelect as _, QueryTrait as _, Select, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -132,7 +132,11 @@ fn being_written() -> Expr {
     scalar(found.filter(of_this.and(streaming)).into_query())
 }
 
-pub(crate) async fn find(db: &impl ConnectionTrait, owner: UserId, id: ConversationId) -> Result<Option<Conversation>, Fault> {
+pub(crate) async fn find(
+    db: &impl ConnectionTrait,
+    owner: UserId,
+    id: ConversationId,
+) -> Result<Option<Conversation>, Fault> {
     let one = with_beside(conversation::Entity::find().filter(owned(owner, id)));
     let found: Option<Found> = one.into_model().one(db).await?;
     Ok(found.map(Into::into))
@@ -433,9 +437,7 @@ impl ConversationStore for SqlStore {
                     Some(failover) => saved.col_expr(message::Column::Failover, Expr::value(Some(failover))),
                     None => saved,
                 };
-                let saved = saved
-                    .exec_with_returning(tx)
-                    .await?;
+                let saved = saved.exec_with_returning(tx).await?;
                 Ok(saved.first().is_none_or(|row| row.stop_requested))
             })
         });

@@ -15,8 +15,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, PaginatorTrait as _,
-    QueryFilter as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, Set,
 };
 use uuid::Uuid;
 
@@ -105,7 +105,9 @@ async fn fork(tx: &DatabaseTransaction, fork: Fork) -> Result<Forked, Fault> {
     copy.created_at = Set(fork.at);
     copy.updated_at = Set(fork.at);
     // All of its values are set, whether they changed or not.
-    conversation::Entity::insert(copy.reset_all()).exec_without_returning(tx).await?;
+    conversation::Entity::insert(copy.reset_all())
+        .exec_without_returning(tx)
+        .await?;
     let mut seq = 0;
     let copies: Vec<message::ActiveModel> = path
         .into_iter()
@@ -125,7 +127,12 @@ async fn fork(tx: &DatabaseTransaction, fork: Fork) -> Result<Forked, Fault> {
 }
 
 /// A message as it stands in the copy: the same words, said in another conversation.
-fn copied(row: message::Model, ids: &HashMap<Uuid, Uuid>, conversation: ConversationId, seq: i64) -> message::ActiveModel {
+fn copied(
+    row: message::Model,
+    ids: &HashMap<Uuid, Uuid>,
+    conversation: ConversationId,
+    seq: i64,
+) -> message::ActiveModel {
     let (id, parent) = (row.id, row.parent_id);
     let mut copy: message::ActiveModel = row.into();
     copy.id = Set(ids.get(&id).copied().unwrap_or(id));
@@ -172,15 +179,12 @@ async fn correct(
 }
 
 impl SqlStore {
-    async fn path(
-        &self,
-        owner: UserId,
-        id: ConversationId,
-        end: PathEnd,
-        limit: u64,
-    ) -> Result<Vec<Message>, Fault> {
+    async fn path(&self, owner: UserId, id: ConversationId, end: PathEnd, limit: u64) -> Result<Vec<Message>, Fault> {
         let snapshot = self.db.snapshot().await?;
-        let row = conversation::Entity::find().filter(owned(owner, id)).one(&snapshot).await?;
+        let row = conversation::Entity::find()
+            .filter(owned(owner, id))
+            .one(&snapshot)
+            .await?;
         let Some(row) = row else { return Ok(Vec::new()) };
         let tree = Tree::read(&snapshot, row.id).await?;
         let ids = tree.path(match end {

@@ -70,7 +70,9 @@ pub(super) struct Plan {
 impl Plan {
     /// Whether the model is to go on with words of its own.
     pub(super) fn goes_on(&self) -> bool {
-        self.partial.as_ref().is_some_and(|partial| !partial.content.trim().is_empty())
+        self.partial
+            .as_ref()
+            .is_some_and(|partial| !partial.content.trim().is_empty())
     }
 }
 

@@ -48,7 +48,11 @@ pub(super) async fn search(
 /// The passages that an answer rests on already, under the numbers by which it cites them. One that is not there any more as
 /// it was, because its file was deleted or is another now, is left out, and the others keep their numbers.
 pub(super) async fn again(store: &dyn Store, assistant: AssistantId, answer: &Message) -> Result<Grounds, ReplyError> {
-    let wanted: Vec<_> = answer.citations.iter().map(|cited| (cited.file, cited.chunk_index)).collect();
+    let wanted: Vec<_> = answer
+        .citations
+        .iter()
+        .map(|cited| (cited.file, cited.chunk_index))
+        .collect();
     let passages = store.cited_passages(assistant, &wanted).await?;
     let material = |cited: &Citation| {
         let same = passages.iter().find(|passage| {

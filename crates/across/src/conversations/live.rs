@@ -15,6 +15,9 @@ use crate::{
     id::{MessageId, UserId},
 };
 
+/// Bytes of one chunk at most: what a reader who hardly reads holds in memory.
+const CHUNK: usize = 256 * 1024;
+
 /// The answers being written by this process.
 #[derive(Default)]
 pub struct LiveReplies(Arc<Mutex<HashMap<MessageId, Arc<Live>>>>);
@@ -233,8 +236,12 @@ impl Reader {
     fn take(&mut self) -> Option<Event> {
         let grown = lock(&self.live.grown);
         let mark = grown.marks.get(self.marks_seen);
-        let text_until = mark.map_or(grown.text.len(), |(at, _)| *at);
+        let mut text_until = mark.map_or(grown.text.len(), |(at, _)| *at);
         if text_until > self.text_seen {
+            text_until = text_until.min(self.text_seen + CHUNK);
+            while !grown.text.is_char_boundary(text_until) {
+                text_until -= 1;
+            }
             let words = grown
                 .text
                 .get(self.text_seen..text_until)
@@ -290,6 +297,22 @@ mod tests {
         for reader in [early.await.unwrap(), late.await.unwrap(), read(after).await] {
             assert_eq!(reader, ("שלום world".into(), 2));
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_far_behind_gets_large_chunks_but_not_all_at_once() {
+        let replies = LiveReplies::default();
+        let writer = replies.begin(UserId::new(), MessageId::new(), 5, 5).unwrap();
+        let said = "שלום, ".repeat(60_000);
+        writer.tell(Event::Chunk(said.clone()));
+        let mut reader = writer.reader();
+        drop(writer);
+        let mut chunks = Vec::new();
+        while let Some(Event::Chunk(words)) = reader.next().await {
+            assert!(words.len() <= CHUNK);
+            chunks.push(words);
+        }
+        assert_eq!((chunks.len(), chunks.concat()), (said.len().div_ceil(CHUNK), said));
     }
 
     #[tokio::test]

@@ -6,7 +6,11 @@ use futures::StreamExt as _;
 
 use crate::{
     actor::Actor,
-    conversations::{accounting::Bill, context::shorten, conversation::{Conversation, MessageFilter, TITLE_MAX}},
+    conversations::{
+        accounting::Bill,
+        context::shorten,
+        conversation::{Conversation, MessageFilter, TITLE_MAX},
+    },
     fault::StoreError,
     governance::{
         meter::{Payer, Reservation, Spent},
@@ -140,16 +144,14 @@ impl From<StoreError> for SuggestError {
 ///
 /// # Errors
 /// [`SuggestError`]; the conversation keeps its title then.
-pub async fn suggest(
-    platform: &Arc<Platform>,
-    actor: Actor,
-    id: ConversationId,
-) -> Result<Conversation, SuggestError> {
+pub async fn suggest(platform: &Arc<Platform>, actor: Actor, id: ConversationId) -> Result<Conversation, SuggestError> {
     let store = &platform.store;
     let found = store.find_conversation(actor.user, id).await?;
     let found = found.ok_or(SuggestError::Missing)?;
     let first = PageRequest { limit: 2, offset: 0 };
-    let page = store.list_messages(actor.user, id, MessageFilter::default(), first).await?;
+    let page = store
+        .list_messages(actor.user, id, MessageFilter::default(), first)
+        .await?;
     let mut messages = page.ok_or(SuggestError::Missing)?.items.into_iter();
     let question = messages.next().ok_or(SuggestError::Silent)?;
     let answer = messages.next();
@@ -165,7 +167,9 @@ pub async fn suggest(
         answer: answer.map(|answer| answer.content),
     };
     let title = make(platform, beginning, model.as_deref()).await?;
-    let renamed = store.rename_conversation(actor.user, id, &title, platform.clock.now()).await?;
+    let renamed = store
+        .rename_conversation(actor.user, id, &title, platform.clock.now())
+        .await?;
     renamed.ok_or(SuggestError::Missing)
 }
 
@@ -281,7 +285,7 @@ mod tests {
         check("Autumn launch plan", Some("Autumn launch plan"));
         check(
             "\n  **\"Autumn launch plan.\"**\nBecause …",
-            Some("Autumn launch plan."),
+            Some("Autumn launch plan"),
         );
         check("Title: Herbst\u{0}plan.", Some("Herbstplan"));
         check("# תוכנית השקה", Some("תוכנית השקה"));

@@ -98,7 +98,8 @@ pub const RAW_BYTES: usize = 4 * 1024;
 /// Something that arrived. A failure is not an event but the stream's error; the end of the transport is neither.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChatEvent {
-    /// The provider began; what it calls this answer and the model that writes it.
+    /// The provider began; what it calls this answer and the model that writes it. It may come twice, the second time with
+    /// what was not known the first time; the last one holds.
     Started {
         /// Who answers.
         provider: ProviderKind,

@@ -199,7 +199,10 @@ impl Embedder {
                 let since = Instant::now();
                 let answer = self.call(route, inputs, purpose).await;
                 match &answer {
-                    Ok(_) => pass.succeeded(clock.now(), since.elapsed()),
+                    Ok(_) => {
+                        pass.began(clock.now(), since.elapsed());
+                        pass.finished();
+                    }
                     Err(error) => pass.failed(error, clock.now()),
                 }
                 answer

@@ -185,7 +185,12 @@ pub fn classify(status: Option<u16>, code: &str, message: &str) -> Category {
     ]) {
         return Category::Blocked;
     }
-    if code_is(&["model_deprecated", "no_endpoints", "free_variant_ended", "model_not_found"]) {
+    if code_is(&[
+        "model_deprecated",
+        "no_endpoints",
+        "free_variant_ended",
+        "model_not_found",
+    ]) {
         return Category::ModelGone;
     }
     if code_is(&["unsupported_parameter", "unsupported_value"]) {
@@ -219,7 +224,14 @@ fn by_code(code: &str) -> Category {
         () if is(&["not_found", "model_gone"]) => Category::ModelGone,
         () if is(&["timeout", "deadline_exceeded"]) => Category::Timeout,
         () if is(&["too_large"]) => Category::TooLarge,
-        () if is(&["invalid_request", "invalid_argument", "unprocessable", "precondition", "invalid_image"]) => {
+        () if is(&[
+            "invalid_request",
+            "invalid_argument",
+            "unprocessable",
+            "precondition",
+            "invalid_image",
+        ]) =>
+        {
             Category::BadRequest
         }
         () => Category::Upstream,
@@ -288,8 +300,14 @@ mod tests {
         assert_eq!(classify(None, "invalid_request_error", "no"), Category::BadRequest);
         assert_eq!(classify(None, "timeout_error", ""), Category::Timeout);
         assert_eq!(classify(None, "server_error", "died"), Category::Upstream);
-        assert_eq!(classify(None, "server_error provider_unavailable", ""), Category::Upstream);
+        assert_eq!(
+            classify(None, "server_error provider_unavailable", ""),
+            Category::Upstream
+        );
         assert_eq!(classify(None, "provider_overloaded", ""), Category::Overloaded);
-        assert_eq!(classify(None, "", "Unexpected endpoint or method."), Category::Malformed);
+        assert_eq!(
+            classify(None, "", "Unexpected endpoint or method."),
+            Category::Malformed
+        );
     }
 }

@@ -223,12 +223,12 @@ impl Gate {
 }
 
 impl Pass {
-    /// The answer began, so long after the call.
-    pub fn succeeded(&mut self, now: Time, after: Duration) {
+    /// The answer began, so long after the call. What breaks off afterwards, again and again, is a failure nevertheless: the
+    /// count of those ends with an answer that ends.
+    pub fn began(&mut self, now: Time, after: Duration) {
         self.outcome = Some("ok");
         self.first_word = Some(after);
         let mut state = self.gate.state();
-        state.failures = 0;
         state.open_until = None;
         state.is_trying = false;
         state.paused_until = None;
@@ -237,6 +237,11 @@ impl Pass {
             state.latencies.pop_front();
         }
         state.latencies.push_back(after);
+    }
+
+    /// The answer is whole.
+    pub fn finished(&mut self) {
+        self.gate.state().failures = 0;
     }
 
     /// The call failed. Only what says something about the provider's health counts towards leaving it alone.
@@ -320,7 +325,8 @@ mod tests {
         trial.failed(&failure(Category::Upstream), at(32));
         assert_eq!(gate.pass(at(40)).await.err(), Some(Shut::Failing));
         let mut trial = gate.pass(at(62)).await.unwrap();
-        trial.succeeded(at(63), Duration::from_millis(300));
+        trial.began(at(63), Duration::from_millis(300));
+        trial.finished();
         assert!(gate.pass(at(63)).await.is_ok());
         let health = gate.health(at(63));
         assert_eq!(health.breaker, Breaker::Closed);
@@ -356,9 +362,9 @@ mod tests {
         let told = Arc::new(Told::default());
         let gate = Arc::new(Gate::observed(ProviderKind::OpenAi, Arc::clone(&told) as _));
         let second = Duration::from_secs(1);
-        gate.pass(at(0)).await.unwrap().succeeded(at(1), second);
+        gate.pass(at(0)).await.unwrap().began(at(1), second);
         let mut cut = gate.pass(at(1)).await.unwrap();
-        cut.succeeded(at(2), second);
+        cut.began(at(2), second);
         cut.failed(&failure(Category::Cut), at(3));
         drop(cut);
         drop(gate.pass(at(3)).await.unwrap());

@@ -40,7 +40,9 @@ impl ProviderKind {
     /// The provider of that name, keyed or built in.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let built_in = [Self::Offline, Self::Local].into_iter().find(|kind| kind.as_str() == name);
+        let built_in = [Self::Offline, Self::Local]
+            .into_iter()
+            .find(|kind| kind.as_str() == name);
         built_in.or_else(|| Self::parse(name))
     }
 

@@ -25,6 +25,8 @@ use crate::{
 const ATTEMPTS: (u32, u32) = (3, 4);
 /// How long is waited between attempts in all; a provider that wants more is not waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a provider may have been tried to be reached for being tried once more.
+const CONNECTING: Duration = Duration::from_secs(5);
 /// How long is waited before the second and third attempt when the provider does not say.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1_500)];
 
@@ -112,6 +114,7 @@ pub fn answer(served: Served, request: ChatRequest, clock: Arc<dyn Clock>) -> St
         route: 0,
         tries: (0, 0),
         waited: Duration::ZERO,
+        began: Instant::now(),
         open: None,
         first_failure: None,
         ready: VecDeque::new(),
@@ -135,6 +138,7 @@ struct Run {
     tries: (u32, u32),
     /// How long was waited between attempts.
     waited: Duration,
+    began: Instant,
     open: Option<Open>,
     /// How the first way failed: that is what the reader is told if no other way leads anywhere.
     first_failure: Option<(ProviderError, &'static str)>,
@@ -151,6 +155,15 @@ struct Open {
     held: Vec<ChatEvent>,
     has_begun: bool,
     has_finished: bool,
+}
+
+impl Open {
+    fn note_ending(&mut self, event: &ChatEvent) {
+        if matches!(event, ChatEvent::Finish(_)) {
+            self.has_finished = true;
+            self.pass.finished();
+        }
+    }
 }
 
 impl Run {
@@ -248,7 +261,7 @@ impl Run {
         let Some(open) = self.open.as_mut() else { return };
         match event {
             Some(Ok(event)) if open.has_begun => {
-                open.has_finished |= matches!(event, ChatEvent::Finish(_));
+                open.note_ending(&event);
                 self.ready(Step::Event(event));
             }
             Some(Ok(ChatEvent::Finish(FinishReason::Stop | FinishReason::Unknown(_)))) => {
@@ -256,8 +269,8 @@ impl Run {
             }
             Some(Ok(event @ (ChatEvent::Text(_) | ChatEvent::Reasoning(_) | ChatEvent::Finish(_)))) => {
                 open.has_begun = true;
-                open.has_finished = matches!(event, ChatEvent::Finish(_));
-                open.pass.succeeded(now, open.since.elapsed());
+                open.pass.began(now, open.since.elapsed());
+                open.note_ending(&event);
                 let held = std::mem::take(&mut open.held);
                 if let Some(failover) = self.failover() {
                     self.ready(Step::Failover(failover));
@@ -322,7 +335,9 @@ impl Run {
     /// How long is waited before the same provider is asked again; `None` if it is not.
     fn wait(&self, error: &ProviderError) -> Option<Duration> {
         let again = match error.category {
-            Category::RateLimited | Category::Overloaded | Category::Upstream | Category::Network => 2,
+            Category::RateLimited | Category::Overloaded | Category::Upstream => 2,
+            // A host that does not answer at all uses up the reader's patience by itself.
+            Category::Network if self.began.elapsed() < CONNECTING => 2,
             Category::Malformed | Category::Cut => 1,
             _ => 0,
         };

@@ -68,7 +68,10 @@ impl From<Conversation> for ConversationJson {
 }
 
 /// A conversation with what it cost so far.
-pub(crate) async fn with_cost(state: &AppState, conversation: Conversation) -> Result<Json<ConversationJson>, ApiError> {
+pub(crate) async fn with_cost(
+    state: &AppState,
+    conversation: Conversation,
+) -> Result<Json<ConversationJson>, ApiError> {
     let store = &state.platform.store;
     let cost = store.conversation_cost(conversation.owner, conversation.id).await?;
     Ok(Json(ConversationJson {

@@ -15,11 +15,7 @@ use across::{
     money::MicroUsd,
     providers::{chat::Speaker, routing::Failover},
 };
-use axum::{
-    Json,
-    extract::State,
-    response::Response,
-};
+use axum::{Json, extract::State, response::Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

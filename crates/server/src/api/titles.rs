@@ -36,7 +36,10 @@ fn refusal(error: SuggestError, now: Time) -> ApiError {
     let cause = error.to_string();
     match error {
         SuggestError::Missing => ApiError::not_found(),
-        SuggestError::Silent => ApiError::new(Kind::CONFLICT, "Nothing was said in this chat yet. Ask something first."),
+        SuggestError::Silent => ApiError::new(
+            Kind::CONFLICT,
+            "Nothing was said in this chat yet. Ask something first.",
+        ),
         SuggestError::Title(TitleError::NoModel) => ApiError::new(
             Kind::UNAVAILABLE,
             "No model is available right now. Ask an administrator.",
@@ -45,9 +48,11 @@ fn refusal(error: SuggestError, now: Time) -> ApiError {
         SuggestError::Title(TitleError::Refused(quota)) => ApiError::quota(&quota, now),
         SuggestError::Title(TitleError::TimedOut) => timed_out(),
         SuggestError::Title(TitleError::Provider(error)) if error.category == Category::Timeout => timed_out(),
-        SuggestError::Title(TitleError::Provider(_) | TitleError::Empty) => {
-            ApiError::new(Kind::PROVIDER, "The model gave no title. The chat keeps the one it has.").because(cause)
-        }
+        SuggestError::Title(TitleError::Provider(_) | TitleError::Empty) => ApiError::new(
+            Kind::PROVIDER,
+            "The model gave no title. The chat keeps the one it has.",
+        )
+        .because(cause),
         SuggestError::Title(TitleError::Store(error)) => error.into(),
     }
 }

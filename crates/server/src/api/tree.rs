@@ -107,7 +107,11 @@ pub(crate) async fn correct(
 ) -> Result<Json<MessageJson>, ApiError> {
     let content = checked_content(&state, body.content)?;
     let (owner, now) = (principal.actor.user, state.platform.clock.now());
-    let corrected = state.platform.store.correct_message(owner, id, mid, content, now).await?;
+    let corrected = state
+        .platform
+        .store
+        .correct_message(owner, id, mid, content, now)
+        .await?;
     match corrected {
         Corrected::Yes(message) => Ok(Json((*message).into())),
         Corrected::Missing => Err(ApiError::not_found()),

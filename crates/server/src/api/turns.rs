@@ -264,7 +264,13 @@ async fn answer<T: DeserializeOwned>(
         Err(refusal) => return Ok(refusal),
     };
     if wants_stream {
-        return Ok(sse::stream(state.clone(), actor, turn.answer.id, &[], Some(turn.reader)));
+        return Ok(sse::stream(
+            state.clone(),
+            actor,
+            turn.answer.id,
+            &[],
+            Some(turn.reader),
+        ));
     }
     whole(state, actor, turn).await
 }

@@ -487,7 +487,11 @@ async fn the_active_path_is_the_heads(bench: &Bench) {
         (0, 2, 1, 2)
     );
     assert_eq!((old.seq, new.seq), (3, 5));
-    let path = bench.store.path_to(scene.anna, scene.conversation, PathEnd::Head, 3).await.unwrap();
+    let path = bench
+        .store
+        .path_to(scene.anna, scene.conversation, PathEnd::Head, 3)
+        .await
+        .unwrap();
     let contents: Vec<_> = path.iter().map(|message| message.content.as_str()).collect();
     assert_eq!(contents, ["re: one", "three", "re: three"]);
     assert_eq!(path[1], new);
@@ -497,7 +501,11 @@ async fn the_active_path_is_the_heads(bench: &Bench) {
     };
     assert_eq!(path_to(scene.anna, scene.conversation, PathEnd::Head).await.len(), 4);
     let elsewhere = path_to(scene.anna, scene.conversation, PathEnd::At(second)).await;
-    assert_eq!(elsewhere, ["one", "re: one", "two"], "also of a branch that is not active");
+    assert_eq!(
+        elsewhere,
+        ["one", "re: one", "two"],
+        "also of a branch that is not active"
+    );
     let other = bench.conversation(scene.anna, scene.assistant).await;
     for (owner, id, end) in [
         (scene.otto, scene.conversation, PathEnd::Head),
@@ -647,7 +655,11 @@ async fn long_conversations_stay_fast(bench: &Bench) {
     };
     let (texts, total) = list(bench, &scene, MessageFilter::default(), last).await;
     assert_eq!((texts.len(), total), (50, 5_000));
-    let path = bench.store.path_to(scene.anna, scene.conversation, PathEnd::Head, 5_000).await.unwrap();
+    let path = bench
+        .store
+        .path_to(scene.anna, scene.conversation, PathEnd::Head, 5_000)
+        .await
+        .unwrap();
     assert_eq!((path.len(), path[0].content.as_str()), (5_000, "first"));
     assert!(
         path.windows(2)

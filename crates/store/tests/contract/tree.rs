@@ -99,7 +99,14 @@ async fn begin(bench: &Bench, turn: NewTurn) -> (Message, Message) {
 }
 
 /// Ends what `turn` began, at 100 and 50 tokens and 200 micro-dollars more than `before`.
-async fn end(bench: &Bench, turn: &NewTurn, content: &str, state: State, reason: Option<&str>, before: Option<TokensUsed>) {
+async fn end(
+    bench: &Bench,
+    turn: &NewTurn,
+    content: &str,
+    state: State,
+    reason: Option<&str>,
+    before: Option<TokensUsed>,
+) {
     let spent = Spent {
         hold: turn.call.id,
         provider: "openai".into(),
@@ -205,7 +212,10 @@ async fn a_question_in_other_words_stands_beside_the_old_one(bench: &Bench) {
 async fn another_answer_stands_beside_the_first(bench: &Bench) {
     let scene = scene(bench).await;
     let (one, first) = whole(bench, scene.turn(TurnPlace::End(question("one")), 1), "first").await;
-    let below = |is_first| TurnPlace::Below { question: one, is_first };
+    let below = |is_first| TurnPlace::Below {
+        question: one,
+        is_first,
+    };
     let again = scene.turn(below(false), 2);
     let (asked, second) = begin(bench, again.clone()).await;
     assert_eq!((asked.id, asked.content.as_str()), (one, "one"));
@@ -215,16 +225,10 @@ async fn another_answer_stands_beside_the_first(bench: &Bench) {
         Begun::Busy(second.id)
     );
     end(bench, &again, "second", State::Complete, Some("stop"), None).await;
-    assert_eq!(
-        active(bench, scene.anna, scene.conversation).await,
-        ["one", "second"]
-    );
+    assert_eq!(active(bench, scene.anna, scene.conversation).await, ["one", "second"]);
     assert_eq!(place(&message(bench, &scene, first).await), (0, 2));
     let refused = |turn| async move { bench.store.begin_turn(turn).await.unwrap() };
-    assert_eq!(
-        refused(scene.turn(below(true), 4)).await,
-        Begun::Unfit(Unfit::Answered)
-    );
+    assert_eq!(refused(scene.turn(below(true), 4)).await, Begun::Unfit(Unfit::Answered));
     let of_an_answer = TurnPlace::Below {
         question: first,
         is_first: false,
@@ -255,8 +259,19 @@ async fn an_answer_that_was_stopped_goes_on_in_place(bench: &Bench) {
         (going.state, going.content.as_str(), &going.finish_reason),
         (State::Streaming, "Half", &None)
     );
-    assert!(!bench.store.stop_requested(answer.id).await.unwrap(), "the old wish is over");
-    end(bench, &again, "Half and half", State::Complete, Some("length"), going.tokens).await;
+    assert!(
+        !bench.store.stop_requested(answer.id).await.unwrap(),
+        "the old wish is over"
+    );
+    end(
+        bench,
+        &again,
+        "Half and half",
+        State::Complete,
+        Some("length"),
+        going.tokens,
+    )
+    .await;
     let cut = message(bench, &scene, answer.id).await;
     let tokens = cut.tokens.unwrap();
     assert_eq!(
@@ -269,7 +284,15 @@ async fn an_answer_that_was_stopped_goes_on_in_place(bench: &Bench) {
     // Cut at the length limit it goes on as well; at its end it does not.
     let again = scene.again(answer.id, 4);
     let (_, going) = begin(bench, again.clone()).await;
-    end(bench, &again, "Half and half.", State::Complete, Some("stop"), going.tokens).await;
+    end(
+        bench,
+        &again,
+        "Half and half.",
+        State::Complete,
+        Some("stop"),
+        going.tokens,
+    )
+    .await;
     let whole = bench.store.begin_turn(scene.again(answer.id, 5)).await.unwrap();
     assert_eq!(whole, Begun::Unfit(Unfit::Whole));
     let of_a_question = bench.store.begin_turn(scene.again(one.id, 5)).await.unwrap();
@@ -287,7 +310,15 @@ async fn an_answer_that_goes_on_and_dies_is_charged_for_what_is_new(bench: &Benc
     let scene = scene(bench).await;
     let first = scene.turn(TurnPlace::End(question("one")), 1);
     let (_, answer) = begin(bench, first.clone()).await;
-    end(bench, &first, "Half of an answer", State::Stopped, Some("stopped"), None).await;
+    end(
+        bench,
+        &first,
+        "Half of an answer",
+        State::Stopped,
+        Some("stopped"),
+        None,
+    )
+    .await;
     begin(bench, scene.again(answer.id, 2)).await;
     let far = progress("Half of an answer and some words of an answer", 60);
     bench.store.checkpoint(answer.id, far).await.unwrap();
@@ -349,9 +380,17 @@ async fn the_head_moves_to_the_newest_leaf(bench: &Bench) {
     assert_eq!(head(go(anna, id, second).await.unwrap()), Some(second));
     assert_eq!(active(bench, anna, id).await, ["one", "second"]);
     let moved = go(anna, id, one).await.unwrap().unwrap();
-    assert_eq!((moved.head, moved.updated_at), (Some(second), at(50)), "the newest of all");
+    assert_eq!(
+        (moved.head, moved.updated_at),
+        (Some(second), at(50)),
+        "the newest of all"
+    );
     let other = bench.conversation(anna, scene.assistant).await;
-    for (owner, id, message) in [(scene.otto, id, first), (anna, other, first), (anna, id, MessageId::new())] {
+    for (owner, id, message) in [
+        (scene.otto, id, first),
+        (anna, other, first),
+        (anna, id, MessageId::new()),
+    ] {
         assert_eq!(go(owner, id, message).await.unwrap(), None);
     }
     assert_eq!(active(bench, anna, scene.conversation).await, ["one", "second"]);
@@ -384,7 +423,18 @@ async fn a_fork_is_a_conversation_of_its_own(bench: &Bench) {
         ("A title", scene.assistant, 4)
     );
     assert_eq!((copy.created_at, copy.generating), (at(20), None));
-    let page = bench.store.list_messages(anna, copy.id, MessageFilter { all_branches: true, ..MessageFilter::default() }, ALL).await;
+    let page = bench
+        .store
+        .list_messages(
+            anna,
+            copy.id,
+            MessageFilter {
+                all_branches: true,
+                ..MessageFilter::default()
+            },
+            ALL,
+        )
+        .await;
     let copies = page.unwrap().unwrap().items;
     let contents: Vec<_> = copies.iter().map(|copied| copied.content.as_str()).collect();
     assert_eq!(contents, ["one", "second", "two", "re: two"], "the path only");
@@ -392,24 +442,37 @@ async fn a_fork_is_a_conversation_of_its_own(bench: &Bench) {
     assert_eq!(copy.head, copies.last().map(|copied| copied.id));
     assert_eq!(copies[3].tokens, message(bench, &scene, last).await.tokens);
     assert_eq!(bench.store.conversation_cost(anna, copy.id).await.unwrap(), MicroUsd(0));
-    assert!(copies.iter().all(|copied| copied.id != one && copied.id != last && place(copied) == (0, 1)));
+    assert!(
+        copies
+            .iter()
+            .all(|copied| copied.id != one && copied.id != last && place(copied) == (0, 1))
+    );
 
     // Each goes on without the other.
     let mut next = scene.turn(TurnPlace::End(question("three")), 30);
     next.conversation = copy.id;
     next.call.conversation = Some(copy.id);
     whole(bench, next, "re: three").await;
-    assert_eq!(bench.store.conversation_cost(anna, copy.id).await.unwrap(), MicroUsd(200));
+    assert_eq!(
+        bench.store.conversation_cost(anna, copy.id).await.unwrap(),
+        MicroUsd(200)
+    );
     assert_eq!(active(bench, anna, id).await, ["one", "second", "two", "re: two"]);
     assert_eq!(faults(bench).await, Vec::<String>::new());
 
-    for (owner, from, upto) in [(scene.otto, id, last), (anna, copy.id, last), (anna, id, MessageId::new())] {
+    for (owner, from, upto) in [
+        (scene.otto, id, last),
+        (anna, copy.id, last),
+        (anna, id, MessageId::new()),
+    ] {
         assert_eq!(fork(owner, from, upto).await.unwrap(), Forked::Missing);
     }
     let (_, streaming) = begin(bench, scene.turn(TurnPlace::End(question("x")), 40)).await;
     assert_eq!(fork(anna, id, streaming.id).await.unwrap(), Forked::Busy(streaming.id));
     assert!(matches!(fork(anna, id, first).await.unwrap(), Forked::Yes(_)));
-    let archived = bench.store.archive_assistant(scene.assistant, None, deed(Action::AssistantDelete, 50));
+    let archived = bench
+        .store
+        .archive_assistant(scene.assistant, None, deed(Action::AssistantDelete, 50));
     archived.await.unwrap();
     assert_eq!(fork(anna, id, first).await.unwrap(), Forked::AssistantDeleted);
 }
@@ -462,10 +525,9 @@ async fn words_are_corrected_in_place(bench: &Bench) {
         correct(anna, id, two.id, "x").await.unwrap(),
         Corrected::Yes(_)
     ));
-    let archived = bench.store.archive_assistant(scene.assistant, None, deed(Action::AssistantDelete, 60));
+    let archived = bench
+        .store
+        .archive_assistant(scene.assistant, None, deed(Action::AssistantDelete, 60));
     archived.await.unwrap();
-    assert_eq!(
-        correct(anna, id, one, "x").await.unwrap(),
-        Corrected::AssistantDeleted
-    );
+    assert_eq!(correct(anna, id, one, "x").await.unwrap(), Corrected::AssistantDeleted);
 }

@@ -9,11 +9,10 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use tokio::sync::Semaphore;
 
 use crate::{
-    clock::{Clock as _, ManualClock, Time},
+    clock::{ManualClock, Time},
     id::ApiKeyId,
     money::{MicroUsd, Price, PriceSource, Tariff},
     providers::{
@@ -367,21 +366,6 @@ async fn each_way_has_a_price_and_says_where_it_is_from() {
         (Some(1_050_000), Some(128_000))
     );
     assert_eq!(catalog.named("gpt-nobody-knows").unwrap().model.tariff, None);
-}
-
-#[tokio::test]
-async fn announced_prices_hold_from_their_day_on() {
-    let google = fake(ProviderKind::Google, Some(&["gemini-4-argon"]));
-    let world = world(vec![connection(&google, "G")]);
-    let prompt = |catalog: &Catalog| catalog.named("gemini-4-argon").unwrap().routes[0].tariff.price().prompt;
-    assert_eq!(prompt(&*world.lists.catalog().await), MicroUsd(2_000_000));
-    let midnight: Time = "2026-12-01T00:00:00Z".parse().unwrap();
-    world
-        .clock
-        .advance(midnight - world.clock.now() - TimeDelta::seconds(1));
-    assert_eq!(prompt(&*world.lists.catalog().await), MicroUsd(2_000_000));
-    world.clock.advance(TimeDelta::seconds(1));
-    assert_eq!(prompt(&world.lists.at_hand().unwrap()), MicroUsd(4_000_000));
 }
 
 #[tokio::test]

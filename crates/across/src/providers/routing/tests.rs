@@ -94,7 +94,11 @@ fn text(words: &str) -> ChatEvent {
 }
 
 fn answered(words: &str) -> Attempt {
-    Attempt::Answered(vec![Ok(started()), Ok(text(words)), Ok(ChatEvent::Finish(FinishReason::Stop))])
+    Attempt::Answered(vec![
+        Ok(started()),
+        Ok(text(words)),
+        Ok(ChatEvent::Finish(FinishReason::Stop)),
+    ])
 }
 
 fn key() -> ApiKeyId {
@@ -171,7 +175,12 @@ fn failovers(steps: &[Step]) -> Vec<Failover> {
 
 #[tokio::test(start_paused = true)]
 async fn what_passes_is_asked_three_times_with_growing_pauses() {
-    for category in [Category::RateLimited, Category::Overloaded, Category::Upstream, Category::Network] {
+    for category in [
+        Category::RateLimited,
+        Category::Overloaded,
+        Category::Upstream,
+        Category::Network,
+    ] {
         let direct = Scripted::new(
             ProviderKind::OpenAi,
             vec![refused(category), refused(category), answered("Hello")],
@@ -180,7 +189,10 @@ async fn what_passes_is_asked_three_times_with_growing_pauses() {
         assert_eq!((words.as_str(), failure), ("Hello", None), "{category:?}");
         let asked = direct.asked.lock().unwrap();
         let pauses: Vec<u128> = asked.windows(2).map(|two| (two[1].1 - two[0].1).as_millis()).collect();
-        assert!((500..=751).contains(&pauses[0]) && (1_500..=2_251).contains(&pauses[1]), "{pauses:?}");
+        assert!(
+            (500..=751).contains(&pauses[0]) && (1_500..=2_251).contains(&pauses[1]),
+            "{pauses:?}"
+        );
         assert_eq!(asked[0].0.model, "openai-name");
         assert_eq!(asked[0].0.max_output, 50, "no more than the model can write there");
     }
@@ -203,7 +215,11 @@ async fn a_refusal_that_will_not_change_is_asked_once_and_gone_around_only_where
         let direct = Scripted::new(ProviderKind::OpenAi, vec![refused(category)]);
         let other = Scripted::new(ProviderKind::OpenRouter, vec![answered("Hello")]);
         let (steps, words, failure) = run(vec![route(&direct, 100, None), route(&other, 105, None)]).await;
-        assert_eq!((direct.times(), other.times()), (1, usize::from(goes_on)), "{category:?}");
+        assert_eq!(
+            (direct.times(), other.times()),
+            (1, usize::from(goes_on)),
+            "{category:?}"
+        );
         if goes_on {
             let expected = Failover {
                 from: "openai".into(),
@@ -213,7 +229,10 @@ async fn a_refusal_that_will_not_change_is_asked_once_and_gone_around_only_where
                 extra_cost_percent: Some(0),
             };
             assert_eq!(failovers(&steps), [expected]);
-            assert!(matches!(steps[0], Step::Failover(_)), "before everything of the answer: {steps:?}");
+            assert!(
+                matches!(steps[0], Step::Failover(_)),
+                "before everything of the answer: {steps:?}"
+            );
             assert_eq!((words.as_str(), failure), ("Hello", None));
         } else {
             assert_eq!((words.as_str(), failure), ("", Some(category)));
@@ -246,7 +265,11 @@ async fn nobody_waits_longer_than_twenty_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_first_word_nothing_is_asked_again() {
-    let broken = Err(ProviderError::local(ProviderKind::OpenAi, Category::Overloaded, "scripted"));
+    let broken = Err(ProviderError::local(
+        ProviderKind::OpenAi,
+        Category::Overloaded,
+        "scripted",
+    ));
     let direct = Scripted::new(
         ProviderKind::OpenAi,
         vec![Attempt::Answered(vec![Ok(started()), Ok(text("Hel")), broken])],
@@ -268,7 +291,9 @@ async fn an_answer_that_never_began_is_asked_for_once_more_and_then_elsewhere() 
         assert_eq!((direct.times(), other.times()), (2, 1));
         assert_eq!((words.as_str(), failure), ("Hello", None));
         assert_eq!(failovers(&steps)[0].reason, "failed");
-        let starts = steps.iter().filter(|step| matches!(step, Step::Event(ChatEvent::Started { .. })));
+        let starts = steps
+            .iter()
+            .filter(|step| matches!(step, Step::Event(ChatEvent::Started { .. })));
         assert_eq!(starts.count(), 1, "what came of the attempts before is not passed on");
     }
 }
@@ -307,7 +332,11 @@ async fn a_stream_that_ends_without_an_ending_counts_against_its_provider() {
     let routes = vec![route(&direct, 1, None), route(&other, 1, None)];
     for _ in 0..5 {
         let (_, words, failure) = run(routes.clone()).await;
-        assert_eq!((words.as_str(), failure), ("Hel", None), "the reader of the steps sees that no ending came");
+        assert_eq!(
+            (words.as_str(), failure),
+            ("Hel", None),
+            "the reader of the steps sees that no ending came"
+        );
     }
     let (steps, words, _) = run(routes).await;
     assert_eq!((direct.times(), words.as_str()), (5, "Hello"));

@@ -5,8 +5,10 @@ use futures::future::join_all;
 
 use super::{connection, fake, ids, noon, ways, world};
 use crate::{
-    clock::Clock as _,
+    clock::{Clock as _, Time},
+    money::MicroUsd,
     providers::{
+        catalog::Catalog,
         failure::{Category, ProviderError},
         model::ProviderKind,
         registry::Connection,
@@ -18,8 +20,10 @@ async fn nobody_is_asked_twice_in_five_minutes_and_readers_never_wait_again() {
     let openai = fake(ProviderKind::OpenAi, Some(&["gpt-4o"]));
     let world = world(vec![connection(&openai, "O")]);
     // Many who come before the first answer wait for the same one.
-    let readers = (0..50).map(|_| world.lists.catalog());
-    for catalog in join_all(readers).await {
+    openai.answers.forget_permits(1_000);
+    let readers = join_all((0..50).map(|_| world.lists.catalog()));
+    let (catalogs, ()) = futures::join!(readers, async { openai.answers.add_permits(1_000) });
+    for catalog in catalogs {
         assert_eq!(ids(&catalog), ["gpt-4o"]);
     }
     assert_eq!(openai.asked(), 1);
@@ -147,4 +151,19 @@ async fn a_model_that_is_gone_has_the_list_asked_for_again() {
     world.clock.advance(TimeDelta::seconds(10));
     world.lists.ask_due().await;
     assert_eq!(openai.asked(), 2, "asked once for each doubt");
+}
+
+#[tokio::test]
+async fn announced_prices_hold_from_their_day_on() {
+    let google = fake(ProviderKind::Google, Some(&["gemini-4-argon"]));
+    let world = world(vec![connection(&google, "G")]);
+    let prompt = |catalog: &Catalog| catalog.named("gemini-4-argon").unwrap().routes[0].tariff.price().prompt;
+    assert_eq!(prompt(&*world.lists.catalog().await), MicroUsd(2_000_000));
+    let midnight: Time = "2026-12-01T00:00:00Z".parse().unwrap();
+    world
+        .clock
+        .advance(midnight - world.clock.now() - TimeDelta::seconds(1));
+    assert_eq!(prompt(&*world.lists.catalog().await), MicroUsd(2_000_000));
+    world.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(prompt(&world.lists.at_hand().unwrap()), MicroUsd(4_000_000));
 }
