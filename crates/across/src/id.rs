@@ -78,6 +78,8 @@ ids! {
     ChunkId,
     /// A conversation of one person with one assistant.
     ConversationId,
+    /// An installation: a data directory, which one process at a time holds.
+    InstallationId,
     /// One message of a conversation.
     MessageId,
     /// A unit of background work.

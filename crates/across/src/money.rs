@@ -75,12 +75,183 @@ impl Price {
     /// What so many tokens cost, rounded up once to a whole micro-dollar.
     #[must_use]
     pub fn cost(self, prompt_tokens: u64, completion_tokens: u64) -> MicroUsd {
-        let part = |price: MicroUsd, tokens: u64| i128::from(price.0.max(0)) * i128::from(tokens);
-        let total = part(self.prompt, prompt_tokens) + part(self.completion, completion_tokens);
-        let million = i128::from(MILLION);
-        let rounded = (total + million - 1) / million;
-        MicroUsd(i64::try_from(rounded).unwrap_or(i64::MAX))
+        rounded_up(part(self.prompt, prompt_tokens) + part(self.completion, completion_tokens))
     }
+}
+
+/// Where a price comes from; kept with every row of the usage log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PriceSource {
+    /// The provider said with the answer, or afterwards, what it charges.
+    Stated,
+    /// The provider's list of models, as it was then.
+    Live,
+    /// The price table that is shipped with this program.
+    Table,
+    /// An administrator.
+    Administrator,
+    /// Nobody knows; the configured fallback.
+    Fallback,
+    /// It is part of this program and costs nothing.
+    BuiltIn,
+}
+
+impl PriceSource {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Stated,
+        Self::Live,
+        Self::Table,
+        Self::Administrator,
+        Self::Fallback,
+        Self::BuiltIn,
+    ];
+
+    /// The name in columns and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stated => "stated",
+            Self::Live => "live",
+            Self::Table => "table",
+            Self::Administrator => "administrator",
+            Self::Fallback => "fallback",
+            Self::BuiltIn => "built_in",
+        }
+    }
+
+    /// The source of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == name)
+    }
+}
+
+/// What a million tokens of each kind cost. What has no price of its own costs as much as the rest of the prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rates {
+    /// Of the prompt and of the answer.
+    pub price: Price,
+    /// Of the prompt, read from the provider's cache.
+    pub cache_read: Option<MicroUsd>,
+    /// Of the prompt, written to the provider's cache.
+    pub cache_write: Option<MicroUsd>,
+    /// Of the prompt, written to the provider's cache for an hour.
+    pub cache_write_1h: Option<MicroUsd>,
+}
+
+impl Rates {
+    /// The same for everything in the prompt.
+    #[must_use]
+    pub const fn flat(price: Price) -> Self {
+        Self {
+            price,
+            cache_read: None,
+            cache_write: None,
+            cache_write_1h: None,
+        }
+    }
+}
+
+/// Tokens of one call by what they are charged as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Charged {
+    /// All of the prompt, what follows included.
+    pub prompt: u64,
+    /// Read from the provider's cache.
+    pub cached: u64,
+    /// Written to it.
+    pub cache_write: u64,
+    /// Written to it for an hour.
+    pub cache_write_1h: u64,
+    /// Of the answer.
+    pub completion: u64,
+}
+
+/// Other rates for the whole of a request with a long prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tier {
+    /// For prompts of more tokens than this.
+    pub above: u64,
+    /// What is charged then.
+    pub rates: Rates,
+}
+
+/// What a model costs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tariff {
+    /// What is charged for most requests.
+    pub rates: Rates,
+    /// What is charged for long prompts, in rising order.
+    pub tiers: Vec<Tier>,
+    /// Who says so.
+    pub source: PriceSource,
+}
+
+impl Tariff {
+    /// One price for all requests.
+    #[must_use]
+    pub const fn flat(price: Price, source: PriceSource) -> Self {
+        Self {
+            rates: Rates::flat(price),
+            tiers: Vec::new(),
+            source,
+        }
+    }
+
+    /// What most requests are charged.
+    #[must_use]
+    pub const fn price(&self) -> Price {
+        self.rates.price
+    }
+
+    /// The rates of a request with so long a prompt.
+    #[must_use]
+    pub fn rates_for(&self, prompt_tokens: u64) -> Rates {
+        let tier = self.tiers.iter().rev().find(|tier| prompt_tokens > tier.above);
+        tier.map_or(self.rates, |tier| tier.rates)
+    }
+
+    /// What a call costs, rounded up once to a whole micro-dollar (providers' reference, section 9.2).
+    #[must_use]
+    pub fn cost(&self, tokens: Charged) -> MicroUsd {
+        let rates = self.rates_for(tokens.prompt);
+        let plain = tokens
+            .prompt
+            .saturating_sub(tokens.cached)
+            .saturating_sub(tokens.cache_write)
+            .saturating_sub(tokens.cache_write_1h);
+        let prompt = rates.price.prompt;
+        let parts = [
+            (prompt, plain),
+            (rates.cache_read.unwrap_or(prompt), tokens.cached),
+            (rates.cache_write.unwrap_or(prompt), tokens.cache_write),
+            (rates.cache_write_1h.unwrap_or(prompt), tokens.cache_write_1h),
+            (rates.price.completion, tokens.completion),
+        ];
+        rounded_up(parts.into_iter().map(|(price, tokens)| part(price, tokens)).sum())
+    }
+
+    /// The price at which a call of this size is set aside: its tier, all of the prompt written to the cache.
+    #[must_use]
+    pub fn worst(&self, prompt_tokens: u64) -> Price {
+        let rates = self.rates_for(prompt_tokens);
+        let dearest = [rates.cache_write, rates.cache_write_1h].into_iter().flatten().max();
+        Price {
+            prompt: dearest.map_or(rates.price.prompt, |written| written.max(rates.price.prompt)),
+            ..rates.price
+        }
+    }
+}
+
+/// What tokens cost in millionths of a micro-dollar.
+fn part(price: MicroUsd, tokens: u64) -> i128 {
+    i128::from(price.0.max(0)) * i128::from(tokens)
+}
+
+fn rounded_up(millionths: i128) -> MicroUsd {
+    let million = i128::from(MILLION);
+    MicroUsd(i64::try_from((millionths + million - 1) / million).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -111,5 +282,42 @@ mod tests {
         assert_eq!(price.cost(1_000_000, 1_000_000), MicroUsd(750_000));
         assert_eq!(price.cost(u64::MAX, u64::MAX), MicroUsd(i64::MAX));
         assert_eq!(Price::FREE.cost(1_000, 1_000), MicroUsd::ZERO);
+    }
+
+    #[test]
+    fn long_prompts_and_caches_have_prices_of_their_own() {
+        let rates = |prompt, completion, cached, written| Rates {
+            price: Price {
+                prompt: MicroUsd(prompt),
+                completion: MicroUsd(completion),
+            },
+            cache_read: Some(MicroUsd(cached)),
+            cache_write: Some(MicroUsd(written)),
+            cache_write_1h: None,
+        };
+        let tariff = Tariff {
+            rates: rates(2_000_000, 10_000_000, 100_000, 2_500_000),
+            tiers: vec![Tier {
+                above: 272_000,
+                rates: rates(4_000_000, 15_000_000, 200_000, 5_000_000),
+            }],
+            source: PriceSource::Table,
+        };
+        let call = |prompt, cached, cache_write, completion| Charged {
+            prompt,
+            cached,
+            cache_write,
+            cache_write_1h: 0,
+            completion,
+        };
+        // 100 plain at 2, 600 cached at 0.1, 300 written at 2.5, 10 answered at 10.
+        assert_eq!(tariff.cost(call(1_000, 600, 300, 10)), MicroUsd(200 + 60 + 750 + 100));
+        // The border itself is not long yet; beyond it all of the request is dearer.
+        assert_eq!(tariff.cost(call(272_000, 0, 0, 0)), MicroUsd(544_000));
+        assert_eq!(tariff.cost(call(272_001, 0, 0, 1)), MicroUsd(1_088_004 + 15));
+        // What was cached can be no more than there was.
+        assert_eq!(tariff.cost(call(10, 10, 0, 0)), MicroUsd(1));
+        assert_eq!(tariff.worst(1_000).prompt, MicroUsd(2_500_000));
+        assert_eq!(tariff.worst(300_000).prompt, MicroUsd(5_000_000));
     }
 }

@@ -9,10 +9,10 @@ use crate::{
     assistants::AssistantStore,
     audit::AuditLog,
     clock::{Clock, Time},
-    conversations::{conversation::ConversationStore, live::LiveReplies},
+    conversations::{conversation::ConversationStore, live::LiveReplies, tree::MessageTree},
     fault::StoreError,
     governance::{meter::Meter, notice::NoticeStore, quota::QuotaStore, usage::UsageLog},
-    id::{FileId, JobId},
+    id::{FileId, InstallationId, JobId},
     identity::{
         password::PasswordHasher,
         session::{SessionStore, TokenSigner},
@@ -58,6 +58,7 @@ pub trait Store:
     + VectorStore
     + KeywordIndex
     + ConversationStore
+    + MessageTree
     + Queue
     + Statistics
     + Send
@@ -143,6 +144,8 @@ pub struct Limits {
 
 /// The platform.
 pub struct Platform {
+    /// Which installation this process is, as long as it lives: what was begun under this name before was begun by the dead.
+    pub installation: InstallationId,
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// Files' bytes.

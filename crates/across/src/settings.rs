@@ -66,6 +66,9 @@ pub struct Settings {
     pub expose_instructions: bool,
     /// Passages of an answer at most, 1–20.
     pub rag_top_k: u32,
+    /// The model that gives conversations their titles, cheap and quick; `None`: a title is the beginning of the first
+    /// question, and no model is called for it.
+    pub title_model: Option<String>,
     /// Relevance below which a passage is not used, 0–1.
     pub rag_similarity_threshold: f64,
     /// Tokens of a chunk at most, 64–2048; for files processed from now on.
@@ -101,6 +104,7 @@ impl Default for Settings {
             auto_title: true,
             expose_instructions: true,
             rag_top_k: 5,
+            title_model: None,
             rag_similarity_threshold: 0.7,
             chunk_size: 512,
             chunk_overlap: 50,
@@ -222,6 +226,11 @@ impl Settings {
             "This is not a model's id.",
         );
         check(
+            self.title_model.as_deref().is_none_or(|model| one_line(model, 200)),
+            "title_model",
+            "This is not a model's id.",
+        );
+        check(
             (1..=200).contains(&self.max_upload_mb),
             "max_upload_mb",
             "This is a whole number from 1 to 200.",
@@ -315,7 +324,7 @@ impl Settings {
 
 /// The key as a constant, if it is one.
 fn name_of(key: &str) -> Option<&'static str> {
-    const KEYS: [&str; 19] = [
+    const KEYS: [&str; 20] = [
         "app_name",
         "default_model",
         "max_upload_mb",
@@ -324,6 +333,7 @@ fn name_of(key: &str) -> Option<&'static str> {
         "auto_title",
         "expose_instructions",
         "rag_top_k",
+        "title_model",
         "rag_similarity_threshold",
         "chunk_size",
         "chunk_overlap",
@@ -474,7 +484,7 @@ mod tests {
     #[test]
     fn every_key_is_known_and_null_goes_back_to_the_default() {
         let all: Vec<String> = Settings::default().values().keys().cloned().collect();
-        assert!(all.iter().all(|key| name_of(key).is_some()) && all.len() == 19);
+        assert!(all.iter().all(|key| name_of(key).is_some()) && all.len() == 20);
         assert!(PUBLIC.iter().all(|key| all.iter().any(|known| known == key)));
         let set = Settings::default().with(&changes(&json!({"rag_top_k": 9}))).unwrap();
         assert_eq!(set.rag_top_k, 9);

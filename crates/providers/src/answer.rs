@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use across::providers::{
-    chat::{ChatEvent, FinishReason, Usage},
+    chat::{ChatEvent, FinishReason, RAW_BYTES, Usage},
     failure::{Category, ProviderError},
     model::ProviderKind,
 };
@@ -28,12 +28,15 @@ pub(crate) trait Fold: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Answer {
     kind: ProviderKind,
+    upstream_id: Option<String>,
+    model: Option<String>,
     started: bool,
     bytes: usize,
     withheld: bool,
     finish: Option<FinishReason>,
     usage: Option<Usage>,
     over: bool,
+    whole: bool,
     ready: VecDeque<Item>,
 }
 
@@ -42,12 +45,15 @@ impl Answer {
     pub(crate) const fn new(kind: ProviderKind) -> Self {
         Self {
             kind,
+            upstream_id: None,
+            model: None,
             started: false,
             bytes: 0,
             withheld: false,
             finish: None,
             usage: None,
             over: false,
+            whole: false,
             ready: VecDeque::new(),
         }
     }
@@ -55,6 +61,11 @@ impl Answer {
     /// Whether the answer has ended; nothing that still comes matters.
     pub(crate) const fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether it has ended, and not with a failure.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Whether a reason to finish was seen.
@@ -72,15 +83,35 @@ impl Answer {
         self.ready.pop_front()
     }
 
-    /// The vendor began to answer. Only the first time counts.
+    /// Bytes of words that have come, hidden reasoning included.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is anything that a reader could be told: words, or a reason to finish without any.
+    pub(crate) const fn has_content(&self) -> bool {
+        self.bytes > 0 || self.finish.is_some()
+    }
+
+    /// The vendor began to answer. What it calls the answer and who writes it may become known one after the other; said
+    /// again, it is told only if it says more. The first name holds.
     pub(crate) fn start(&mut self, upstream_id: Option<String>, model: Option<String>) {
-        if !self.over && !std::mem::replace(&mut self.started, true) {
-            self.ready.push_back(Ok(ChatEvent::Started {
-                provider: self.kind,
-                upstream_id,
-                model,
-            }));
+        if self.over {
+            return;
         }
+        let begins = !std::mem::replace(&mut self.started, true);
+        let says_more =
+            (self.upstream_id.is_none() && upstream_id.is_some()) || (self.model.is_none() && model.is_some());
+        if !begins && !says_more {
+            return;
+        }
+        self.upstream_id = self.upstream_id.take().or(upstream_id);
+        self.model = self.model.take().or(model);
+        self.ready.push_back(Ok(ChatEvent::Started {
+            provider: self.kind,
+            upstream_id: self.upstream_id.clone(),
+            model: self.model.clone(),
+        }));
     }
 
     /// Words of the answer.
@@ -133,6 +164,7 @@ impl Answer {
             }
             Some(reason) => {
                 self.over = true;
+                self.whole = true;
                 self.tell_usage();
                 let reason = if self.withheld {
                     FinishReason::ContentFilter
@@ -142,12 +174,9 @@ impl Answer {
                 self.ready.push_back(Ok(ChatEvent::Finish(reason)));
             }
             None if empty => {
-                let (category, message) = if self.started {
-                    (Category::Malformed, "the stream ended before the answer began")
-                } else {
-                    (Category::Network, "the connection ended before the answer began")
-                };
-                self.fail(failure.unwrap_or_else(|| ProviderError::local(self.kind, category, message)));
+                // The request was received, so it is not known what became of it.
+                let message = "the stream ended before the answer began";
+                self.fail(failure.unwrap_or_else(|| ProviderError::local(self.kind, Category::Cut, message)));
             }
             None => {
                 let timeout = failure
@@ -183,6 +212,12 @@ impl Answer {
             self.end(None);
         }
     }
+}
+
+/// The provider's own account of its tokens as it is kept: not at all if it is longer than any should be.
+pub(crate) fn raw(usage: &Value) -> Option<String> {
+    let text = usage.to_string();
+    (text.len() <= RAW_BYTES).then_some(text)
 }
 
 /// A token count that can be true: whole, not negative, at most a billion. Some servers send floats or nonsense.
@@ -235,11 +270,11 @@ mod tests {
             input_total: 5,
             ..Usage::default()
         };
-        answer.count(usage);
+        answer.count(usage.clone());
         answer.end(None);
         let items = items(&mut answer);
         assert_eq!(items[0], Ok(ChatEvent::Usage(usage)));
-        assert_eq!(items[1].as_ref().unwrap_err().category, Category::Network);
+        assert_eq!(items[1].as_ref().unwrap_err().category, Category::Cut);
         assert_eq!(items.len(), 2);
     }
 }

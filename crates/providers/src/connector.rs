@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use across::{
+    clock::{Clock, SystemClock},
     providers::{
         key::{ApiKey, Custom},
         model::{EmbeddingModel, ProviderKind},
@@ -12,7 +13,7 @@ use across::{
     secret::Secret,
 };
 use async_trait::async_trait;
-use reqwest::Client;
+use reqwest::{Client, header::HeaderValue};
 use url::Url;
 
 use crate::{
@@ -28,6 +29,8 @@ use crate::{
 const OPENROUTER: &str = "https://openrouter.ai/api/v1";
 /// What OpenRouter shows in its statistics.
 const OPENROUTER_HEADERS: &[(&str, &str)] = &[("x-openrouter-title", "AI-Across")];
+/// Where OpenRouter reads whose statistics they are.
+const REFERER: &str = "http-referer";
 /// Where OpenAI answers.
 const OPENAI: &str = "https://api.openai.com/v1";
 /// OpenAI's embedding models, the usual one first. OpenRouter serves them too.
@@ -58,6 +61,8 @@ pub struct VendorConnector {
     open: Client,
     guarded: Client,
     guard: Guard,
+    clock: Arc<dyn Clock>,
+    public_url: Option<HeaderValue>,
 }
 
 impl VendorConnector {
@@ -80,7 +85,23 @@ impl VendorConnector {
             guarded: guarded_client(&reach.timeouts, &guard)?,
             guard,
             reach,
+            clock: Arc::new(SystemClock),
+            public_url: None,
         })
+    }
+
+    /// The same by another clock than the machine's: it tells how long a wait until a moment is, and which models are past.
+    #[must_use]
+    pub fn by(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The same for an installation that people find at this address. OpenRouter is told it, and counts by it.
+    #[must_use]
+    pub fn known_as(mut self, public_url: Option<&Url>) -> Self {
+        self.public_url = public_url.and_then(|url| HeaderValue::try_from(url.as_str()).ok());
+        self
     }
 
     /// The vendor as the configuration of the process reaches it, with a key or, where another server stands in for it,
@@ -93,7 +114,10 @@ impl VendorConnector {
                 Some((Arc::new(OpenAi::new(endpoint, None)), openai_embeddings()))
             }
             ProviderKind::OpenRouter => {
-                let endpoint = self.endpoint(kind, OPENROUTER, key, KeyHeader::Bearer, OPENROUTER_HEADERS)?;
+                let mut endpoint = self.endpoint(kind, OPENROUTER, key, KeyHeader::Bearer, OPENROUTER_HEADERS)?;
+                endpoint
+                    .headers
+                    .extend(self.public_url.clone().map(|url| (REFERER, url)));
                 Some((Arc::new(OpenAi::new(endpoint, None)), openai_embeddings()))
             }
             ProviderKind::Anthropic => {
@@ -127,9 +151,13 @@ impl VendorConnector {
             base,
             key,
             carries,
-            headers,
+            headers: headers
+                .iter()
+                .map(|(name, value)| (*name, HeaderValue::from_static(value)))
+                .collect(),
             timeouts: self.reach.timeouts,
             guard: None,
+            clock: Arc::clone(&self.clock),
         })
     }
 
@@ -142,9 +170,10 @@ impl VendorConnector {
             base: Url::parse(&custom.base_url).ok()?,
             key: Some(key),
             carries: KeyHeader::Bearer,
-            headers: &[],
+            headers: Vec::new(),
             timeouts: self.reach.timeouts,
             guard: Some(self.guard.clone()),
+            clock: Arc::clone(&self.clock),
         };
         // How long the vectors of its models are, only the server knows.
         Some((Arc::new(OpenAi::new(endpoint, Some(custom))), Vec::new()))

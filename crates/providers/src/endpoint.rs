@@ -1,9 +1,9 @@
-//! One vendor's server as its adapter sees it: requests with their key, sent again after failures that pass, and answers
-//! within their limits.
+//! One vendor's server as its adapter sees it: requests with their key, and answers within their limits.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use across::{
+    clock::Clock,
     providers::{
         failure::{Category, ProviderError},
         model::ProviderKind,
@@ -16,19 +16,19 @@ use reqwest::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use crate::{
-    guard::{Guard, forbidden},
-    http::{
-        MAX_BODY, MAX_ERROR_BODY, Timeouts, is_head_too_large, read_up_to, retry_after, shorten, transport, without_key,
-    },
+    guard::Guard,
+    http::{MAX_BODY, MAX_ERROR_BODY, Timeouts, is_head_too_large, read_up_to, shorten, transport, without_key},
+    json,
     refusal::Refusal,
+    retry_after::{NEVER, retry_after},
 };
 
-/// How often a request is sent at most.
-pub(crate) const ATTEMPTS: usize = 3;
+/// How often a request is sent at most whose answer comes whole.
+const ATTEMPTS: usize = 3;
 /// The waits between attempts where the server names none.
 const WAITS: [Duration; ATTEMPTS - 1] = [Duration::from_millis(500), Duration::from_millis(1500)];
 /// The longest wait that a server may ask for; one that wants more is not asked again.
@@ -46,10 +46,12 @@ pub(crate) struct Endpoint {
     /// How the key is carried: never in the URL, which lands in logs.
     pub(crate) carries: KeyHeader,
     /// What else every request carries.
-    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
     pub(crate) timeouts: Timeouts,
     /// Decides whether the server may be called, where an administrator may name it.
     pub(crate) guard: Option<Guard>,
+    /// What waits until a moment are counted with, and what is past.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// The header that carries a key.
@@ -73,21 +75,22 @@ pub(crate) struct Ask<'a> {
     pub(crate) streams: bool,
 }
 
+/// A server's consent to answer, with the body of the answer unread.
+pub(crate) struct Accepted {
+    pub(crate) response: Response,
+    /// When the request was sent.
+    pub(crate) asked_at: Instant,
+}
+
 /// A refusal, with the parameter that the server names.
 pub(crate) struct Refused {
     pub(crate) error: ProviderError,
     pub(crate) param: Option<String>,
-    /// The server's own word on whether trying again makes sense.
-    again: Option<bool>,
 }
 
 impl From<ProviderError> for Refused {
     fn from(error: ProviderError) -> Self {
-        Self {
-            error,
-            param: None,
-            again: None,
-        }
+        Self { error, param: None }
     }
 }
 
@@ -108,40 +111,45 @@ impl Endpoint {
             .map_err(|error| self.error(Category::BadRequest, format!("the request is no JSON: {error}")))
     }
 
-    /// One request with a JSON answer that comes whole.
+    /// One request with a JSON answer that comes whole. Failures that pass are waited out: such an answer may be asked for
+    /// twice.
     pub(crate) async fn exchange<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ProviderError> {
-        let response = self.send_patiently(&ask).await.map_err(|refused| refused.error)?;
-        let body = self.whole(response).await?;
+        let mut waits = WAITS.into_iter();
+        let body = loop {
+            let error = match self.ask_once(&ask).await {
+                Ok(body) => break body,
+                Err(error) => error,
+            };
+            let passes = matches!(
+                error.category,
+                Category::RateLimited
+                    | Category::Overloaded
+                    | Category::Upstream
+                    | Category::Timeout
+                    | Category::Network
+                    | Category::Cut
+            );
+            let Some(usual) = waits.next().filter(|_| passes) else {
+                return Err(error);
+            };
+            // Many who were turned away at the same moment come back at different ones.
+            let jitter = usual.mul_f64(rand::random::<f64>() / 2.0);
+            let wait = error.retry_after.unwrap_or(usual).saturating_add(jitter);
+            if wait > LONGEST_WAIT {
+                return Err(error);
+            }
+            tracing::info!(%error, ?wait, "asking the provider again");
+            sleep(wait).await;
+        };
         if let Some(refusal) = Refusal::find(&body) {
             return Err(refusal.without_key(self.key.as_ref()).into_error(self.kind, None));
         }
         serde_json::from_value(body).map_err(|error| self.malformed(format!("the answer has another shape: {error}")))
     }
 
-    /// Sends a request, again after failures that pass: nothing has been answered yet, so nothing comes twice. The body
-    /// of the answer is unread.
-    pub(crate) async fn send_patiently(&self, ask: &Ask<'_>) -> Result<Response, Refused> {
-        let mut waits = WAITS.into_iter();
-        loop {
-            let refused = match self.send(ask).await {
-                Ok(response) => return Ok(response),
-                Err(refused) => refused,
-            };
-            let category = refused.error.category;
-            let passes = matches!(
-                category,
-                Category::RateLimited | Category::Overloaded | Category::Upstream
-            );
-            let Some(usual) = waits.next().filter(|_| refused.again.unwrap_or(passes)) else {
-                return Err(refused);
-            };
-            let wait = refused.error.retry_after.unwrap_or(usual);
-            if wait > LONGEST_WAIT {
-                return Err(refused);
-            }
-            tracing::info!(error = %refused.error, ?wait, "asking the provider again");
-            sleep(wait).await;
-        }
+    async fn ask_once(&self, ask: &Ask<'_>) -> Result<Value, ProviderError> {
+        let accepted = self.send(ask).await.map_err(|refused| refused.error)?;
+        self.whole(accepted.response).await
     }
 
     fn url(&self, ask: &Ask<'_>) -> Result<Url, ProviderError> {
@@ -172,13 +180,14 @@ impl Endpoint {
         Ok(Some((name, value)))
     }
 
-    /// Sends one request and returns the accepted answer with its body unread.
-    async fn send(&self, ask: &Ask<'_>) -> Result<Response, Refused> {
+    /// Sends one request, once.
+    pub(crate) async fn send(&self, ask: &Ask<'_>) -> Result<Accepted, Refused> {
         let url = self.url(ask)?;
         if let Some(guard) = &self.guard {
-            guard
-                .check_literal(&url)
-                .map_err(|forbidden| self.error(Category::Network, forbidden.to_string()))?;
+            guard.check_literal(&url).map_err(|forbidden| ProviderError {
+                retry_after: Some(NEVER),
+                ..self.error(Category::Network, forbidden.to_string())
+            })?;
         }
         let method = if ask.body.is_some() { Method::POST } else { Method::GET };
         let accept = if ask.streams {
@@ -194,28 +203,22 @@ impl Endpoint {
         if let Some((name, value)) = self.key_header()? {
             request = request.header(name, value);
         }
-        for (name, value) in self.headers {
-            request = request.header(*name, *value);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         if let Some(body) = &ask.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
+        let asked_at = Instant::now();
         let answer = timeout(self.timeouts.first_byte, request.send()).await;
         let response = answer
             .map_err(|_| self.error(Category::Timeout, "the provider did not answer in time"))?
-            .map_err(|error| {
-                // What failed before the connection stood was not received, and can be sent again at no cost.
-                let again = Some(error.is_connect() && forbidden(&error).is_none());
-                Refused {
-                    again,
-                    ..transport(self.kind, error).into()
-                }
-            })?;
+            .map_err(|error| transport(self.kind, error))?;
         if is_head_too_large(response.headers()) {
             return Err(self.malformed("the head of the answer is too large").into());
         }
         if response.status().is_success() {
-            Ok(response)
+            Ok(Accepted { response, asked_at })
         } else {
             Err(self.refusal(response).await)
         }
@@ -240,7 +243,7 @@ impl Endpoint {
             .map(Result::unwrap_or_default)
             .unwrap_or_default()
             .0;
-        let refusal = serde_json::from_slice::<Value>(&body).map_or_else(
+        let refusal = json::parse(&body).map_or_else(
             |_| Refusal {
                 message: String::from_utf8_lossy(&body).into_owned(),
                 ..Refusal::default()
@@ -249,16 +252,20 @@ impl Endpoint {
         );
         let refusal = refusal.without_key(self.key.as_ref());
         let param = refusal.param.clone();
-        let said = word(&headers, "x-should-retry").and_then(|word| word.parse().ok());
-        let again = refusal.again.or(said);
+        let told = retry_after(&headers, status.as_u16(), self.clock.now());
+        let is_final = refusal.again.is_none() && word(&headers, "x-should-retry") == Some("false");
         let refused = refusal.into_error(self.kind, Some(status.as_u16()));
         let error = ProviderError {
-            retry_after: retry_after(&headers).or(refused.retry_after),
+            retry_after: match refused.retry_after {
+                Some(NEVER) => Some(NEVER),
+                _ if is_final => Some(NEVER),
+                said => told.or(said),
+            },
             ..refused
         };
         let request_id = word(&headers, "x-request-id").or_else(|| word(&headers, "request-id"));
         tracing::warn!(%error, request_id, "a provider refused a request");
-        Refused { error, param, again }
+        Refused { error, param }
     }
 
     /// The JSON of an answer that is not a stream.
@@ -270,7 +277,7 @@ impl Endpoint {
         if !complete {
             return Err(self.malformed(format!("the answer has more than {MAX_BODY} bytes")));
         }
-        serde_json::from_slice(&body).map_err(|error| {
+        json::parse(&body).map_err(|error| {
             let start = shorten(&without_key(&String::from_utf8_lossy(&body), self.key.as_ref()));
             self.malformed(format!("the answer is not JSON ({error}): {start}"))
         })

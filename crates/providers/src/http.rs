@@ -9,14 +9,12 @@ use across::{
     },
     secret::Secret,
 };
-use chrono::DateTime;
-use reqwest::{
-    Client, ClientBuilder, Response,
-    header::{DATE, HeaderMap, RETRY_AFTER},
-    redirect,
-};
+use reqwest::{Client, ClientBuilder, Response, header::HeaderMap, redirect};
 
-use crate::guard::{Guard, forbidden};
+use crate::{
+    guard::{Guard, forbidden},
+    retry_after::NEVER,
+};
 
 /// The most that is read of an answer that is not a stream, in bytes.
 pub(crate) const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -32,7 +30,8 @@ const MAX_MESSAGE: usize = 200;
 pub struct Timeouts {
     /// Until the connection stands, TLS included.
     pub connect: Duration,
-    /// From sending the request to the head of the answer.
+    /// From sending the request to the head of the answer, and to its first content; what only keeps a connection alive
+    /// is none.
     pub first_byte: Duration,
     /// Between two pieces of a stream.
     pub idle: Duration,
@@ -43,7 +42,8 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(10),
+            // Three attempts of a chat are over within a quarter of a minute.
+            connect: Duration::from_secs(4),
             first_byte: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             total: Duration::from_secs(600),
@@ -120,18 +120,24 @@ pub(crate) async fn read_up_to(
     Ok((body, true))
 }
 
-/// A failure of the connection in the platform's terms.
+/// A failure of the connection in the platform's terms: `Network` if the request never reached the provider, `Cut` if it may
+/// have.
 pub(crate) fn transport(provider: ProviderKind, error: reqwest::Error) -> ProviderError {
     if let Some(forbidden) = forbidden(&error) {
-        return ProviderError::local(provider, Category::Network, forbidden.to_string());
+        return ProviderError {
+            retry_after: Some(NEVER),
+            ..ProviderError::local(provider, Category::Network, forbidden.to_string())
+        };
     }
     let category = if error.is_builder() {
         // Nothing was sent: a key with line breaks, for example, cannot stand in a header.
         Category::BadRequest
-    } else if error.is_timeout() && !error.is_connect() {
+    } else if error.is_connect() {
+        Category::Network
+    } else if error.is_timeout() {
         Category::Timeout
     } else {
-        Category::Network
+        Category::Cut
     };
     // An address may hold a password, so it stays out of messages; the causes say what happened.
     let error = error.without_url();
@@ -163,64 +169,9 @@ pub(crate) fn shorten(message: &str) -> String {
     line
 }
 
-/// When the vendor wants to be asked again: `retry-after-ms`, or `Retry-After` in seconds or as a date. A date counts
-/// from the answer's own `Date`, so that clocks need not agree.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |text: &str| text.parse::<f64>().ok();
-    let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
-    if let Some(wait) = text("retry-after-ms")
-        .and_then(number)
-        .and_then(|value| seconds(value / 1000.0))
-    {
-        return Some(wait);
-    }
-    let after = text(RETRY_AFTER.as_str())?;
-    if let Some(value) = number(after) {
-        return seconds(value);
-    }
-    let date = |text: &str| DateTime::parse_from_rfc2822(text).ok();
-    date(after)?
-        .signed_duration_since(date(text(DATE.as_str())?)?)
-        .to_std()
-        .ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use reqwest::header::{HeaderName, HeaderValue};
-
     use super::*;
-
-    fn wait(headers: &[(&'static str, &'static str)]) -> Option<Duration> {
-        let pairs = headers
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        retry_after(&pairs.collect())
-    }
-
-    #[test]
-    fn retry_after_is_read_in_all_its_forms() {
-        assert_eq!(wait(&[("retry-after", "3")]), Some(Duration::from_secs(3)));
-        assert_eq!(
-            wait(&[("retry-after", "3"), ("retry-after-ms", "250")]),
-            Some(Duration::from_millis(250))
-        );
-        let dates = [
-            ("date", "Mon, 23 Nov 2026 08:00:00 GMT"),
-            ("retry-after", "Mon, 23 Nov 2026 08:01:30 GMT"),
-        ];
-        assert_eq!(wait(&dates), Some(Duration::from_secs(90)));
-        let past = [
-            ("date", "Mon, 23 Nov 2026 08:00:00 GMT"),
-            ("retry-after", "Mon, 23 Nov 2026 07:00:00 GMT"),
-        ];
-        assert_eq!(wait(&past), None);
-        for nonsense in ["-1", "NaN", "soon", "1e400", ""] {
-            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");
-        }
-        assert_eq!(wait(&[]), None);
-    }
 
     #[test]
     fn messages_are_kept_short_and_on_one_line() {

@@ -11,12 +11,18 @@ use across::{
 };
 use serde_json::Value;
 
-use crate::http::{shorten, without_key};
+use crate::{
+    http::{shorten, without_key},
+    retry_after::{NEVER, duration},
+};
 
 /// What a server says went wrong.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refusal {
+    /// The code that says most.
     pub(crate) code: Option<String>,
+    /// All codes, types and reasons that it gives, a blank between two.
+    pub(crate) codes: String,
     pub(crate) param: Option<String>,
     pub(crate) message: String,
     /// A status inside the body, which gateways set when the HTTP status is already sent.
@@ -49,7 +55,9 @@ impl Refusal {
             .get("code")
             .and_then(Value::as_u64)
             .and_then(|code| u16::try_from(code).ok());
-        let metadata = |field: &str| source.get("metadata")?.get(field)?.as_str();
+        let metadata = |field: &str| source.get("metadata")?.get(field).filter(|value| !value.is_null());
+        let metadata_word = |field: &str| metadata(field)?.as_str().map(str::to_owned);
+        let availability = |field: &str| source.get("availability")?.get(field);
         let details = || source.get("details").and_then(Value::as_array).into_iter().flatten();
         let detail = |field: &str| details().find_map(|detail| detail.get(field)?.as_str());
         let message = word("message")
@@ -69,23 +77,36 @@ impl Refusal {
                 .filter_map(|one| one.get("quotaId")?.as_str());
             ids.any(|id| id.contains("PerDay"))
         });
-        Self {
+        let codes = [
             // OpenRouter's limit on what may be under way at once passes; a lack of credit does not.
-            code: metadata("limit_source")
-                .map(str::to_owned)
-                .or_else(|| word("code"))
-                .or_else(|| metadata("error_type").map(str::to_owned))
-                .or_else(|| detail("reason").map(str::to_owned))
-                .or_else(|| word("type"))
-                .or_else(|| word("status")),
+            metadata_word("limit_source"),
+            word("code"),
+            metadata_word("error_type"),
+            availability("code").and_then(Value::as_str).map(str::to_owned),
+            detail("reason").map(str::to_owned),
+            word("type"),
+            word("status"),
+        ];
+        let mut codes: Vec<String> = codes.into_iter().flatten().filter(|code| !code.is_empty()).collect();
+        // What it names was found in the question, so the question is what it refuses.
+        if metadata("flagged_input").is_some()
+            || metadata("reasons").is_some_and(|reasons| reasons != &Value::Array(Vec::new()))
+        {
+            codes.push("flagged_input".to_owned());
+        }
+        let again = availability("retryable").and_then(Value::as_bool);
+        let wait = detail("retryDelay").and_then(duration);
+        let told = availability("retry_after").and_then(Value::as_f64);
+        Self {
+            code: codes.first().cloned(),
+            codes: codes.join(" "),
             param: word("param"),
             message,
             status: number.filter(|status| (400..600).contains(status)),
-            retry_after: detail("retryDelay")
-                .and_then(|delay| delay.strip_suffix('s')?.parse().ok())
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            retry_after: wait
+                .or_else(|| Duration::try_from_secs_f64(told?).ok())
                 .filter(|_| !is_daily),
-            again: is_daily.then_some(false),
+            again: if is_daily { Some(false) } else { again },
         }
     }
 
@@ -93,6 +114,7 @@ impl Refusal {
     pub(crate) fn without_key(self, key: Option<&Secret>) -> Self {
         Self {
             code: self.code.map(|code| without_key(&code, key)),
+            codes: without_key(&self.codes, key),
             param: self.param.map(|param| without_key(&param, key)),
             message: without_key(&self.message, key),
             ..self
@@ -102,7 +124,7 @@ impl Refusal {
     /// The failure in the platform's terms. `status` is the HTTP status unless that said success.
     pub(crate) fn into_error(self, provider: ProviderKind, status: Option<u16>) -> ProviderError {
         let status = status.or(self.status);
-        let mut category = classify(status, self.code.as_deref().unwrap_or_default(), &self.message);
+        let mut category = classify(status, &self.codes, &self.message);
         if category == Category::BadRequest && self.param.is_some() {
             category = Category::BadParam;
         }
@@ -112,7 +134,11 @@ impl Refusal {
             status,
             code: self.code,
             message: shorten(&self.message),
-            retry_after: self.retry_after,
+            retry_after: if self.again == Some(false) {
+                Some(NEVER)
+            } else {
+                self.retry_after
+            },
         }
     }
 }
@@ -194,6 +220,49 @@ mod tests {
         );
         let daily = refusal("GenerateRequestsPerDayPerProject");
         assert_eq!((daily.retry_after, daily.again), (None, Some(false)));
+        let told = daily.into_error(ProviderKind::Google, None);
+        assert_eq!((told.category, told.retry_after), (Category::RateLimited, Some(NEVER)));
+    }
+
+    #[test]
+    fn openrouter_says_whether_a_model_will_be_there_again() {
+        let told = |status: u16, availability: &Value| {
+            let error = json!({"code": status, "message": "m", "availability": availability});
+            Refusal::read(&json!({"error": error})).into_error(ProviderKind::OpenRouter, Some(status))
+        };
+        let soon = told(
+            503,
+            &json!({"code": "capacity_exhausted", "retryable": true, "retry_after": 7}),
+        );
+        assert_eq!(
+            (soon.category, soon.retry_after),
+            (Category::Overloaded, Some(Duration::from_secs(7)))
+        );
+        let never = told(
+            404,
+            &json!({"code": "model_deprecated", "retryable": false, "retry_after": null}),
+        );
+        assert_eq!((never.category, never.retry_after), (Category::ModelGone, Some(NEVER)));
+        assert_eq!(never.code.as_deref(), Some("model_deprecated"));
+    }
+
+    #[test]
+    fn what_was_flagged_was_refused_for_its_content() {
+        let category = |metadata: &Value| {
+            let error = json!({"code": 403, "message": "Forbidden", "metadata": metadata});
+            Refusal::read(&json!({"error": error}))
+                .into_error(ProviderKind::OpenRouter, Some(403))
+                .category
+        };
+        assert_eq!(
+            category(&json!({"reasons": ["violence"], "flagged_input": "…"})),
+            Category::Blocked
+        );
+        assert_eq!(category(&json!({"reasons": []})), Category::AuthBad);
+        let error =
+            json!({"code": "server_error", "message": "m", "metadata": {"error_type": "content_policy_violation"}});
+        let found = Refusal::read(&json!({"error": error})).into_error(ProviderKind::OpenRouter, None);
+        assert_eq!(found.category, Category::Blocked, "the second code is looked at too");
     }
 
     #[test]

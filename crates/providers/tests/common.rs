@@ -15,7 +15,7 @@ use across::{
     secret::Secret,
 };
 use across_providers::{Reach, VendorConnector, http::Timeouts};
-use across_testkit::vendor::ScriptedVendor;
+use across_testkit::vendor::{Dialect, ScriptedVendor};
 use chrono::DateTime;
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -70,6 +70,16 @@ pub(crate) fn base_for(vendor: &ScriptedVendor, kind: ProviderKind) -> &str {
         ProviderKind::Anthropic => &vendor.anthropic_url,
         ProviderKind::Google => &vendor.gemini_url,
         ProviderKind::OpenAi | ProviderKind::Custom | ProviderKind::Offline | ProviderKind::Local => &vendor.base_url,
+    }
+}
+
+/// How this vendor speaks.
+pub(crate) fn dialect(kind: ProviderKind) -> Dialect {
+    match kind {
+        ProviderKind::OpenRouter => Dialect::OpenRouter,
+        ProviderKind::Anthropic => Dialect::Anthropic,
+        ProviderKind::Google => Dialect::Gemini,
+        ProviderKind::OpenAi | ProviderKind::Custom | ProviderKind::Offline | ProviderKind::Local => Dialect::OpenAi,
     }
 }
 

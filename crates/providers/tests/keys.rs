@@ -163,7 +163,7 @@ async fn s52_only_what_is_needed_is_sent() {
         "model": "gpt-4o-mini",
         "max_tokens": 1000,
         "stream": true,
-        "system": "Answer briefly.",
+        "system": [{"type": "text", "text": "Answer briefly.", "cache_control": {"type": "ephemeral"}}],
         "messages": [
             {"role": "user", "content": "Hi"},
             {"role": "assistant", "content": "Hello!"},

@@ -5,6 +5,8 @@ mod addresses;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod double;
+#[cfg(test)]
 mod embeddings;
 #[cfg(test)]
 mod failures;
@@ -14,6 +16,8 @@ mod keys;
 mod local;
 #[cfg(test)]
 mod offline;
+#[cfg(test)]
+mod openrouter;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

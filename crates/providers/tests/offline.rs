@@ -54,7 +54,7 @@ async fn an_answer_says_what_it_is_and_quotes_with_marks() {
         .count();
     assert!(words > 20, "it streams word by word: {words}");
     assert!(
-        matches!(items[items.len() - 2], Ok(ChatEvent::Usage(usage)) if usage.input_total > 0 && usage.output_total > 20)
+        matches!(&items[items.len() - 2], Ok(ChatEvent::Usage(usage)) if usage.input_total > 0 && usage.output_total > 20)
     );
     assert_eq!(items.last(), Some(&Ok(ChatEvent::Finish(FinishReason::Stop))));
 }

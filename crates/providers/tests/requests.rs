@@ -1,10 +1,10 @@
 //! What leaves the house, and how refused parameters are given up.
 
-use across::providers::model::ProviderKind;
+use across::providers::{chat::ChatRequest, failure::Category, model::ProviderKind};
 use across_testkit::vendor::Answer;
 use serde_json::{Value, json};
 
-use crate::common::{answer, ask, error, names, openai_at, pair, provider_at, text, timeouts};
+use crate::common::{DIRECT, answer, ask, error, names, openai_at, pair, pair_of, provider_at, text, timeouts};
 
 fn refusal(param: &Value, message: &str) -> Answer {
     let error =
@@ -102,14 +102,46 @@ async fn the_length_limit_changes_its_name_where_the_server_wants_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_everything_is_asked_three_times() {
+async fn a_server_that_refuses_everything_is_asked_twice_and_not_the_same_again() {
     let (vendor, adapter) = pair().await;
-    for param in ["temperature", "max_tokens", "stream_options", "model"] {
+    for param in ["temperature", "max_tokens"] {
         vendor.answer_next(refusal(&json!(param), "no"));
     }
     let items = answer(&*adapter, ask("Hi")).await;
-    assert_eq!(error(&items).status, Some(400));
-    assert_eq!(vendor.requests().len(), 3);
+    assert_eq!(
+        (error(&items).status, error(&items).category),
+        (Some(400), Category::BadParam)
+    );
+    assert_eq!(vendor.requests().len(), 2);
+    let items = answer(&*adapter, ask("And now?")).await;
+    assert!(text(&items).starts_with("You asked"), "{items:?}");
+    let sent = vendor.requests().remove(2).body;
+    assert!(!names(&sent).contains(&"temperature") && names(&sent).contains(&"max_completion_tokens"));
+}
+
+#[tokio::test]
+async fn a_refused_temperature_is_given_up_in_every_dialect() {
+    for kind in DIRECT {
+        let (vendor, provider) = pair_of(kind).await;
+        let request = || ChatRequest {
+            model: if kind == ProviderKind::Anthropic {
+                "claude-haiku-4-5"
+            } else {
+                "gpt-4o-mini"
+            }
+            .to_owned(),
+            ..ask("Hi")
+        };
+        let said = json!({"error": {"message": "temperature is not supported", "type": "invalid_request_error"}});
+        vendor.answer_next(Answer::json(400, &said));
+        for _ in 0..2 {
+            let items = answer(&*provider, request()).await;
+            assert!(text(&items).starts_with("You asked"), "{kind:?}: {items:?}");
+        }
+        let sent = vendor.requests();
+        let holds = sent.iter().map(|sent| sent.body.to_string().contains("temperature"));
+        assert_eq!(holds.collect::<Vec<_>>(), [true, false, false], "{kind:?}");
+    }
 }
 
 #[tokio::test]

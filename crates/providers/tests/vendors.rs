@@ -1,14 +1,11 @@
 //! Each vendor through its port: what is sent to it, with which key, and what its lists mean.
 
-use across::{
-    money::{MicroUsd, Price},
-    providers::{
-        chat::{ChatEvent, ChatRequest, FinishReason, Speaker, Turn},
-        failure::Category,
-        key::Custom,
-        model::ProviderKind,
-        provider::EmbedPurpose,
-    },
+use across::providers::{
+    chat::{ChatEvent, ChatRequest, FinishReason, Speaker, Turn},
+    failure::Category,
+    key::Custom,
+    model::ProviderKind,
+    provider::EmbedPurpose,
 };
 use across_testkit::vendor::{Answer, ScriptedVendor};
 use serde_json::{Value, json};
@@ -27,48 +24,6 @@ async fn a_models_name_cannot_change_the_path() {
         vendor.requests()[0].path,
         "/v1beta/models/..%2F..%2Fv1%2Fmodels%3Fx=%23:streamGenerateContent?alt=sse"
     );
-}
-
-#[tokio::test]
-async fn openrouters_list_tells_prices_and_windows() {
-    let (vendor, provider) = pair_of(ProviderKind::OpenRouter).await;
-    let models = provider.models().await.unwrap();
-    let told: Vec<_> = models.iter().map(|model| (model.id.as_str(), model.price)).collect();
-    let small = Price {
-        prompt: MicroUsd(150_000),
-        completion: MicroUsd(600_000),
-    };
-    assert_eq!(
-        told,
-        [
-            ("openai/gpt-4o-mini", Some(small)),
-            ("scripted/small:free", Some(Price::FREE)),
-            ("openrouter/auto", None)
-        ]
-    );
-    assert_eq!(
-        (
-            models[0].provider,
-            models[0].context_length,
-            models[0].max_output_tokens
-        ),
-        (ProviderKind::OpenRouter, Some(200_000), Some(8000))
-    );
-    assert_eq!(vendor.requests()[0].path, "/api/v1/models");
-}
-
-#[tokio::test]
-async fn openrouters_embeddings_are_those_of_their_maker() {
-    let (vendor, provider) = pair_of(ProviderKind::OpenRouter).await;
-    let request = || embed("text-embedding-3-small", 1536, &["some words"], EmbedPurpose::Query);
-    let routed = provider.embed(request()).await.unwrap();
-    let sent = vendor.requests().remove(0);
-    assert_eq!(
-        (sent.path.as_str(), &sent.body["model"]),
-        ("/api/v1/embeddings", &json!("openai/text-embedding-3-small"))
-    );
-    let (_direct_vendor, direct) = pair_of(ProviderKind::OpenAi).await;
-    assert_eq!(direct.embed(request()).await.unwrap().vectors, routed.vectors);
 }
 
 #[tokio::test]
@@ -132,7 +87,7 @@ async fn anthropic_gets_a_temperature_only_for_models_that_take_one() {
 }
 
 #[tokio::test]
-async fn anthropic_and_google_are_asked_from_the_person_on_without_empty_turns() {
+async fn every_vendor_is_asked_from_the_person_on_in_turn_without_empty_turns() {
     let turn = |speaker, text: &str| Turn {
         speaker,
         text: text.to_owned(),
@@ -144,6 +99,7 @@ async fn anthropic_and_google_are_asked_from_the_person_on_without_empty_turns()
         turn(Speaker::User, "Still there?"),
     ];
     for (kind, list) in [
+        (ProviderKind::OpenAi, "messages"),
         (ProviderKind::Anthropic, "messages"),
         (ProviderKind::Google, "contents"),
     ] {
@@ -161,7 +117,8 @@ async fn anthropic_and_google_are_asked_from_the_person_on_without_empty_turns()
             .iter()
             .map(|turn| turn["role"].clone())
             .collect();
-        assert_eq!(roles, [json!("user"), json!("user")], "{kind:?}");
+        assert_eq!(roles, [json!("user")], "{kind:?}");
+        assert!(body[list][0].to_string().contains(r"Hi\n\nStill there?"), "{body}");
         assert!(!names(&body).contains(&"system") && !names(&body).contains(&"systemInstruction"));
     }
 }

@@ -21,7 +21,7 @@ use across::{
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use rustix::{fs::Mode, process::umask};
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 use crate::{
     compose,
@@ -31,6 +31,8 @@ use crate::{
     logging, openapi, serve,
 };
 
+/// After how many tasks of its own a thread looks for those that came from outside.
+const GLOBAL_QUEUE: u32 = 8;
 /// How long work that cannot be interrupted may hold up the end of the process.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
@@ -374,7 +376,12 @@ fn load(options: Options) -> Result<Loaded, Failure> {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = Runtime::new().map_err(|error| Failure::Working(format!("no threads can be started: {error}")))?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        // What the database answers comes from its own threads, and would wait behind sixty others otherwise.
+        .global_queue_interval(GLOBAL_QUEUE)
+        .build();
+    let runtime = runtime.map_err(|error| Failure::Working(format!("no threads can be started: {error}")))?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_WAIT);
     done

@@ -13,6 +13,7 @@ use across::{
     money::Price,
     platform::{Limits, Platform},
     providers::{
+        gate::{Gate, Observer},
         model::{EmbeddingModel, ProviderKind},
         provider::Provider,
         registry::{Connection, LOCAL_MODEL, Providers},
@@ -29,6 +30,7 @@ use crate::{
     data_dir::DataDir,
     extractor::ChildExtractor,
     failure::Failure,
+    metrics::ProviderCalls,
     unlock::{Secrets, Unlocked},
 };
 
@@ -64,6 +66,7 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
         .map_err(|error| Failure::Working(format!("the program cannot find its own file: {error}")))?;
     let cores = available_parallelism().map_or(1, NonZero::get);
     let platform = Arc::new(Platform {
+        installation: held.installation()?,
         store: Arc::new(store),
         blobs: Arc::new(blobs),
         extractor: Arc::new(extractor),
@@ -222,7 +225,9 @@ pub(crate) fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Provid
         },
         allow_private: config.allow_private_providers,
     };
+    let observer: Arc<dyn Observer> = Arc::new(ProviderCalls);
     let connector = VendorConnector::new(reach).map_err(|error| Failure::Working(error.to_string()))?;
+    let connector = connector.known_as(config.public_url.as_ref());
     let configured = vendors
         .into_iter()
         .filter(|(_, key, base)| key.is_some() || base.is_some())
@@ -231,7 +236,7 @@ pub(crate) fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Provid
             Some(Connection {
                 is_keyed: key.is_some(),
                 embeds,
-                ..unkeyed(kind, provider)
+                ..unkeyed(kind, provider, &observer)
             })
         })
         .collect();
@@ -239,11 +244,12 @@ pub(crate) fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Provid
         id: LOCAL_MODEL.to_owned(),
         dimensions: LOCAL_DIMENSIONS,
     };
+    let offline = Arc::new(OfflineProvider::new(OFFLINE_PACE));
     let built_in = vec![
-        unkeyed(ProviderKind::Offline, Arc::new(OfflineProvider::new(OFFLINE_PACE))),
+        unkeyed(ProviderKind::Offline, offline, &observer),
         Connection {
             embeds: vec![local],
-            ..unkeyed(ProviderKind::Local, Arc::new(LocalEmbedder::new()))
+            ..unkeyed(ProviderKind::Local, Arc::new(LocalEmbedder::new()), &observer)
         },
     ];
     let fallback = Price {
@@ -254,20 +260,23 @@ pub(crate) fn providers(config: &Config, clock: Arc<dyn Clock>) -> Result<Provid
         configured,
         built_in,
         Arc::new(connector),
+        observer,
         fallback,
         clock,
     ))
 }
 
 /// A way to a provider that needs no stored key, and embeds nothing.
-fn unkeyed(kind: ProviderKind, provider: Arc<dyn Provider>) -> Connection {
+fn unkeyed(kind: ProviderKind, provider: Arc<dyn Provider>, observer: &Arc<dyn Observer>) -> Connection {
     Connection {
         kind,
         key: None,
+        name: String::new(),
         is_keyed: false,
         provider: Some(provider),
         embeds: Vec::new(),
         price: None,
+        gate: Arc::new(Gate::observed(kind, Arc::clone(observer))),
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use across::id::InstallationId;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
 
 /// Files that we keep there under names of our own; a directory with any of these is ours.
 const OURS: [&str; 4] = ["lock", SECRET_FILE_NAME, FILE_NAME, "ai-across.db"];
+
+/// The name of the file that holds the name of the installation.
+const INSTALLATION_FILE_NAME: &str = "installation";
 
 /// The data directory, held by this process for as long as this value lives.
 pub struct DataDir {
@@ -79,6 +83,34 @@ impl DataDir {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which installation this is: made once, and the same for whatever process holds the directory after this one.
+    ///
+    /// # Errors
+    /// [`Failure::Working`] if it can neither be read nor written.
+    pub fn installation(&self) -> Result<InstallationId, Failure> {
+        let path = self.path.join(INSTALLATION_FILE_NAME);
+        let find = || {
+            match fs::read_to_string(&path) {
+                Ok(text) => {
+                    // One that cannot be read is replaced: nothing but the end of dead answers depends on it.
+                    if let Ok(known) = text.trim().parse() {
+                        return Ok(known);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            let made = InstallationId::new();
+            let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+            writeln!(file, "{made}")?;
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            File::open(&self.path)?.sync_all()?;
+            Ok(made)
+        };
+        find().map_err(|error: io::Error| Failure::Working(format!("{} cannot be used: {error}", path.display())))
     }
 
     /// The secret key kept here, if one is.
@@ -202,6 +234,24 @@ mod tests {
         assert_eq!(mode(&parent.path().join(SECRET_FILE_NAME)), 0o600);
         assert!(held.make_secret_key().is_err());
         assert_eq!(held.secret_key().unwrap(), Some(key));
+    }
+
+    #[test]
+    fn the_installation_keeps_its_name() {
+        let parent = tempfile::tempdir().unwrap();
+        let held = DataDir::hold(parent.path()).unwrap();
+        let name = held.installation().unwrap();
+        drop(held);
+        let held = DataDir::hold(parent.path()).unwrap();
+        assert_eq!(held.installation().unwrap(), name);
+        let path = parent.path().join(INSTALLATION_FILE_NAME);
+        assert_eq!(mode(&path), 0o600);
+        fs::write(&path, "spoilt").unwrap();
+        let renamed = held.installation().unwrap();
+        assert_ne!(renamed, name);
+        assert_eq!(held.installation().unwrap(), renamed);
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(DataDir::hold(other.path()).unwrap().installation().unwrap(), renamed);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use across::{
     clock::Time,
     conversations::{
+        conversation::Unfit,
         event::{Failure, FailureKind},
         reply::ReplyError,
     },
@@ -251,6 +252,28 @@ impl ApiError {
         }
     }
 
+    /// An answer is being written where this would change something.
+    pub(crate) fn being_answered(message: MessageId) -> Self {
+        Self::new(
+            Kind::CONFLICT,
+            "An answer is being written in this chat, maybe in another tab.",
+        )
+        .detail(ErrorDetail::answer(message))
+    }
+
+    /// The conversation can only be read.
+    pub(crate) fn assistant_deleted() -> Self {
+        Self::new(
+            Kind::CONFLICT,
+            "This assistant was removed. You can read this chat; start a new one to go on.",
+        )
+    }
+
+    /// The person has as many conversations as one may have.
+    pub(crate) fn too_many_conversations() -> Self {
+        Self::new(Kind::CONFLICT, "You have as many chats as allowed. Delete some first.")
+    }
+
     /// A quota has no room, as of `now`.
     pub(crate) fn quota(refusal: &Refusal, now: Time) -> Self {
         let whose = match refusal.scope {
@@ -286,7 +309,7 @@ impl ApiError {
         self
     }
 
-    fn because(mut self, cause: impl Into<String>) -> Self {
+    pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
         self
     }
@@ -405,15 +428,16 @@ impl ApiError {
         let cause = error.to_string();
         match error {
             ReplyError::Missing => Self::not_found(),
-            ReplyError::Busy(message) => Self::new(
+            ReplyError::Unfit(why) => Self::new(
                 Kind::CONFLICT,
-                "An answer is being written in this chat, maybe in another tab.",
-            )
-            .detail(ErrorDetail::answer(message)),
-            ReplyError::AssistantDeleted => Self::new(
-                Kind::CONFLICT,
-                "This assistant was removed. You can read this chat; start a new one to go on.",
+                match why {
+                    Unfit::NotAQuestion => "Only your own messages can be asked in other words.",
+                    Unfit::Answered => "This message has an answer. Try again with that answer.",
+                    Unfit::Whole => "Only an answer that was stopped or cut off can go on.",
+                },
             ),
+            ReplyError::Busy(message) => Self::being_answered(message),
+            ReplyError::AssistantDeleted => Self::assistant_deleted(),
             ReplyError::Full => Self::new(Kind::CONFLICT, "This chat is full. Start a new one to go on."),
             ReplyError::UnknownModel(_) => Self::field("model", "No provider serves this model. Choose another."),
             ReplyError::TooLong(too_long) => Self::field("content", too_long.to_string()),

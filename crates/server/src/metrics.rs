@@ -5,6 +5,11 @@
 
 use std::time::Duration;
 
+use across::{
+    governance::usage::Purpose,
+    money::MicroUsd,
+    providers::{gate::Observer, model::ProviderKind},
+};
 use axum::http::{Method, StatusCode};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -18,6 +23,7 @@ const CONNECTIONS: &str = "ai_across_connections";
 const CONNECTIONS_REFUSED: &str = "ai_across_connections_refused_total";
 const RATE_LIMITED: &str = "ai_across_rate_limited_total";
 const PROVIDER_CALLS: &str = "ai_across_provider_calls_total";
+const PROVIDER_FIRST_WORD: &str = "ai_across_provider_first_word_seconds";
 const PROVIDER_TOKENS: &str = "ai_across_provider_tokens_total";
 const PROVIDER_COST: &str = "ai_across_provider_cost_micro_usd_total";
 const MEMORY: &str = "process_resident_memory_bytes";
@@ -26,6 +32,8 @@ const BUILD: &str = "ai_across_build_info";
 
 /// Upper bounds in seconds of the classes of durations. One series for each and each route, so they are few.
 const DURATIONS: [f64; 8] = [0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+/// The same for the time that providers' answers take to begin.
+const FIRST_WORDS: [f64; 8] = [0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 /// How often measured durations are sorted into their classes; until then each takes a few bytes.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -41,6 +49,7 @@ impl Metrics {
     pub fn start(started: i64) -> Result<Self, BuildError> {
         let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &DURATIONS)?
+            .set_buckets_for_metric(Matcher::Full(PROVIDER_FIRST_WORD.to_owned()), &FIRST_WORDS)?
             .install_recorder()?;
         describe();
         gauge!(STARTED).set(started as f64);
@@ -92,7 +101,14 @@ fn describe() {
         RATE_LIMITED,
         "Requests refused because a user or an address sent too many."
     );
-    describe_counter!(PROVIDER_CALLS, "Calls of providers, by provider, purpose and outcome.");
+    describe_counter!(
+        PROVIDER_CALLS,
+        "Calls of providers, each attempt for itself, by provider and outcome."
+    );
+    describe_histogram!(
+        PROVIDER_FIRST_WORD,
+        "Seconds from a provider's call to the first word of its answer, or to its vectors, by provider."
+    );
     describe_counter!(
         PROVIDER_TOKENS,
         "Tokens of provider calls, by provider, purpose and direction."
@@ -190,20 +206,28 @@ impl Drop for OpenConnection {
     }
 }
 
-/// Counts a call of a provider. `provider` and `purpose` are names that stand in the code (such as `openai` and `chat`),
-/// never ones that an operator, a person or a model chose.
-pub fn provider_call(provider: &'static str, purpose: &'static str, is_ok: bool) {
-    let outcome = if is_ok { "ok" } else { "failed" };
-    counter!(PROVIDER_CALLS, "provider" => provider, "purpose" => purpose, "outcome" => outcome).increment(1);
-}
+/// Counts the calls of providers. Labels are the names of providers, purposes and outcomes in the code, never ones that an
+/// operator, a person or a model chose.
+pub struct ProviderCalls;
 
-/// Counts the tokens of a provider's call, sent and received, and what it cost in millionths of a US dollar.
-pub fn provider_usage(provider: &'static str, purpose: &'static str, sent: u64, received: u64, micro_usd: u64) {
-    for (direction, tokens) in [("sent", sent), ("received", received)] {
-        counter!(PROVIDER_TOKENS, "provider" => provider, "purpose" => purpose, "direction" => direction)
-            .increment(tokens);
+impl Observer for ProviderCalls {
+    fn called(&self, provider: ProviderKind, outcome: &'static str, first_word: Option<Duration>) {
+        let provider = provider.as_str();
+        counter!(PROVIDER_CALLS, "provider" => provider, "outcome" => outcome).increment(1);
+        if let Some(after) = first_word {
+            histogram!(PROVIDER_FIRST_WORD, "provider" => provider).record(after);
+        }
     }
-    counter!(PROVIDER_COST, "provider" => provider, "purpose" => purpose).increment(micro_usd);
+
+    fn charged(&self, provider: ProviderKind, purpose: Purpose, sent: u64, received: u64, cost: MicroUsd) {
+        let (provider, purpose) = (provider.as_str(), purpose.as_str());
+        for (direction, tokens) in [("sent", sent), ("received", received)] {
+            counter!(PROVIDER_TOKENS, "provider" => provider, "purpose" => purpose, "direction" => direction)
+                .increment(tokens);
+        }
+        let cost = u64::try_from(cost.0).unwrap_or_default();
+        counter!(PROVIDER_COST, "provider" => provider, "purpose" => purpose).increment(cost);
+    }
 }
 
 #[cfg(test)]
@@ -225,8 +249,8 @@ mod tests {
                 Duration::ZERO,
             );
             request(Some("/api/v1/files/{id}"), &Method::GET, StatusCode::OK, Duration::ZERO);
-            provider_call("openai", "chat", true);
-            provider_usage("openai", "chat", 10, 5, 42);
+            ProviderCalls.called(ProviderKind::OpenAi, "ok", Some(Duration::from_secs(1)));
+            ProviderCalls.charged(ProviderKind::OpenAi, Purpose::Chat, 10, 5, MicroUsd(42));
         });
         let text = recorder.handle().render();
         let counted: Vec<_> = text
@@ -236,7 +260,8 @@ mod tests {
         assert_eq!(counted.len(), 3, "{text}");
         for line in [
             "ai_across_http_requests_total{route=\"other\",method=\"other\",status=\"4xx\"} 100",
-            "ai_across_provider_calls_total{provider=\"openai\",purpose=\"chat\",outcome=\"ok\"} 1",
+            "ai_across_provider_calls_total{provider=\"openai\",outcome=\"ok\"} 1",
+            "ai_across_provider_first_word_seconds_count{provider=\"openai\"} 1",
             "ai_across_provider_tokens_total{provider=\"openai\",purpose=\"chat\",direction=\"received\"} 5",
             "ai_across_provider_cost_micro_usd_total{provider=\"openai\",purpose=\"chat\"} 42",
         ] {

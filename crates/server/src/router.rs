@@ -18,7 +18,7 @@ use crate::{
     address,
     api::{
         account, api_keys, assistants, audit, auth, conversations, files, health, messages, models, notices, own_usage,
-        quotas, settings, statistics, usage, users,
+        quotas, settings, statistics, titles, tree, turns, usage, users,
     },
     auth::{Access, Principal, check},
     cors,
@@ -132,9 +132,15 @@ fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
             routes!(conversations::get, conversations::rename, conversations::delete),
         )
         .add(USER, routes!(conversations::stop))
+        .add(USER, routes!(tree::move_head))
+        .add_once(USER, routes!(tree::fork))
+        .add_paced(USER, Pace::Answer, routes!(titles::suggest))
         .add(USER, routes!(messages::list))
-        .add_paced(USER, Pace::Answer, routes!(messages::send))
-        .add(USER, routes!(messages::get))
+        .add_paced(USER, Pace::Answer, routes!(turns::send))
+        .add(USER, routes!(messages::get, tree::correct))
+        .add_paced(USER, Pace::Answer, routes!(turns::edit))
+        .add_paced(USER, Pace::Answer, routes!(turns::regenerate))
+        .add_paced(USER, Pace::Answer, routes!(turns::go_on))
         .add_paced(USER, Pace::Answer, routes!(messages::stream))
         .add(USER, routes!(models::list))
         .add(ADMIN, routes!(models::refresh))

@@ -85,6 +85,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let mut ending = Ending::watch()?;
     let composition = compose(&config).await?;
     let platform = Arc::clone(&composition.platform);
+    platform.providers.warm_up();
     let failed =
         |error: across::fault::StoreError| Failure::Working(format!("the last run cannot be taken up: {error}"));
     recovery::recover(&platform).await.map_err(failed)?;
@@ -115,11 +116,19 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let app = router(state.clone());
 
     for _ in 0..WORKERS {
-        platform.tasks.spawn(jobs::runner::work(Arc::clone(&platform)));
+        let worker = Arc::clone(&platform);
+        platform.tasks.spawn(async move {
+            let work = || jobs::runner::work(Arc::clone(&worker));
+            recovery::kept_up("work on jobs", &worker.stopping, work).await;
+        });
     }
     platform.tasks.spawn(recovery::watch(Arc::clone(&platform)));
-    tokio::spawn(recovery::sweep(Arc::clone(&platform)));
-    tokio::spawn(state.metrics.clone().upkeep());
+    let (sweeper, metrics) = (Arc::clone(&platform), state.metrics.clone());
+    tokio::spawn(async move {
+        let sweep = || recovery::sweep(Arc::clone(&sweeper));
+        recovery::kept_up("remove files that belong to nothing", &sweeper.stopping, sweep).await;
+    });
+    tokio::spawn(metrics.upkeep());
     state.ready.set(true);
     announce(&state, address).await?;
     tracing::info!(%address, "serving");

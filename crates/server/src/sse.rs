@@ -5,6 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use across::{
     actor::Actor,
     conversations::{
+        elsewhere::Follower,
         event::{Event, Failure, FailureKind},
         live::Reader,
         message::TokensUsed,
@@ -40,14 +41,32 @@ pub(crate) fn stream(
     first: &[Event],
     reader: Option<Reader>,
 ) -> Response {
+    respond(state, actor, message, first, reader.map_or(Source::Over, Source::Here))
+}
+
+/// The same of an answer that another process writes.
+pub(crate) fn follow(
+    state: AppState,
+    actor: Actor,
+    message: MessageId,
+    first: &[Event],
+    follower: Follower,
+) -> Response {
+    respond(state, actor, message, first, Source::Elsewhere(Box::new(follower)))
+}
+
+fn respond(state: AppState, actor: Actor, message: MessageId, first: &[Event], source: Source) -> Response {
     let opening = first.iter().map(frame).collect::<String>();
     let mut ticks = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let following = Following {
         state,
         actor,
-        message,
-        reader,
+        rest: Rest {
+            message,
+            source,
+            has_text: first.iter().any(|event| matches!(event, Event::Chunk(_))),
+        },
         ticks,
     };
     let opening = futures::stream::iter((!opening.is_empty()).then(|| Bytes::from(opening)));
@@ -66,36 +85,66 @@ pub(crate) fn stream(
     response
 }
 
+/// Where the events of an answer come from.
+enum Source {
+    /// This process writes it.
+    Here(Reader),
+    /// Another process writes it.
+    Elsewhere(Box<Follower>),
+    /// Nothing more will come.
+    Over,
+}
+
+/// What is still to come of an answer.
+struct Rest {
+    message: MessageId,
+    source: Source,
+    /// Whether words were told.
+    has_text: bool,
+}
+
+impl Rest {
+    /// The next event; `None` after the last one. Whatever becomes of the writer, there is a last one.
+    async fn next(&mut self) -> Option<Event> {
+        let event = match &mut self.source {
+            Source::Here(reader) => reader.next().await,
+            Source::Elsewhere(follower) => follower.next().await,
+            Source::Over => return None,
+        };
+        let event = event.unwrap_or_else(|| lost(self.message, self.has_text));
+        self.has_text |= matches!(event, Event::Chunk(_));
+        if event.is_last() {
+            self.source = Source::Over;
+        }
+        Some(event)
+    }
+}
+
 struct Following {
     state: AppState,
     actor: Actor,
-    message: MessageId,
-    /// `None` once nothing more will come.
-    reader: Option<Reader>,
+    rest: Rest,
     ticks: tokio::time::Interval,
 }
 
 impl Following {
     async fn next(&mut self) -> Option<Bytes> {
-        let reader = self.reader.as_mut()?;
+        let message = self.rest.message;
+        if matches!(self.rest.source, Source::Over) {
+            return None;
+        }
         tokio::select! {
-            event = reader.next() => {
-                let is_last = event.as_ref().is_none_or(Event::is_last);
-                if is_last {
-                    self.reader = None;
+            // Answers to people who were deactivated are stopped, and they must hear why.
+            event = self.rest.next() => match event? {
+                Event::Done { finish_reason, .. } if finish_reason == "stopped" && self.is_signed_out().await => {
+                    Some(Bytes::from(frame(&signed_out(message))))
                 }
-                // Answers to people who were deactivated are stopped, and they must hear why.
-                match event? {
-                    Event::Done { finish_reason, .. } if finish_reason == "stopped" && self.is_signed_out().await => {
-                        Some(Bytes::from(frame(&signed_out(self.message))))
-                    }
-                    event => Some(Bytes::from(frame(&event))),
-                }
-            }
+                event => Some(Bytes::from(frame(&event))),
+            },
             _ = self.ticks.tick() => {
                 if self.is_signed_out().await {
-                    self.reader = None;
-                    Some(Bytes::from(frame(&signed_out(self.message))))
+                    self.rest.source = Source::Over;
+                    Some(Bytes::from(frame(&signed_out(message))))
                 } else {
                     Some(Bytes::from_static(b": keep-alive\n\n"))
                 }
@@ -124,6 +173,17 @@ fn signed_out(message: MessageId) -> Event {
     })
 }
 
+/// The end for readers of an answer whose writer is gone without one.
+fn lost(message: MessageId, has_text: bool) -> Event {
+    Event::Failed(Failure {
+        kind: FailureKind::Internal,
+        sentence: "Something broke on our side while this was written. What was saved is kept.".into(),
+        retryable: true,
+        message,
+        has_text,
+    })
+}
+
 /// One event as it goes over the wire. The text is inside a JSON string, so nothing that a model writes can end a line.
 fn frame(event: &Event) -> String {
     format!("data: {}\n\n", to_json(event))
@@ -144,6 +204,11 @@ fn to_json(event: &Event) -> Value {
             let retrieval = Retrieval::from(*outcome);
             json!({ "type": "citations", "retrieval": retrieval, "citations": citations_json(citations) })
         }
+        Event::Failover(failover) => json!({
+            "type": "notice", "code": "failover", "from": failover.from, "to": failover.to, "reason": failover.reason,
+            "extra_cost_percent": failover.extra_cost_percent,
+        }),
+        Event::Title(title) => json!({"type": "title", "title": title}),
         Event::Chunk(content) => json!({ "type": "chunk", "content": content }),
         Event::Usage(tokens) => json!({ "type": "usage", "usage": usage(*tokens) }),
         Event::Done {
@@ -171,7 +236,25 @@ fn usage(tokens: TokensUsed) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use across::{conversations::live::LiveReplies, id::UserId};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_reader_whose_writer_vanished_hears_so_once() {
+        let (replies, message) = (LiveReplies::default(), MessageId::new());
+        let writer = replies.begin(UserId::new(), message, 1, 1).unwrap();
+        let mut rest = Rest {
+            message,
+            source: Source::Here(writer.reader()),
+            has_text: false,
+        };
+        writer.tell(Event::Chunk("half".into()));
+        drop(writer);
+        assert_eq!(rest.next().await, Some(Event::Chunk("half".into())));
+        assert_eq!(rest.next().await, Some(lost(message, true)));
+        assert_eq!(rest.next().await, None);
+    }
 
     #[test]
     fn model_output_cannot_forge_events() {

@@ -50,11 +50,17 @@ async fn s19_conversations_of_others_do_not_exist_on_any_route() {
             count += 1;
             let body = match (method.as_str(), rest) {
                 ("PATCH", "") => json!({ "title": "Taken" }),
-                ("POST", "/messages") => json!({ "content": "Hello?" }),
+                ("POST", "/messages" | "/messages/{mid}/edit") | ("PATCH", "/messages/{mid}") => {
+                    json!({ "content": "Hello?" })
+                }
                 _ => json!({}),
             };
             for stranger in [&people.other, &people.manager, &people.admin] {
                 let ask = async |conversation: &str, message: &str| {
+                    let body = match rest {
+                        "/head" | "/fork" => json!({ "message_id": message }),
+                        _ => body.clone(),
+                    };
                     let path = path.replace("{id}", conversation).replace("{mid}", message);
                     let request = stranger.request(method.clone(), &path);
                     let request = if method == Method::GET {
@@ -70,7 +76,7 @@ async fn s19_conversations_of_others_do_not_exist_on_any_route() {
                 assert_eq!(theirs, ask(UNKNOWN, UNKNOWN).await, "{method} {path}");
             }
         }
-        assert!(count >= 8, "only {count} routes");
+        assert!(count >= 14, "only {count} routes");
         assert_eq!(stored.contents(&["conversations", "messages"]).await, before);
         stored.close().await;
     })
@@ -91,6 +97,24 @@ async fn s20_a_message_is_found_in_its_own_conversation_only() {
                 format!("/conversations/{conversation}/messages/{message}/stream"),
             ] {
                 assert_eq!(person.get(&path).await.0, 404, "{path}");
+            }
+            let base = format!("/conversations/{conversation}");
+            let words = json!({ "content": "Hello?" });
+            let of_message = json!({ "message_id": message });
+            for (method, path, body) in [
+                (Method::PATCH, format!("{base}/messages/{message}"), &words),
+                (Method::POST, format!("{base}/messages/{message}/edit"), &words),
+                (
+                    Method::POST,
+                    format!("{base}/messages/{message}/regenerate"),
+                    &json!({}),
+                ),
+                (Method::POST, format!("{base}/messages/{message}/continue"), &json!({})),
+                (Method::PUT, format!("{base}/head"), &of_message),
+                (Method::POST, format!("{base}/fork"), &of_message),
+            ] {
+                let (status, _, told) = person.told(person.request(method, &path).json(body)).await;
+                assert_eq!(status, 404, "{path} {told}");
             }
             let stop = json!({ "message_id": message });
             let (status, told) = person.post(&format!("/conversations/{conversation}/stop"), &stop).await;

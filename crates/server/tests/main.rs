@@ -9,6 +9,8 @@ mod auth;
 #[cfg(test)]
 mod authorization;
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 mod chat;
 #[cfg(test)]
 mod doctor;
@@ -35,6 +37,8 @@ mod keys;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod living;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod privacy;
@@ -42,5 +46,15 @@ mod privacy;
 mod process;
 #[cfg(test)]
 mod quotas;
+#[cfg(test)]
+mod reliability;
+#[cfg(test)]
+mod routing;
+#[cfg(test)]
+mod rush;
+#[cfg(test)]
+mod switching;
+#[cfg(test)]
+mod tree;
 #[cfg(test)]
 mod usage;

@@ -76,18 +76,31 @@ fn assistant_from(row: assistant::Model, files: i64) -> Result<Assistant, Fault>
     })
 }
 
-/// A row of the list, with what is counted beside it.
-struct Listed {
+/// A row with what is counted beside it.
+struct Counted {
     row: assistant::Model,
     files: i64,
+}
+
+impl FromQueryResult for Counted {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            row: assistant::Model::from_query_result(result, prefix)?,
+            files: result.try_get(prefix, "files")?,
+        })
+    }
+}
+
+/// A row of the list.
+struct Listed {
+    it: Counted,
     total: i64,
 }
 
 impl FromQueryResult for Listed {
     fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
-            row: assistant::Model::from_query_result(result, prefix)?,
-            files: result.try_get(prefix, "files")?,
+            it: Counted::from_query_result(result, prefix)?,
             total: result.try_get(prefix, "total")?,
         })
     }
@@ -192,15 +205,13 @@ impl AssistantStore for SqlStore {
     }
 
     async fn find_assistant(&self, id: AssistantId) -> Result<Option<Assistant>, StoreError> {
-        let db = self.db.reader();
-        let row = assistant::Entity::find_by_id(id.uuid())
-            .one(db)
+        let found: Option<Counted> = assistant::Entity::find_by_id(id.uuid())
+            .expr_as(files_beside(), "files")
+            .into_model()
+            .one(self.db.reader())
             .await
             .map_err(Fault::from)?;
-        Ok(match row {
-            Some(row) => Some(assistant_of(db, row).await?),
-            None => None,
-        })
+        Ok(found.map(|it| assistant_from(it.row, it.files)).transpose()?)
     }
 
     async fn list_assistants(&self, filter: &Filter, page: PageRequest) -> Result<Page<Assistant>, StoreError> {
@@ -231,7 +242,10 @@ impl AssistantStore for SqlStore {
             // Beyond the end there is no row to carry it.
             None => list.count(self.db.reader()).await.map_err(Fault::from)?,
         };
-        let items: Result<_, Fault> = rows.into_iter().map(|it| assistant_from(it.row, it.files)).collect();
+        let items: Result<_, Fault> = rows
+            .into_iter()
+            .map(|Listed { it, .. }| assistant_from(it.row, it.files))
+            .collect();
         Ok(Page { items: items?, total })
     }
 

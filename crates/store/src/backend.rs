@@ -84,6 +84,8 @@ impl Db {
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(WAIT)
+                    // What savepoints and sorts set down for a moment stays out of files beside the data.
+                    .pragma("temp_store", "MEMORY")
                     .disable_statement_logging();
                 if read_only {
                     // Whatever forgets to go through the writer fails at once instead of competing with it.

@@ -1,12 +1,11 @@
 //! Conversations and the turns recorded in them. Every question names the owner, in the same statement.
 
-use std::collections::HashMap;
-
 use across::{
     clock::Time,
     conversations::{
         conversation::{
-            Begun, Conversation, ConversationStore, Created, Ending, Filter, MAX_CONVERSATIONS, MessageFilter, NewTurn,
+            Begun, Conversation, ConversationStore, Created, Dead, Ending, Filter, MAX_CONVERSATIONS, MessageFilter,
+            NewTurn, Progress,
         },
         message::{Message, State},
     },
@@ -18,16 +17,17 @@ use async_trait::async_trait;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
     ExprTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult,
-    QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    QuerySelect as _, QueryTrait as _, Select, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
 use crate::{
     SqlStore,
+    beginning::begin_turn,
     convert::{column_i64, contains, fold, storable},
     entity::{assistant, conversation, message},
     error::Fault,
-    messages::{Tree, cut, generating, load, message_of, place_of},
+    messages::{Tree, cut, failover_column, load, message_of, place_of},
     meter::surely,
     paging::{bounds, scalar, total_beside},
     turns,
@@ -38,38 +38,6 @@ pub(crate) fn owned(owner: UserId, id: ConversationId) -> Expr {
     conversation::Column::Id
         .eq(id.uuid())
         .and(conversation::Column::UserId.eq(owner.uuid()))
-}
-
-async fn conversations_of(
-    db: &impl ConnectionTrait,
-    rows: Vec<conversation::Model>,
-) -> Result<Vec<Conversation>, Fault> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let assistants: Vec<(Uuid, String, bool)> = assistant::Entity::find()
-        .select_only()
-        .columns([
-            assistant::Column::Id,
-            assistant::Column::Name,
-            assistant::Column::IsDeleted,
-        ])
-        .filter(assistant::Column::Id.is_in(rows.iter().map(|row| row.assistant_id)))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let assistants: HashMap<Uuid, (String, bool)> = assistants
-        .into_iter()
-        .map(|(id, name, deleted)| (id, (name, deleted)))
-        .collect();
-    let generating = generating(db, rows.iter().map(|row| row.id).collect()).await?;
-    let convert = |row: conversation::Model| {
-        let assistant = assistants.get(&row.assistant_id);
-        let (name, deleted) = assistant.ok_or_else(|| Fault::corrupt("conversations", "assistant_id", row.id))?;
-        let generating = generating.get(&row.id).copied();
-        Ok(conversation_from(row, name.clone(), *deleted, generating))
-    };
-    rows.into_iter().map(convert).collect()
 }
 
 /// The conversation in a row, with what stands in other tables.
@@ -95,22 +63,48 @@ fn conversation_from(
     }
 }
 
-/// A row of the list, with what one statement reads beside it.
-struct Listed {
+/// A row with what one statement reads beside it.
+struct Found {
     row: conversation::Model,
     assistant: String,
     deleted: bool,
     generating: Option<Uuid>,
-    total: i64,
 }
 
-impl FromQueryResult for Listed {
+impl FromQueryResult for Found {
     fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
             row: conversation::Model::from_query_result(result, prefix)?,
             assistant: result.try_get(prefix, "assistant_name")?,
             deleted: result.try_get(prefix, "assistant_deleted")?,
             generating: result.try_get(prefix, "generating")?,
+        })
+    }
+}
+
+impl From<Found> for Conversation {
+    fn from(it: Found) -> Self {
+        conversation_from(it.row, it.assistant, it.deleted, it.generating.map(Into::into))
+    }
+}
+
+/// The same rows, each with what is read beside it.
+fn with_beside(rows: Select<conversation::Entity>) -> Select<conversation::Entity> {
+    rows.expr_as(of_its_assistant(assistant::Column::Name), "assistant_name")
+        .expr_as(of_its_assistant(assistant::Column::IsDeleted), "assistant_deleted")
+        .expr_as(being_written(), "generating")
+}
+
+/// A row of the list.
+struct Listed {
+    it: Found,
+    total: i64,
+}
+
+impl FromQueryResult for Listed {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            it: Found::from_query_result(result, prefix)?,
             total: result.try_get(prefix, "total")?,
         })
     }
@@ -138,9 +132,14 @@ fn being_written() -> Expr {
     scalar(found.filter(of_this.and(streaming)).into_query())
 }
 
-async fn find(db: &impl ConnectionTrait, owner: UserId, id: ConversationId) -> Result<Option<Conversation>, Fault> {
-    let row = conversation::Entity::find().filter(owned(owner, id)).one(db).await?;
-    Ok(conversations_of(db, row.into_iter().collect()).await?.pop())
+pub(crate) async fn find(
+    db: &impl ConnectionTrait,
+    owner: UserId,
+    id: ConversationId,
+) -> Result<Option<Conversation>, Fault> {
+    let one = with_beside(conversation::Entity::find().filter(owned(owner, id)));
+    let found: Option<Found> = one.into_model().one(db).await?;
+    Ok(found.map(Into::into))
 }
 
 /// Whether the assistant exists and is not archived.
@@ -189,8 +188,8 @@ async fn create(
         created_at: Set(at),
         updated_at: Set(at),
     };
-    let row = row.insert(tx).await?;
-    let made = conversations_of(tx, vec![row]).await?.pop();
+    row.insert(tx).await?;
+    let made = find(tx, owner, id).await?;
     made.map(|made| Created::Yes(Box::new(made)))
         .ok_or_else(|| Fault::corrupt("conversations", "id", id))
 }
@@ -259,17 +258,6 @@ impl SqlStore {
         }))
     }
 
-    async fn path_end(&self, id: ConversationId, limit: u64) -> Result<Vec<Message>, Fault> {
-        let snapshot = self.db.snapshot().await?;
-        let Some(row) = conversation::Entity::find_by_id(id.uuid()).one(&snapshot).await? else {
-            return Ok(Vec::new());
-        };
-        let tree = Tree::read(&snapshot, row.id).await?;
-        let ids = tree.path(row.head_id);
-        let from = ids.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
-        load(&snapshot, &tree, &ids[from..]).await
-    }
-
     async fn message(
         &self,
         owner: UserId,
@@ -334,11 +322,7 @@ impl ConversationStore for SqlStore {
             .order_by_desc(conversation::Column::ActiveAt)
             .order_by_desc(conversation::Column::Id);
         let (limit, offset) = bounds(page);
-        let rows: Vec<Listed> = list
-            .clone()
-            .expr_as(of_its_assistant(assistant::Column::Name), "assistant_name")
-            .expr_as(of_its_assistant(assistant::Column::IsDeleted), "assistant_deleted")
-            .expr_as(being_written(), "generating")
+        let rows: Vec<Listed> = with_beside(list.clone())
             .expr_as(total_beside(&list, conversation::Column::Id), "total")
             .limit(limit)
             .offset(offset)
@@ -351,9 +335,7 @@ impl ConversationStore for SqlStore {
             // Beyond the end there is no row to carry it.
             None => list.count(self.db.reader()).await.map_err(Fault::from)?,
         };
-        let with_assistant =
-            |it: Listed| conversation_from(it.row, it.assistant, it.deleted, it.generating.map(Into::into));
-        let items = rows.into_iter().map(with_assistant).collect();
+        let items = rows.into_iter().map(|Listed { it, .. }| it.into()).collect();
         Ok(Page { items, total })
     }
 
@@ -375,6 +357,30 @@ impl ConversationStore for SqlStore {
                     .exec(tx)
                     .await?;
                 find(tx, owner, id).await
+            })
+        });
+        Ok(write.await?)
+    }
+
+    async fn retitle_conversation(
+        &self,
+        id: ConversationId,
+        old: &str,
+        new: &str,
+        at: Time,
+    ) -> Result<bool, StoreError> {
+        let (old, new) = (storable(old.to_owned()), new.to_owned());
+        let write = self.db.write(move |tx| {
+            Box::pin(async move {
+                let changed = conversation::Entity::update_many()
+                    .col_expr(conversation::Column::TitleFolded, Expr::value(fold(&new)))
+                    .col_expr(conversation::Column::Title, Expr::value(storable(new)))
+                    .col_expr(conversation::Column::UpdatedAt, Expr::value(at))
+                    .filter(conversation::Column::Id.eq(id.uuid()))
+                    .filter(conversation::Column::Title.eq(old))
+                    .exec(tx)
+                    .await?;
+                Ok(changed.rows_affected > 0)
             })
         });
         Ok(write.await?)
@@ -412,25 +418,26 @@ impl ConversationStore for SqlStore {
         Ok(self.message(owner, conversation, id).await?)
     }
 
-    async fn active_path(&self, id: ConversationId, limit: u64) -> Result<Vec<Message>, StoreError> {
-        Ok(self.path_end(id, limit).await?)
-    }
-
     async fn begin_turn(&self, turn: NewTurn) -> Result<Begun, StoreError> {
-        let begin = |turn: NewTurn| self.db.write(move |tx| Box::pin(turns::begin_turn(tx, turn)));
+        let begin = |turn: NewTurn| self.db.write(move |tx| Box::pin(begin_turn(tx, turn)));
         surely(|| async { Ok(begin(turn.clone()).await?) }).await
     }
 
-    async fn checkpoint(&self, id: MessageId, content: &str, lease_until: Time) -> Result<bool, StoreError> {
-        let content = storable(content.to_owned());
+    async fn checkpoint(&self, id: MessageId, progress: Progress) -> Result<bool, StoreError> {
+        let content = storable(progress.content);
         let write = self.db.write(move |tx| {
             Box::pin(async move {
                 let saved = message::Entity::update_many()
                     .col_expr(message::Column::Content, Expr::value(content))
-                    .col_expr(message::Column::LeaseUntil, Expr::value(lease_until))
-                    .filter(turns::streaming(id))
-                    .exec_with_returning(tx)
-                    .await?;
+                    .col_expr(message::Column::Provider, Expr::value(progress.provider))
+                    .col_expr(message::Column::LeaseUntil, Expr::value(progress.lease_until))
+                    .filter(turns::streaming(id));
+                // An answer that goes on keeps what was known of its beginning.
+                let saved = match progress.failover.map(failover_column) {
+                    Some(failover) => saved.col_expr(message::Column::Failover, Expr::value(Some(failover))),
+                    None => saved,
+                };
+                let saved = saved.exec_with_returning(tx).await?;
                 Ok(saved.first().is_none_or(|row| row.stop_requested))
             })
         });
@@ -463,13 +470,10 @@ impl ConversationStore for SqlStore {
         Ok(self.db.write(move |tx| Box::pin(expire(tx, cutoff, limit))).await?)
     }
 
-    async fn interrupt_abandoned(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError> {
+    async fn interrupt_abandoned(&self, now: Time, dead: Dead) -> Result<u64, StoreError> {
         let mut interrupted = 0;
-        for id in turns::abandoned(self.db.reader(), now, everyone_is_dead).await? {
-            let end = || {
-                self.db
-                    .write(move |tx| Box::pin(turns::interrupt(tx, id, now, everyone_is_dead)))
-            };
+        for id in turns::abandoned(self.db.reader(), now, dead).await? {
+            let end = || self.db.write(move |tx| Box::pin(turns::interrupt(tx, id, now, dead)));
             interrupted += u64::from(surely(|| async { Ok(end().await?) }).await?);
         }
         Ok(interrupted)

@@ -1,13 +1,12 @@
 //! Messages: rows to messages, and the shape of a conversation's tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use across::{
     conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
-    id::MessageId,
     money::MicroUsd,
     page::PageRequest,
-    providers::chat::Speaker,
+    providers::{chat::Speaker, routing::Failover},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
@@ -93,6 +92,50 @@ pub(crate) fn tokens_column(tokens: TokensUsed) -> serde_json::Value {
     })
 }
 
+/// The tokens in the column of a message.
+pub(crate) fn kept_tokens(column: serde_json::Value, id: Uuid) -> Result<TokensUsed, Fault> {
+    let kept: KeptTokens = serde_json::from_value(column).map_err(|_| Fault::corrupt(TABLE, "tokens_used", id))?;
+    Ok(TokensUsed {
+        prompt: kept.prompt_tokens,
+        completion: kept.completion_tokens,
+        estimated: kept.estimated,
+        cost: kept.cost_micro_usd.map(MicroUsd),
+    })
+}
+
+/// Who answered in whose place, as it is kept in its column; changing it is a migration.
+#[derive(Serialize, Deserialize)]
+struct KeptFailover {
+    from: String,
+    to: String,
+    reason: String,
+    extra_cost_percent: Option<i32>,
+}
+
+/// Who answered in whose place, from the column of a message.
+pub(crate) fn kept_failover(column: Option<serde_json::Value>, id: Uuid) -> Result<Option<Failover>, Fault> {
+    let kept: Option<KeptFailover> = column
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|_| Fault::corrupt(TABLE, "failover", id))?;
+    Ok(kept.map(|kept| Failover {
+        from: kept.from,
+        to: kept.to,
+        reason: kept.reason,
+        extra_cost_percent: kept.extra_cost_percent,
+    }))
+}
+
+/// The column for who answered in whose place.
+pub(crate) fn failover_column(failover: Failover) -> serde_json::Value {
+    serde_json::json!(KeptFailover {
+        from: failover.from,
+        to: failover.to,
+        reason: failover.reason,
+        extra_cost_percent: failover.extra_cost_percent,
+    })
+}
+
 /// Where a message stands among its siblings.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -108,11 +151,7 @@ pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, F
         .find(|speaker| role(*speaker) == row.role);
     let kept: Vec<KeptCitation> =
         serde_json::from_value(row.citations).map_err(|_| Fault::corrupt(TABLE, "citations", id))?;
-    let tokens: Option<KeptTokens> = row
-        .tokens_used
-        .map(serde_json::from_value)
-        .transpose()
-        .map_err(|_| Fault::corrupt(TABLE, "tokens_used", id))?;
+    let tokens = row.tokens_used.map(|kept| kept_tokens(kept, id)).transpose()?;
     let retrieval = match row.retrieval {
         Some(name) => Some(RetrievalOutcome::parse(&name).ok_or_else(|| Fault::corrupt(TABLE, "retrieval", id))?),
         None => None,
@@ -131,12 +170,8 @@ pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, F
         state: State::parse(&row.status).ok_or_else(|| Fault::corrupt(TABLE, "status", id))?,
         error: row.error_code.map(|code| (code, row.error_message.unwrap_or_default())),
         finish_reason: row.finish_reason,
-        tokens: tokens.map(|kept| TokensUsed {
-            prompt: kept.prompt_tokens,
-            completion: kept.completion_tokens,
-            estimated: kept.estimated,
-            cost: kept.cost_micro_usd.map(MicroUsd),
-        }),
+        tokens,
+        failover: kept_failover(row.failover, id)?,
         citations: kept.into_iter().map(citation_of).collect(),
         retrieval,
         edited_at: row.edited_at,
@@ -174,6 +209,25 @@ impl Tree {
             .all(db)
             .await?;
         Ok(Self(nodes))
+    }
+
+    /// Whether a message is one of this conversation.
+    pub(crate) fn has(&self, message: Uuid) -> bool {
+        self.0.iter().any(|(id, _)| *id == message)
+    }
+
+    /// The newest message below this one; the message itself if nothing follows it. What is newest is a leaf, since whatever
+    /// follows a message is newer.
+    pub(crate) fn newest_below(&self, message: Uuid) -> Uuid {
+        let mut below = HashSet::from([message]);
+        let mut newest = message;
+        for (id, parent) in &self.0 {
+            if parent.is_some_and(|parent| below.contains(&parent)) {
+                below.insert(*id);
+                newest = *id;
+            }
+        }
+        newest
     }
 
     /// Every message, oldest first.
@@ -229,8 +283,8 @@ pub(crate) fn cut(ids: &[Uuid], page: PageRequest) -> &[Uuid] {
     &ids[start..end]
 }
 
-/// The messages with these ids, in this order.
-pub(crate) async fn load(db: &impl ConnectionTrait, tree: &Tree, ids: &[Uuid]) -> Result<Vec<Message>, Fault> {
+/// The rows with these ids, in this order.
+pub(crate) async fn load_rows(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<message::Model>, Fault> {
     let mut rows = HashMap::with_capacity(ids.len());
     for some in ids.chunks(IDS_PER_QUERY) {
         let found = message::Entity::find()
@@ -239,9 +293,15 @@ pub(crate) async fn load(db: &impl ConnectionTrait, tree: &Tree, ids: &[Uuid]) -
             .await?;
         rows.extend(found.into_iter().map(|row| (row.id, row)));
     }
+    Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
+}
+
+/// The messages with these ids, in this order.
+pub(crate) async fn load(db: &impl ConnectionTrait, tree: &Tree, ids: &[Uuid]) -> Result<Vec<Message>, Fault> {
     let places = tree.places();
-    let known = ids.iter().filter_map(|id| Some((rows.remove(id)?, *places.get(id)?)));
-    known.map(|(row, place)| message_of(row, place)).collect()
+    let rows = load_rows(db, ids).await?.into_iter();
+    let known = rows.filter_map(|row| Some((*places.get(&row.id)?, row)));
+    known.map(|(place, row)| message_of(row, place)).collect()
 }
 
 /// Where one message stands, without reading the whole tree.
@@ -263,26 +323,4 @@ pub(crate) async fn place_of(db: &impl ConnectionTrait, row: &message::Model) ->
         index: column_i32(index).unsigned_abs(),
         count: column_i32(siblings.len()).unsigned_abs(),
     })
-}
-
-/// The answer being written in each of these conversations.
-pub(crate) async fn generating(
-    db: &impl ConnectionTrait,
-    conversations: Vec<Uuid>,
-) -> Result<HashMap<Uuid, MessageId>, Fault> {
-    let streaming: Vec<(Uuid, Uuid)> = message::Entity::find()
-        .select_only()
-        .columns([message::Column::ConversationId, message::Column::Id])
-        .filter(
-            message::Column::ConversationId
-                .is_in(conversations)
-                .and(message::Column::Status.eq(State::Streaming.as_str())),
-        )
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(streaming
-        .into_iter()
-        .map(|(conversation, id)| (conversation, id.into()))
-        .collect())
 }

@@ -7,7 +7,7 @@ use across::{
     clock::Time,
     fault::StoreError,
     governance::{
-        meter::{Meter, Payer, Reservation, Spent},
+        meter::{Correction, Meter, Particulars, Payer, Reservation, Spent},
         quota::{Held, Limits, Refusal, claims},
         usage::Purpose,
         window::Window,
@@ -17,8 +17,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    QueryTrait as _, Set,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult,
+    QueryFilter as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Query,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -26,10 +26,12 @@ use uuid::Uuid;
 use crate::{
     SqlStore, api_keys,
     convert::storable,
+    corrections,
     counters::{Change, before, change, counted, natural},
     entity::{assistant, conversation, message, quota_hold, usage_log, usage_quota},
     error::Fault,
     notices::alert,
+    paging::scalar,
     scopes::{limits_of, matching, scope_of},
 };
 
@@ -151,10 +153,15 @@ pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, te
             }
         }
     }
-    // A call that used nothing and blames no key says nothing about it.
-    let is_telling = spent.key_problem.is_some() || spent.prompt_tokens > 0 || spent.completion_tokens > 0;
-    if let Some(key) = hold.api_key_id.filter(|_| teller == Teller::Caller && is_telling) {
-        api_keys::note(tx, key.into(), spent.key_problem.clone(), at).await?;
+    if teller == Teller::Caller {
+        for (key, problem) in &spent.refused_keys {
+            api_keys::note(tx, *key, Some(problem.clone()), at).await?;
+        }
+        // A call that used nothing says nothing about its key.
+        let is_telling = spent.prompt_tokens > 0 || spent.completion_tokens > 0;
+        if let Some(key) = spent.key.filter(|_| is_telling) {
+            api_keys::note(tx, key, None, at).await?;
+        }
     }
     Ok(true)
 }
@@ -194,31 +201,13 @@ fn corrections(
 
 /// Writes the row of the usage log.
 async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpose, spent: &Spent) -> Result<(), Fault> {
-    let conversation = match hold.conversation_id {
-        Some(id) => {
-            exists(
-                tx,
-                conversation::Entity::find_by_id(id)
-                    .select_only()
-                    .column(conversation::Column::Id),
-            )
-            .await?
-        }
-        None => None,
-    };
-    let assistant = match hold.assistant_id {
-        Some(id) => {
-            exists(
-                tx,
-                assistant::Entity::find_by_id(id)
-                    .select_only()
-                    .column(assistant::Column::Id),
-            )
-            .await?
-        }
-        None => None,
-    };
+    let Existing {
+        conversation,
+        assistant,
+    } = Existing::read(tx, hold).await?;
     let (prompt, completion) = (counted(spent.prompt_tokens), counted(spent.completion_tokens));
+    let more = &spent.more;
+    let (from, reason) = more.failover.clone().unzip();
     let row = usage_log::ActiveModel {
         id: Set(UsageId::new().uuid()),
         user_id: Set(hold.user_id),
@@ -233,6 +222,14 @@ async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpos
         total_tokens: Set(prompt + completion),
         cost_usd: Set(counted(spent.cost.0)),
         estimated: Set(spent.estimated),
+        cached_tokens: Set(counted(more.cached_tokens)),
+        reasoning_tokens: Set(counted(more.reasoning_tokens)),
+        price_source: Set(more.price_source.map(|source| source.as_str().to_owned())),
+        upstream_id: Set(more.upstream_id.clone().map(storable)),
+        answered_model: Set(more.answered_model.clone().map(storable)),
+        failover_from: Set(from),
+        failover_reason: Set(reason),
+        raw_usage: Set(more.raw.clone().map(storable)),
         is_request: Set(purpose.is_request()),
         day: Set(hold.reserved_at.format("%Y-%m-%d").to_string()),
         created_at: Set(hold.reserved_at),
@@ -241,12 +238,31 @@ async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpos
     Ok(())
 }
 
-/// The id that a question for one finds.
-async fn exists<E: sea_orm::EntityTrait>(
-    tx: &DatabaseTransaction,
-    question: sea_orm::Select<E>,
-) -> Result<Option<Uuid>, Fault> {
-    Ok(question.into_tuple().one(tx).await?)
+/// Conversation and assistant of a call, as far as they still exist.
+#[derive(Default, FromQueryResult)]
+struct Existing {
+    conversation: Option<Uuid>,
+    assistant: Option<Uuid>,
+}
+
+impl Existing {
+    async fn read(tx: &DatabaseTransaction, hold: &quota_hold::Model) -> Result<Self, Fault> {
+        let conversation = conversation::Entity::find()
+            .select_only()
+            .column(conversation::Column::Id)
+            .filter(conversation::Column::Id.eq(hold.conversation_id));
+        let assistant = assistant::Entity::find()
+            .select_only()
+            .column(assistant::Column::Id)
+            .filter(assistant::Column::Id.eq(hold.assistant_id));
+        let both = Query::select()
+            .expr_as(scalar(conversation.into_query()), "conversation")
+            .expr_as(scalar(assistant.into_query()), "assistant")
+            .to_owned();
+        let found = tx.query_one(&both).await?;
+        let found = found.map(|found| Self::from_query_result(&found, "")).transpose()?;
+        Ok(found.unwrap_or_default())
+    }
 }
 
 /// The worst case of a call, as used by nobody knows how much of it.
@@ -254,12 +270,14 @@ fn worst(hold: &quota_hold::Model) -> Spent {
     Spent {
         hold: hold.id.into(),
         provider: hold.provider.clone(),
+        key: hold.api_key_id.map(Into::into),
         model: hold.model.clone(),
         prompt_tokens: natural(hold.prompt_tokens),
         completion_tokens: natural(hold.completion_tokens),
         cost: MicroUsd(hold.cost),
         estimated: true,
-        key_problem: None,
+        refused_keys: Vec::new(),
+        more: Particulars::default(),
     }
 }
 
@@ -322,6 +340,15 @@ impl Meter for SqlStore {
     async fn settle(&self, spent: Spent, at: Time) -> Result<(), StoreError> {
         self.settle_surely(&spent, at, Teller::Caller).await?;
         Ok(())
+    }
+
+    async fn correct(&self, correction: Correction, at: Time) -> Result<bool, StoreError> {
+        let correct = || {
+            let correction = correction.clone();
+            self.db
+                .write(move |tx| Box::pin(async move { corrections::correct(tx, &correction, at).await }))
+        };
+        surely(|| async { Ok(correct().await?) }).await
     }
 
     async fn sweep_holds(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError> {

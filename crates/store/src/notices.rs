@@ -13,6 +13,7 @@ use across::{
     id::{NoticeId, UserId},
     money::MicroUsd,
     page::{Page, PageRequest},
+    providers::key::ApiKey,
 };
 use async_trait::async_trait;
 use sea_orm::{
@@ -32,6 +33,8 @@ use crate::{
 };
 
 const TABLE: &str = "notices";
+/// The kind of notice about a key that its provider refuses.
+const KEY_REFUSED: &str = "provider.key";
 
 /// The first limit of the window of whose `threshold` percent so much is used.
 fn crossed(limits: &Limits, window: Window, counter: &quota_counter::Model) -> Option<(Limit, i64)> {
@@ -135,6 +138,33 @@ pub(crate) async fn alert(
         new: Some(details),
     };
     audit::insert(tx, Doer::platform().does(Action::QuotaAlert, at), trace).await
+}
+
+/// Tells administrators that a provider refuses a key.
+pub(crate) async fn key_refused(tx: &DatabaseTransaction, key: &ApiKey, problem: &str, at: Time) -> Result<(), Fault> {
+    let (provider, name) = (key.provider.called(), &key.name);
+    let message = if problem == "no_credit" {
+        format!("The account behind the key “{name}” has no credit left at {provider}.")
+    } else {
+        format!("The key “{name}” is rejected by {provider}. Replace it.")
+    };
+    let details = json!({
+        "provider": key.provider.as_str(),
+        "key_id": key.id.to_string(),
+        "key_name": name,
+        "problem": problem,
+    });
+    let row = notice::ActiveModel {
+        id: Set(NoticeId::new().uuid()),
+        kind: Set(KEY_REFUSED.to_owned()),
+        level: Set(Level::Error.as_str().to_owned()),
+        message: Set(storable(message)),
+        details: Set(details),
+        user_id: Set(None),
+        created_at: Set(at),
+    };
+    row.insert(tx).await?;
+    Ok(())
 }
 
 /// What this person may see.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use across::{
     fault::StoreError,
-    id::{AssistantId, ChunkId},
+    id::{AssistantId, ChunkId, FileId},
     retrieval::{
         passage::{Passage, Passages},
         vectors::KeywordIndex,
@@ -13,12 +13,13 @@ use across::{
 use async_trait::async_trait;
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, ExprTrait as _, FromQueryResult, QueryFilter as _, QuerySelect as _,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
 use crate::{
     SqlStore,
-    convert::narrow,
+    convert::{column_i32, narrow},
     entity::{chunk, knowledge_file as file},
     error::Fault,
     fulltext,
@@ -40,10 +41,10 @@ struct Row {
 }
 
 impl SqlStore {
-    async fn load(&self, assistant: AssistantId, chunks: &[ChunkId]) -> Result<Vec<Passage>, Fault> {
+    async fn load(&self, assistant: AssistantId, wanted: impl Iterator<Item = Expr>) -> Result<Vec<Passage>, Fault> {
         let snapshot = self.db.snapshot().await?;
-        let mut found = Vec::with_capacity(chunks.len());
-        for some in chunks.chunks(IDS_PER_QUERY) {
+        let mut found = Vec::new();
+        for some in wanted {
             let rows: Vec<Row> = chunk::Entity::find()
                 .select_only()
                 .columns([
@@ -56,7 +57,7 @@ impl SqlStore {
                     chunk::Column::EndChar,
                     chunk::Column::Text,
                 ])
-                .filter(chunk::Column::Id.is_in(some.iter().map(|id| id.uuid())))
+                .filter(some)
                 .into_model()
                 .all(&snapshot)
                 .await?;
@@ -109,7 +110,24 @@ impl Passages for SqlStore {
         if chunks.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.load(assistant, chunks).await?)
+        let these = |some: &[ChunkId]| chunk::Column::Id.is_in(some.iter().map(|id| id.uuid()));
+        Ok(self.load(assistant, chunks.chunks(IDS_PER_QUERY).map(these)).await?)
+    }
+
+    async fn cited_passages(
+        &self,
+        assistant: AssistantId,
+        chunks: &[(FileId, u32)],
+    ) -> Result<Vec<Passage>, StoreError> {
+        let these = |(file, index): &(FileId, u32)| {
+            let place = chunk::Column::ChunkIndex.eq(column_i32(*index));
+            chunk::Column::FileId.eq(file.uuid()).and(place)
+        };
+        if chunks.is_empty() {
+            return Ok(Vec::new());
+        }
+        // An answer cites a handful of passages.
+        Ok(self.load(assistant, chunks.iter().map(these)).await?)
     }
 
     async fn has_knowledge(&self, assistant: AssistantId) -> Result<bool, StoreError> {

@@ -90,6 +90,19 @@ async fn attempt(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) 
     buckets.dedup_by(|one, other| one.key == other.key);
     let (mut counters, mut refused_until) = (Vec::with_capacity(buckets.len()), None);
     for bucket in buckets {
+        // Everybody behind an address looks at its counter: they wait for each other only if it is about to be locked.
+        if bucket.counts_failures_only {
+            let seen = counter::Entity::find_by_id(storable(bucket.key.clone()))
+                .one(tx)
+                .await?;
+            let seen = seen.map(|seen| at_present(seen, bucket.window, now));
+            let is_full = |seen: &counter::Model| seen.failures >= column_i32(bucket.limit);
+            if !seen.as_ref().is_some_and(is_full) {
+                let until = seen.and_then(|seen| seen.locked_until);
+                refused_until = Ord::max(refused_until, until.filter(|until| *until > now));
+                continue;
+            }
+        }
         let mut row = at_present(take(tx, &bucket.key, now).await?, bucket.window, now);
         row.updated_at = now;
         let open = row.locked_until.is_none_or(|until| until <= now);
@@ -101,7 +114,9 @@ async fn attempt(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) 
             keep(tx, row.clone()).await?;
         }
         refused_until = Ord::max(refused_until, row.locked_until.filter(|until| *until > now));
-        counters.push(row);
+        if !bucket.counts_failures_only {
+            counters.push(row);
+        }
     }
     if let Some(until) = refused_until {
         return Ok(Err(until));
@@ -113,8 +128,21 @@ async fn attempt(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) 
     Ok(Ok(()))
 }
 
+async fn charge(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) -> Result<(), Fault> {
+    buckets.retain(|bucket| bucket.counts_failures_only);
+    buckets.sort_by(|one, other| one.key.cmp(&other.key));
+    for bucket in buckets {
+        let mut row = at_present(take(tx, &bucket.key, now).await?, bucket.window, now);
+        row.failures += 1;
+        row.updated_at = now;
+        keep(tx, row).await?;
+    }
+    Ok(())
+}
+
 async fn forgive(tx: &DatabaseTransaction, buckets: Vec<Bucket>, cleared: Vec<String>) -> Result<(), Fault> {
-    let mut keys: Vec<String> = buckets.into_iter().map(|bucket| bucket.key).collect();
+    let counted = buckets.into_iter().filter(|bucket| !bucket.counts_failures_only);
+    let mut keys: Vec<String> = counted.map(|bucket| bucket.key).collect();
     keys.extend(cleared.iter().cloned());
     keys.sort();
     keys.dedup();
@@ -139,6 +167,10 @@ async fn forgive(tx: &DatabaseTransaction, buckets: Vec<Bucket>, cleared: Vec<St
 impl Throttle for SqlStore {
     async fn attempt(&self, buckets: Vec<Bucket>, now: Time) -> Result<Result<(), Time>, StoreError> {
         Ok(self.db.write(move |tx| Box::pin(attempt(tx, buckets, now))).await?)
+    }
+
+    async fn charge(&self, buckets: Vec<Bucket>, now: Time) -> Result<(), StoreError> {
+        Ok(self.db.write(move |tx| Box::pin(charge(tx, buckets, now))).await?)
     }
 
     async fn forgive(&self, buckets: Vec<Bucket>, cleared: &[String]) -> Result<(), StoreError> {

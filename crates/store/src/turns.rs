@@ -4,27 +4,24 @@ use across::{
     clock::Time,
     conversations::{
         context::estimate_tokens,
-        conversation::{Begun, Ending, MAX_MESSAGES, NewTurn},
+        conversation::{Dead, Ending},
         message::{State, TokensUsed},
     },
     id::{ConversationId, MessageId, UserId},
-    providers::chat::Speaker,
-    replay::Answer,
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, Set, sea_query::Expr,
+    ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr,
 };
 use uuid::Uuid;
 
 use crate::{
-    conversations::{is_live, owned},
-    convert::{fold, storable},
-    entity::{conversation, message, user},
+    conversations::owned,
+    convert::storable,
+    entity::{conversation, message},
     error::Fault,
-    messages::{Place, citations_column, generating, message_of, place_of, role, tokens_column},
+    messages::{failover_column, kept_failover, kept_tokens, tokens_column},
     meter::{self, Teller},
-    replays,
     rows::hold,
 };
 
@@ -39,98 +36,6 @@ pub(crate) fn streaming(id: MessageId) -> Expr {
     message::Column::Id
         .eq(id.uuid())
         .and(message::Column::Status.eq(State::Streaming.as_str()))
-}
-
-/// Records a question and its empty answer after the conversation's head.
-pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Result<Begun, Fault> {
-    let mine = owned(turn.owner, turn.conversation);
-    // Held, so that two turns of one conversation come one after the other.
-    let Some(row) = hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine).await? else {
-        return Ok(Begun::Missing);
-    };
-    // Who was deactivated since they asked gets no answer, and pays for none.
-    let owner = user::Column::Id.eq(row.user_id).and(user::Column::IsActive.eq(true));
-    if user::Entity::find().filter(owner).count(tx).await? == 0 {
-        return Ok(Begun::Missing);
-    }
-    if !is_live(tx, row.assistant_id).await? {
-        return Ok(Begun::AssistantDeleted);
-    }
-    if let Some(busy) = generating(tx, vec![row.id]).await?.remove(&row.id) {
-        return Ok(Begun::Busy(busy));
-    }
-    if row.last_seq + 2 > MAX_MESSAGES {
-        return Ok(Begun::Full);
-    }
-    if let Some(refusal) = meter::reserve(tx, &turn.call).await? {
-        return Ok(Begun::Refused(Box::new(refusal)));
-    }
-
-    let question = message::ActiveModel {
-        id: Set(turn.question.uuid()),
-        conversation_id: Set(row.id),
-        parent_id: Set(row.head_id),
-        seq: Set(row.last_seq + 1),
-        role: Set(role(Speaker::User).to_owned()),
-        content: Set(storable(turn.content)),
-        model: Set(None),
-        provider: Set(None),
-        status: Set(State::Complete.as_str().to_owned()),
-        error_code: Set(None),
-        error_message: Set(None),
-        finish_reason: Set(None),
-        tokens_used: Set(None),
-        citations: Set(serde_json::json!([])),
-        retrieval: Set(None),
-        stop_requested: Set(false),
-        lease_until: Set(None),
-        edited_at: Set(None),
-        created_at: Set(turn.at),
-    };
-    let answer = message::ActiveModel {
-        id: Set(turn.answer.uuid()),
-        parent_id: Set(Some(turn.question.uuid())),
-        seq: Set(row.last_seq + 2),
-        role: Set(role(Speaker::Assistant).to_owned()),
-        content: Set(String::new()),
-        model: Set(Some(storable(turn.model))),
-        status: Set(State::Streaming.as_str().to_owned()),
-        citations: Set(citations_column(turn.citations)?),
-        retrieval: Set(turn.retrieval.map(|outcome| outcome.as_str().to_owned())),
-        lease_until: Set(Some(turn.lease_until)),
-        ..question.clone()
-    };
-    let (question, answer) = (question.insert(tx).await?, answer.insert(tx).await?);
-
-    let title = turn.title.filter(|_| row.title.is_empty());
-    let mut row: conversation::ActiveModel = row.into();
-    if let Some(title) = title {
-        row.title_folded = Set(fold(&title));
-        row.title = Set(storable(title));
-    }
-    row.head_id = Set(Some(answer.id));
-    row.last_seq = Set(answer.seq);
-    row.last_message_at = Set(Some(turn.at));
-    row.active_at = Set(turn.at);
-    row.updated_at = Set(turn.at);
-    row.update(tx).await?;
-
-    if let Some(request) = &turn.request {
-        let told = Answer {
-            status: 201,
-            message: Some(turn.answer),
-            ..Answer::default()
-        };
-        replays::complete(tx, request, told).await?;
-    }
-
-    let place = place_of(tx, &question).await?;
-    // Nothing else can follow a question this new.
-    let (question, answer) = (
-        message_of(question, place)?,
-        message_of(answer, Place { index: 0, count: 1 })?,
-    );
-    Ok(Begun::Yes(Box::new((question, answer))))
 }
 
 /// Sets an answer that is being written to its end and charges what it used; `false` if it is not being written any more,
@@ -149,7 +54,7 @@ async fn set_ending(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> 
         return Err(Fault::conflict("an answer cannot end by being written"));
     }
     let (code, sentence) = ending.error.unzip();
-    let mut change = message::Entity::update_many()
+    let change = message::Entity::update_many()
         .col_expr(message::Column::Content, Expr::value(storable(ending.content)))
         .col_expr(message::Column::Status, Expr::value(ending.state.as_str()))
         .col_expr(message::Column::ErrorCode, Expr::value(code.map(storable)))
@@ -164,9 +69,11 @@ async fn set_ending(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> 
             Expr::value(ending.tokens.map(tokens_column)),
         )
         .col_expr(message::Column::LeaseUntil, Expr::value(None::<Time>));
-    if let Some(model) = ending.model {
-        change = change.col_expr(message::Column::Model, Expr::value(storable(model)));
-    }
+    // An answer that went on keeps what was known of its beginning.
+    let change = match ending.failover {
+        Some(failover) => change.col_expr(message::Column::Failover, Expr::value(Some(failover_column(failover)))),
+        None => change,
+    };
     let Some(row) = change.filter(streaming(id)).exec_with_returning(tx).await?.pop() else {
         return Ok(false);
     };
@@ -223,21 +130,22 @@ pub(crate) async fn request_stop(
     Ok(Some(running.into_iter().map(Into::into).collect()))
 }
 
-fn dead(now: Time, everyone: bool) -> Condition {
+fn written_by(dead: Dead, now: Time) -> Condition {
     let streaming = Condition::all().add(message::Column::Status.eq(State::Streaming.as_str()));
-    if everyone {
-        streaming
-    } else {
-        streaming.add(message::Column::LeaseUntil.lt(now))
+    let expired = message::Column::LeaseUntil.lt(now);
+    match dead {
+        Dead::Expired => streaming.add(expired),
+        Dead::Installation(id) => streaming.add(expired.or(message::Column::Writer.eq(id.to_string()))),
+        Dead::Everyone => streaming,
     }
 }
 
 /// The answers whose writer died; see the port.
-pub(crate) async fn abandoned(db: &impl ConnectionTrait, now: Time, everyone: bool) -> Result<Vec<MessageId>, Fault> {
+pub(crate) async fn abandoned(db: &impl ConnectionTrait, now: Time, dead: Dead) -> Result<Vec<MessageId>, Fault> {
     let ids: Vec<Uuid> = message::Entity::find()
         .select_only()
         .column(message::Column::Id)
-        .filter(dead(now, everyone))
+        .filter(written_by(dead, now))
         .into_tuple()
         .all(db)
         .await?;
@@ -246,18 +154,16 @@ pub(crate) async fn abandoned(db: &impl ConnectionTrait, now: Time, everyone: bo
 
 /// Ends one answer whose writer died, in a transaction of its own; `false` if its writer gave a sign of life or ended it
 /// meanwhile.
-pub(crate) async fn interrupt(
-    tx: &DatabaseTransaction,
-    id: MessageId,
-    now: Time,
-    everyone: bool,
-) -> Result<bool, Fault> {
-    let still = dead(now, everyone).add(message::Column::Id.eq(id.uuid()));
+pub(crate) async fn interrupt(tx: &DatabaseTransaction, id: MessageId, now: Time, dead: Dead) -> Result<bool, Fault> {
+    let still = written_by(dead, now).add(message::Column::Id.eq(id.uuid()));
     // Held, so that a sign of life comes before this or too late.
     let Some(row) = hold::<message::Entity>(tx, message::Column::StopRequested, still.into()).await? else {
         return Ok(false);
     };
-    let completion = estimate_tokens(&row.content);
+    // What an answer that went on had said before is paid for.
+    let paid = usize::try_from(row.paid_bytes).unwrap_or_default();
+    let completion = estimate_tokens(row.content.get(paid..).unwrap_or_default());
+    let before = row.tokens_used.map(|kept| kept_tokens(kept, row.id)).transpose()?;
     let held = meter::hold_of(tx, id).await?;
     let (tokens, spent) = match held {
         Some(hold) => {
@@ -291,8 +197,8 @@ pub(crate) async fn interrupt(
         error: Some((ABANDONED.0.to_owned(), ABANDONED.1.to_owned())),
         finish_reason: None,
         provider: row.provider,
-        model: None,
-        tokens: Some(tokens),
+        failover: kept_failover(row.failover, row.id)?,
+        tokens: Some(before.map_or(tokens, |before| before.and(tokens))),
         spent: None,
         at: now,
     };

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use across::{
     clock::Time,
     fault::StoreError,
-    governance::usage::{Filter, Group, GroupBy, Purpose, Total, UsageLog, UsageRow},
+    governance::{
+        meter::Particulars,
+        usage::{Filter, Group, GroupBy, Purpose, Total, UsageLog, UsageRow},
+    },
     id::{UsageId, UserId},
-    money::MicroUsd,
+    money::{MicroUsd, PriceSource},
     page::{Page, PageRequest},
 };
 use async_trait::async_trait;
@@ -105,6 +108,10 @@ fn list(filter: &Filter) -> Select<usage_log::Entity> {
 
 fn row_of(row: usage_log::Model) -> Result<UsageRow, Fault> {
     let purpose = Purpose::parse(&row.purpose).ok_or_else(|| Fault::corrupt(TABLE, "purpose", row.id))?;
+    let source = match row.price_source.as_deref() {
+        Some(name) => Some(PriceSource::parse(name).ok_or_else(|| Fault::corrupt(TABLE, "price_source", row.id))?),
+        None => None,
+    };
     Ok(UsageRow {
         id: row.id.into(),
         user: row.user_id.map(Into::into),
@@ -118,6 +125,15 @@ fn row_of(row: usage_log::Model) -> Result<UsageRow, Fault> {
         completion_tokens: natural(row.completion_tokens),
         cost: MicroUsd(row.cost_usd),
         estimated: row.estimated,
+        more: Particulars {
+            cached_tokens: natural(row.cached_tokens),
+            reasoning_tokens: natural(row.reasoning_tokens),
+            price_source: source,
+            upstream_id: row.upstream_id,
+            answered_model: row.answered_model,
+            failover: row.failover_from.zip(row.failover_reason),
+            raw: row.raw_usage,
+        },
         created_at: row.created_at,
     })
 }

@@ -1,9 +1,10 @@
-//! Group commit: one task owns the only writing connection, runs queued operations in one transaction, each inside its
-//! own savepoint, and answers their callers after the commit that holds them. Many small changes share one fsync.
+//! Group commit: one thread owns the only writing connection, runs queued operations in one transaction, each after the first
+//! inside its own savepoint, and answers their callers after the commit that holds them. Many small changes share one fsync.
 
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,10 @@ use futures::{FutureExt as _, future::BoxFuture};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions, TransactionTrait as _,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Builder,
+    sync::{mpsc, oneshot},
+};
 
 use crate::error::Fault;
 
@@ -78,21 +82,39 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task. It ends when the last `Writer` is dropped and the queue is empty.
+    /// Starts the thread. It ends when the last `Writer` is dropped and the queue is empty.
+    ///
+    /// A change is a chain of statements, each of which waits for the one before on the database's own thread: what counts is
+    /// how soon the writer runs again. Among the tasks of a busy runtime it would wait its turn after every statement.
     pub(crate) async fn start(options: ConnectOptions, begin: TransactionOptions) -> Result<Self, DbErr> {
-        let connection = Database::connect(options.clone()).await?;
         let (sender, queue) = mpsc::channel(QUEUE);
         let failed = Arc::new(OnceLock::new());
-        tokio::spawn(
-            Task {
+        let (ready, started) = oneshot::channel();
+        let cannot = |error: std::io::Error| DbErr::Custom(format!("no thread can be started: {error}"));
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+        let its_failed = Arc::clone(&failed);
+        let work = async move {
+            let connection = match Database::connect(options.clone()).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return;
+                }
+            };
+            let _ = ready.send(Ok(()));
+            let task = Task {
                 options,
                 begin,
                 connection,
                 queue,
-                failed: Arc::clone(&failed),
-            }
-            .run(),
-        );
+                failed: its_failed,
+            };
+            task.run().await;
+        };
+        let thread = thread::Builder::new().name("database writer".to_owned());
+        thread.spawn(move || runtime.block_on(work)).map_err(cannot)?;
+        let ended = |_| DbErr::Custom("the database writer ended at its start".to_owned());
+        started.await.map_err(ended)??;
         Ok(Self { queue: sender, failed })
     }
 
@@ -161,8 +183,17 @@ impl Task {
             }
         };
         let started = Instant::now();
-        let mut done = Vec::new();
-        let mut next = Some(first);
+        let mut first = first;
+        // Nothing comes before it that would have to stay if it fails, so it needs no savepoint.
+        if let Err(fault) = first.run(&tx).await {
+            match tx.rollback().await {
+                Ok(()) => first.answer(None),
+                Err(_) => self.abandon(None, vec![first], fault).await,
+            }
+            return;
+        }
+        let mut done = vec![first];
+        let mut next = self.queue.try_recv().ok();
         while let Some(mut operation) = next {
             let whole = run_one(&tx, operation.as_mut()).await;
             done.push(operation);

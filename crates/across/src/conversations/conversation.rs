@@ -11,8 +11,9 @@ use crate::{
         meter::{Reservation, Spent},
         quota::Refusal,
     },
-    id::{AssistantId, ConversationId, MessageId, UserId},
+    id::{AssistantId, ConversationId, InstallationId, MessageId, UserId},
     page::{Page, PageRequest},
+    providers::routing::Failover,
     replay::RequestKey,
 };
 
@@ -81,24 +82,49 @@ pub struct MessageFilter {
     pub descending: bool,
 }
 
-/// A question and the empty answer to it, about to be recorded after the conversation's head.
+/// A new question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Its id.
+    pub id: MessageId,
+    /// Its words.
+    pub content: String,
+}
+
+/// Where a turn stands in the tree of its conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnPlace {
+    /// Question and answer follow the head.
+    End(Question),
+    /// Question and answer stand beside this question.
+    Beside(MessageId, Question),
+    /// The answer follows a question that is there.
+    Below {
+        /// The question.
+        question: MessageId,
+        /// Whether it must not have an answer yet.
+        is_first: bool,
+    },
+    /// The answer is there and goes on.
+    Again,
+}
+
+/// A question and the empty answer to it, about to be recorded; or an answer about to go on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTurn {
     /// The conversation.
     pub conversation: ConversationId,
     /// Whose it must be.
     pub owner: UserId,
-    /// The question's id.
-    pub question: MessageId,
-    /// The question.
-    pub content: String,
+    /// Where it stands.
+    pub place: TurnPlace,
     /// The answer's id.
     pub answer: MessageId,
     /// The model that is to answer.
     pub model: String,
-    /// What the answer will rest on.
+    /// What the answer will rest on. One that goes on rests on what it did before.
     pub citations: Vec<Citation>,
-    /// Whether the files were searched.
+    /// Whether the files were searched; likewise.
     pub retrieval: Option<RetrievalOutcome>,
     /// The title to give a conversation that has none.
     pub title: Option<String>,
@@ -106,10 +132,34 @@ pub struct NewTurn {
     pub call: Reservation,
     /// The request that asks for it, if it may be sent twice: answered by this answer from that moment on.
     pub request: Option<RequestKey>,
+    /// Who writes the answer.
+    pub writer: InstallationId,
     /// Until when the answer belongs to this process without a sign of life.
     pub lease_until: Time,
     /// When.
     pub at: Time,
+}
+
+/// Why a message is not one that this can be asked of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is an answer, and only questions are asked in other words.
+    NotAQuestion,
+    /// It is a question that has an answer.
+    Answered,
+    /// It is no answer that ended before its end.
+    Whole,
+}
+
+/// Whose answers are being written by nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dead {
+    /// Those of writers whose lease ran out.
+    Expired,
+    /// Those, and everything that this installation began: its process is about to begin anew.
+    Installation(InstallationId),
+    /// Everybody's: no other process can use the database.
+    Everyone,
 }
 
 /// What became of recording a turn.
@@ -117,16 +167,31 @@ pub struct NewTurn {
 pub enum Begun {
     /// Both messages are recorded: question and answer.
     Yes(Box<(Message, Message)>),
-    /// There is no such conversation of this person.
+    /// There is no such conversation of this person, or no such message in it.
     Missing,
     /// An answer is being written already.
     Busy(MessageId),
     /// The assistant is archived.
     AssistantDeleted,
+    /// The message that the turn refers to is not one for that.
+    Unfit(Unfit),
     /// [`MAX_MESSAGES`] is reached.
     Full,
     /// A quota has no room for the answer; nothing was recorded.
     Refused(Box<Refusal>),
+}
+
+/// How far an answer is: what is saved while it is being written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// All of its text so far.
+    pub content: String,
+    /// Who is writing it.
+    pub provider: String,
+    /// In whose place, if in somebody's.
+    pub failover: Option<Failover>,
+    /// Until when it belongs to this process without a further sign of life.
+    pub lease_until: Time,
 }
 
 /// How an answer ended; everything that is recorded about it in one transaction.
@@ -142,9 +207,9 @@ pub struct Ending {
     pub finish_reason: Option<String>,
     /// Who answered.
     pub provider: Option<String>,
-    /// The model that really answered.
-    pub model: Option<String>,
-    /// What it used.
+    /// In whose place, if in somebody's.
+    pub failover: Option<Failover>,
+    /// What it used, in all if it was written in several goes.
     pub tokens: Option<TokensUsed>,
     /// The same for the meter: settled in the same transaction.
     pub spent: Option<Spent>,
@@ -185,6 +250,16 @@ pub trait ConversationStore: Send + Sync {
         at: Time,
     ) -> Result<Option<Conversation>, StoreError>;
 
+    /// Gives it another title if it still has the old one: what a person called it stays. `false` if it was changed
+    /// meanwhile, or is gone.
+    async fn retitle_conversation(
+        &self,
+        id: ConversationId,
+        old: &str,
+        new: &str,
+        at: Time,
+    ) -> Result<bool, StoreError>;
+
     /// Deletes it with its messages. `false` if it is not this person's.
     async fn delete_conversation(&self, owner: UserId, id: ConversationId) -> Result<bool, StoreError>;
 
@@ -205,16 +280,13 @@ pub trait ConversationStore: Send + Sync {
         id: MessageId,
     ) -> Result<Option<Message>, StoreError>;
 
-    /// The last `limit` messages of the active path, oldest first: what a model may be shown.
-    async fn active_path(&self, id: ConversationId, limit: u64) -> Result<Vec<Message>, StoreError>;
-
-    /// Records a question and its empty answer, moves the head to the answer, and sets aside what the answer may use; in one
-    /// transaction.
+    /// Records a question and its empty answer, or lets an answer go on, moves the head to the answer, and sets aside what the
+    /// answer may use; in one transaction. The head stays where it is below an answer that goes on.
     async fn begin_turn(&self, turn: NewTurn) -> Result<Begun, StoreError>;
 
-    /// Saves the text so far of an answer being written and renews its lease. `true` if somebody asked for it to stop,
+    /// Saves how far an answer being written is, and renews its lease. `true` if somebody asked for it to stop,
     /// or if it is no longer being written as far as the store knows (deleted, or swept): the writer must end it.
-    async fn checkpoint(&self, id: MessageId, content: &str, lease_until: Time) -> Result<bool, StoreError>;
+    async fn checkpoint(&self, id: MessageId, progress: Progress) -> Result<bool, StoreError>;
 
     /// Whether somebody asked for it to stop, or it is gone; without writing.
     async fn stop_requested(&self, id: MessageId) -> Result<bool, StoreError>;
@@ -234,8 +306,8 @@ pub trait ConversationStore: Send + Sync {
 
     /// Sets answers whose writer died to `Interrupted`, keeping their text, their tokens estimated by
     /// [`estimate_tokens`](crate::conversations::context::estimate_tokens) and charged at the price of what was set aside;
-    /// returns how many. Those whose lease ran out before `now`, or all of them if `everyone_is_dead`.
-    async fn interrupt_abandoned(&self, now: Time, everyone_is_dead: bool) -> Result<u64, StoreError>;
+    /// returns how many. `now` is the moment before which a lease must have run out.
+    async fn interrupt_abandoned(&self, now: Time, dead: Dead) -> Result<u64, StoreError>;
 
     /// Deletes conversations whose last activity was before `cutoff`, at most `limit`; returns how many. Those being
     /// answered stay.

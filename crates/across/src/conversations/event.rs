@@ -1,8 +1,9 @@
-//! What a reader of an answer is told, in this order: one start, citations, notices, words, usage, one ending.
+//! What a reader of an answer is told, in this order: one start, citations, a notice, words, title, usage, one ending.
 
 use crate::{
     conversations::message::{Citation, RetrievalOutcome, TokensUsed},
     id::{ConversationId, MessageId},
+    providers::routing::Failover,
 };
 
 /// One thing told to every reader of an answer.
@@ -26,8 +27,12 @@ pub enum Event {
         /// The passages.
         citations: Vec<Citation>,
     },
+    /// Somebody else answers than who should have; before the first words.
+    Failover(Failover),
     /// Words.
     Chunk(String),
+    /// What the conversation is called from now on.
+    Title(String),
     /// What it used; the last thing before the end.
     Usage(TokensUsed),
     /// The end of an answer that was recorded as complete or stopped.

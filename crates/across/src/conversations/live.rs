@@ -15,6 +15,9 @@ use crate::{
     id::{MessageId, UserId},
 };
 
+/// Bytes of one chunk at most: what a reader who hardly reads holds in memory.
+const CHUNK: usize = 256 * 1024;
+
 /// The answers being written by this process.
 #[derive(Default)]
 pub struct LiveReplies(Arc<Mutex<HashMap<MessageId, Arc<Live>>>>);
@@ -37,6 +40,14 @@ struct Grown {
     text: String,
 }
 
+impl Live {
+    /// Whether its readers were told the end.
+    fn has_ended(&self) -> bool {
+        let grown = lock(&self.grown);
+        grown.marks.last().is_some_and(|(_, event)| event.is_last())
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -48,6 +59,8 @@ pub enum Crowded {
     Person,
     /// As many answers are being written by this process as may be.
     Process,
+    /// This very answer is being written.
+    Same,
 }
 
 impl LiveReplies {
@@ -71,6 +84,10 @@ impl LiveReplies {
             stop: CancellationToken::new(),
         });
         let mut all = lock(&self.0);
+        // One that has ended and is still on the list gives way: its writer is about to leave.
+        if all.get(&message).is_some_and(|same| !same.has_ended()) {
+            return Err(Crowded::Same);
+        }
         if all.len() >= in_all {
             return Err(Crowded::Process);
         }
@@ -165,7 +182,11 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        lock(&self.all).remove(&self.message);
+        let mut all = lock(&self.all);
+        // The same answer may be going on under another writer.
+        if all.get(&self.message).is_some_and(|live| Arc::ptr_eq(live, &self.live)) {
+            all.remove(&self.message);
+        }
     }
 }
 
@@ -215,8 +236,12 @@ impl Reader {
     fn take(&mut self) -> Option<Event> {
         let grown = lock(&self.live.grown);
         let mark = grown.marks.get(self.marks_seen);
-        let text_until = mark.map_or(grown.text.len(), |(at, _)| *at);
+        let mut text_until = mark.map_or(grown.text.len(), |(at, _)| *at);
         if text_until > self.text_seen {
+            text_until = text_until.min(self.text_seen + CHUNK);
+            while !grown.text.is_char_boundary(text_until) {
+                text_until -= 1;
+            }
             let words = grown
                 .text
                 .get(self.text_seen..text_until)
@@ -272,6 +297,22 @@ mod tests {
         for reader in [early.await.unwrap(), late.await.unwrap(), read(after).await] {
             assert_eq!(reader, ("שלום world".into(), 2));
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_far_behind_gets_large_chunks_but_not_all_at_once() {
+        let replies = LiveReplies::default();
+        let writer = replies.begin(UserId::new(), MessageId::new(), 5, 5).unwrap();
+        let said = "שלום, ".repeat(60_000);
+        writer.tell(Event::Chunk(said.clone()));
+        let mut reader = writer.reader();
+        drop(writer);
+        let mut chunks = Vec::new();
+        while let Some(Event::Chunk(words)) = reader.next().await {
+            assert!(words.len() <= CHUNK);
+            chunks.push(words);
+        }
+        assert_eq!((chunks.len(), chunks.concat()), (said.len().div_ceil(CHUNK), said));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use crate::{
     clock::Time,
     id::{ConversationId, FileId, MessageId},
     money::MicroUsd,
-    providers::chat::Speaker,
+    providers::{chat::Speaker, routing::Failover},
 };
 
 /// Characters of a citation's snippet at most.
@@ -124,6 +124,22 @@ pub struct TokensUsed {
     pub cost: Option<MicroUsd>,
 }
 
+impl TokensUsed {
+    /// Both together; an estimate if either is one.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        Self {
+            prompt: self.prompt.saturating_add(more.prompt),
+            completion: self.completion.saturating_add(more.completion),
+            estimated: self.estimated || more.estimated,
+            cost: match (self.cost, more.cost) {
+                (Some(cost), Some(more)) => Some(cost + more),
+                (cost, more) => cost.or(more),
+            },
+        }
+    }
+}
+
 /// One message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
@@ -157,6 +173,8 @@ pub struct Message {
     pub tokens: Option<TokensUsed>,
     /// What it rests on.
     pub citations: Vec<Citation>,
+    /// Who answered in whose place, if somebody did.
+    pub failover: Option<Failover>,
     /// Whether the files were searched for it; none for people's messages and assistants without files.
     pub retrieval: Option<RetrievalOutcome>,
     /// When it was corrected in place.

@@ -1,17 +1,21 @@
 //! One turn: check, retrieve, record question and empty answer, and start the task that writes it. The answer belongs to the
 //! server: its task runs to the end whether or not anyone reads.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     actor::Actor,
     conversations::{
-        context::{self, TooLong},
-        conversation::{Begun, NewTurn, TITLE_MAX},
+        asking::Asked,
+        context::{Prompt, PromptBuilder, TooLong},
+        conversation::{Begun, Dead, NewTurn, Unfit},
         event::{Event, Failure, FailureKind},
+        grounds::{self, Grounds},
         live::{Crowded, Reader},
-        message::{Citation, Message, RetrievalOutcome, SNIPPET_CHARS, State},
-        writing::{self, LEASE},
+        message::{Message, State},
+        title::{self, Beginning},
+        tree::PathEnd,
+        writing::{self, Before, LEASE, Work},
     },
     fault::StoreError,
     governance::{
@@ -19,31 +23,27 @@ use crate::{
         quota::Refusal,
         usage::Purpose,
     },
-    id::{AssistantId, ConversationId, MessageId},
+    id::{ConversationId, MessageId},
+    money::Price,
     platform::Platform,
-    providers::{
-        chat::{ChatRequest, Material},
-        registry::Unserved,
-        tokens,
-    },
+    providers::registry::Unserved,
     replay::RequestKey,
-    retrieval::search::{self, Candidate, Inquiry, SearchError, Verdict},
-    settings::{OnRetrievalFailure, Settings},
 };
 
-/// How long retrieval may take before the answer goes on without it.
-const RETRIEVAL_TIME: Duration = Duration::from_secs(5);
-/// How many messages of history are looked at; the model's window decides how many are shown.
-const HISTORY: u64 = 200;
-/// Characters of a title made from the question.
-const TITLE_CHARS: usize = 60;
+/// How many messages of history are read at a time; the model's window decides how many are shown.
+const HISTORY: u64 = 500;
+/// Turns that a model must see to go on with an answer: the question, the answer so far, and that it is to go on.
+const WHAT_GOES_ON: usize = 3;
 
 /// Why there is no answer; decided before anything is stored or sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplyError {
-    /// No such conversation of this person.
-    #[error("no such conversation")]
+    /// No such conversation of this person, or no such message in it.
+    #[error("no such conversation or message")]
     Missing,
+    /// The message is not one of which this can be asked.
+    #[error("this cannot be asked of this message: {0:?}")]
+    Unfit(Unfit),
     /// An answer is being written there already.
     #[error("an answer is being written in this conversation")]
     Busy(MessageId),
@@ -89,8 +89,8 @@ pub struct Turn {
     pub reader: Reader,
 }
 
-/// Begins the answer to `content` after the conversation's head. A `request` that may be sent twice is answered by it from
-/// then on, whatever becomes of this process.
+/// Begins what is asked for. A `request` that may be sent twice is answered by it from then on, whatever becomes of this
+/// process.
 ///
 /// # Errors
 /// [`ReplyError`]; nothing is stored then.
@@ -98,8 +98,7 @@ pub async fn begin(
     platform: &Arc<Platform>,
     actor: Actor,
     conversation: ConversationId,
-    content: String,
-    model: Option<String>,
+    asked: Asked,
     request: Option<RequestKey>,
 ) -> Result<Turn, ReplyError> {
     let limits = platform.limits;
@@ -108,35 +107,41 @@ pub async fn begin(
         return Err(ReplyError::Unavailable);
     }
     let settings = platform.settings.get();
-    let store = &platform.store;
+    let store = platform.store.as_ref();
     let found = store
         .find_conversation(actor.user, conversation)
         .await?
         .ok_or(ReplyError::Missing)?;
+    let mut message = asked.find(store, actor.user, conversation).await?;
     if found.assistant_deleted {
         return Err(ReplyError::AssistantDeleted);
     }
     if let Some(busy) = found.generating {
-        return Err(ReplyError::Busy(busy));
+        // An answer whose writer died keeps nobody waiting until somebody sweeps.
+        if store.interrupt_abandoned(platform.clock.now(), Dead::Expired).await? == 0 {
+            return Err(ReplyError::Busy(busy));
+        }
+        message = asked.find(store, actor.user, conversation).await?;
     }
-    let answer = MessageId::new();
+    let plan = asked.plan(store, actor.user, message).await?;
     // Takes its place at once, so that others who ask at this moment count it; it is given back if nothing comes of it.
     let begun = platform
         .live
-        .begin(actor.user, answer, limits.streams_per_user, limits.streams);
+        .begin(actor.user, plan.answer, limits.streams_per_user, limits.streams);
     let writer = begun.map_err(|crowded| match crowded {
         Crowded::Person => ReplyError::TooManyOfYours,
         Crowded::Process => ReplyError::Unavailable,
+        Crowded::Same => ReplyError::Busy(plan.answer),
     })?;
     let assistant = store
         .find_assistant(found.assistant)
         .await?
         .ok_or(ReplyError::AssistantDeleted)?;
-    let wanted = model.or_else(|| assistant.draft.model.clone());
+    let wanted = plan.model.clone().or_else(|| assistant.draft.model.clone());
     let serving = platform.providers.serving(wanted.as_deref(), &settings).await;
     let served = serving.map_err(|unserved| match unserved {
         Unserved::Unknown => ReplyError::UnknownModel(wanted.unwrap_or_default()),
-        Unserved::Nothing | Unserved::NoKey => ReplyError::NoModel,
+        Unserved::Nothing | Unserved::Unreachable => ReplyError::NoModel,
     })?;
     let payer = Payer {
         user: Some(actor.user),
@@ -144,46 +149,71 @@ pub async fn begin(
         assistant: Some(found.assistant),
     };
 
-    let history = store.active_path(conversation, HISTORY).await?;
-    let (outcome, kept) = retrieve(platform, &settings, payer, found.assistant, &content).await?;
+    let Grounds { knowledge, citations } = match &plan.partial {
+        Some(answer) => grounds::again(store, found.assistant, answer).await?,
+        None => grounds::search(platform, &settings, payer, found.assistant, &plan.question).await?,
+    };
     let template = &settings.prompt_template;
-    let prompt = context::build(
-        template,
-        &assistant,
-        &served.model,
-        materials(&kept),
-        &history,
-        &content,
-    )?;
-    // Passages that did not fit into the window were not shown to the model, so they are not cited either.
-    let citations: Vec<Citation> = kept.iter().take(prompt.materials.len()).zip(1..).map(cite).collect();
+    let mut prompt = PromptBuilder::begin(template, &assistant, &served.model, knowledge, &plan.said)?;
+    // Read after the search, which may take seconds, so that it is what the turn will follow.
+    let mut before = plan.before;
+    while let Some(end) = before.filter(|_| prompt.has_room()) {
+        let page = store.path_to(actor.user, conversation, end, HISTORY).await?;
+        prompt.add(&page);
+        before = page.first().and_then(|oldest| oldest.parent).map(PathEnd::At);
+    }
+    let Prompt {
+        request: prompt,
+        tokens,
+        outcome,
+    } = prompt.end();
+    if plan.goes_on() && prompt.turns.len() < WHAT_GOES_ON {
+        // Without its beginning the model could not go on with it.
+        let room = served.model.context_length.unwrap_or_default().into();
+        return Err(TooLong { tokens, room }.into());
+    }
 
     let at = platform.clock.now();
+    let route = served.first().ok_or(ReplyError::NoModel)?;
+    // Whoever answers in the end, there is room for it.
+    let price = served.routes.iter().map(|route| route.tariff.worst(tokens));
+    let price = price.max_by_key(|price| price.cost(tokens, u64::from(prompt.max_output)));
     let call = Reservation {
-        key: served.key,
+        key: route.key,
         conversation: Some(conversation),
-        message: Some(answer),
+        message: Some(plan.answer),
         ..Reservation::new(
             payer,
             Purpose::Chat,
-            served.provider.kind().as_str(),
+            route.provider.kind().as_str(),
             &served.model.id,
             at,
         )
     };
-    let call = call.worth(prompt_tokens(&prompt), u64::from(prompt.max_output), served.price);
+    let call = call.worth(tokens, u64::from(prompt.max_output), price.unwrap_or(Price::FREE));
+    let provisional = settings.auto_title.then(|| title::from_question(&plan.question));
+    let naming = provisional
+        .clone()
+        .filter(|_| found.title.is_empty() && settings.title_model.is_some());
+    let beginning = naming.as_ref().map(|_| Beginning {
+        conversation,
+        payer,
+        question: plan.question.clone(),
+        answer: None,
+    });
     let turn = NewTurn {
         conversation,
         owner: actor.user,
-        question: MessageId::new(),
-        title: settings.auto_title.then(|| title_from(&content)),
-        content,
-        answer,
+        place: plan.place,
+        title: provisional,
+        answer: plan.answer,
         model: served.model.id.clone(),
         call: call.clone(),
         request,
-        citations,
+        // Passages that did not fit into the window were not shown to the model, so they are not cited either.
+        citations: citations.into_iter().take(prompt.materials.len()).collect(),
         retrieval: outcome,
+        writer: platform.installation,
         lease_until: at + LEASE,
         at,
     };
@@ -192,14 +222,32 @@ pub async fn begin(
         Begun::Missing => return Err(ReplyError::Missing),
         Begun::Busy(message) => return Err(ReplyError::Busy(message)),
         Begun::AssistantDeleted => return Err(ReplyError::AssistantDeleted),
+        Begun::Unfit(why) => return Err(ReplyError::Unfit(why)),
         Begun::Full => return Err(ReplyError::Full),
         Begun::Refused(refusal) => return Err(ReplyError::Quota(refusal)),
     };
     for event in opening(&question, &answer) {
         writer.tell(event);
     }
+    if !answer.content.is_empty() {
+        writer.tell(Event::Chunk(answer.content.clone()));
+    }
     let reader = writer.reader();
-    let task = writing::write(Arc::clone(platform), served, call, prompt, writer);
+    let title = beginning.zip(naming).map(|(beginning, present)| {
+        let improving = title::improve(Arc::clone(platform), beginning, present);
+        platform.tasks.spawn(improving)
+    });
+    let work = Work {
+        served,
+        call,
+        request: prompt,
+        before: Before {
+            tokens: answer.tokens.unwrap_or_default(),
+            bytes: answer.content.len(),
+        },
+        title,
+    };
+    let task = writing::write(Arc::clone(platform), work, writer);
     platform.tasks.spawn(task);
     Ok(Turn {
         question,
@@ -221,6 +269,7 @@ pub fn opening(question: &Message, answer: &Message) -> Vec<Event> {
         outcome,
         citations: answer.citations.clone(),
     }));
+    events.extend(answer.failover.clone().map(Event::Failover));
     events
 }
 
@@ -251,105 +300,4 @@ pub fn closing(answer: &Message) -> Option<Event> {
             }))
         }
     }
-}
-
-/// What the prompt has in tokens, as we count them.
-fn prompt_tokens(request: &ChatRequest) -> u64 {
-    let turns = request.turns.iter().map(|turn| tokens::estimate(&turn.text));
-    turns.sum::<u64>() + request.system.as_deref().map_or(0, tokens::estimate)
-}
-
-/// Searches the assistant's files. A search that fails or takes too long is said and survived, unless the administrator
-/// wants no answers without the files.
-async fn retrieve(
-    platform: &Platform,
-    settings: &Settings,
-    payer: Payer,
-    assistant: AssistantId,
-    question: &str,
-) -> Result<(Option<RetrievalOutcome>, Vec<Candidate>), ReplyError> {
-    let store = platform.store.as_ref();
-    if !store.has_knowledge(assistant).await? {
-        return Ok((None, Vec::new()));
-    }
-    let inquiry = Inquiry {
-        assistant,
-        question,
-        payer,
-        settings,
-        clock: platform.clock.as_ref(),
-    };
-    let search = search::search(store, &platform.providers, inquiry);
-    let problem = match tokio::time::timeout(RETRIEVAL_TIME, search).await {
-        Ok(Ok(found)) => return Ok(judge(found)),
-        Ok(Err(SearchError::Refused(refusal))) => return Err(ReplyError::Quota(refusal)),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "it took too long".to_owned(),
-    };
-    match settings.rag_on_failure {
-        OnRetrievalFailure::Degrade => {
-            tracing::warn!(problem, %assistant, "retrieval failed; answering without the files");
-            Ok((Some(RetrievalOutcome::Unavailable), Vec::new()))
-        }
-        OnRetrievalFailure::Fail => {
-            tracing::warn!(problem, %assistant, "retrieval failed; refusing to answer without the files");
-            Err(ReplyError::NoRetrieval)
-        }
-    }
-}
-
-/// What is kept of a search's result.
-fn judge(found: Vec<Candidate>) -> (Option<RetrievalOutcome>, Vec<Candidate>) {
-    let kept: Vec<_> = found
-        .into_iter()
-        .filter(|candidate| candidate.verdict == Verdict::Kept)
-        .collect();
-    let outcome = if kept.is_empty() {
-        RetrievalOutcome::None
-    } else {
-        RetrievalOutcome::Ok
-    };
-    (Some(outcome), kept)
-}
-
-fn materials(kept: &[Candidate]) -> Vec<Material> {
-    let material = |(candidate, index): (&Candidate, u32)| Material {
-        index,
-        filename: candidate.passage.filename.clone(),
-        page: candidate.passage.page,
-        text: candidate.passage.text.clone(),
-    };
-    kept.iter().zip(1..).map(material).collect()
-}
-
-fn cite((candidate, index): (&Candidate, u32)) -> Citation {
-    let passage = &candidate.passage;
-    let words: Vec<&str> = passage.text.split_whitespace().collect();
-    Citation {
-        index,
-        file: passage.file,
-        filename: passage.filename.clone(),
-        chunk_index: passage.chunk_index,
-        page: passage.page,
-        start: passage.start,
-        end: passage.end,
-        score: candidate.score,
-        cosine: candidate.cosine,
-        snippet: shorten(&words.join(" "), SNIPPET_CHARS),
-    }
-}
-
-fn title_from(question: &str) -> String {
-    let words: Vec<&str> = question.split_whitespace().collect();
-    shorten(&words.join(" "), TITLE_CHARS.min(TITLE_MAX))
-}
-
-/// The text, or as many whole words of it as fit with an ellipsis.
-fn shorten(text: &str, max_chars: usize) -> String {
-    if text.chars().count() <= max_chars {
-        return text.to_owned();
-    }
-    let cut: String = text.chars().take(max_chars - 1).collect();
-    let whole = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
-    format!("{whole}…")
 }

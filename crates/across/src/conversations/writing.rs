@@ -3,32 +3,31 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
 
 use crate::{
     clock::Time,
     conversations::{
-        conversation::Ending,
+        accounting::{self, Bill},
+        conversation::{Ending, Progress},
         event::{Event, Failure, FailureKind},
         live::Writer,
         message::{State, TokensUsed},
     },
     fault::StoreError,
-    governance::meter::{Reservation, Spent},
+    governance::{meter::Reservation, usage::Purpose},
     id::MessageId,
-    money::{MicroUsd, Price},
     platform::Platform,
     providers::{
-        chat::{ChatEvent, ChatRequest, FinishReason, Usage},
+        chat::{ChatEvent, ChatRequest, FinishReason},
         failure::{Category, ProviderError},
-        provider::Provider,
-        registry::Served,
-        tokens,
+        routing::{self, Failover, Served, Step},
     },
 };
 
-/// Characters of a model's name, as its provider says it, that are kept.
-const MODEL_CHARS: usize = 200;
 /// New text is saved at least this often,
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// or whenever this many bytes are new.
@@ -36,35 +35,54 @@ const SAVE_BYTES: usize = 2 * 1024;
 /// How often another process's wish to stop is looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer belongs to its process without a sign of life.
-pub const LEASE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+pub const LEASE: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 /// How often its process says that it is alive, while nothing new is there to be saved.
-const RENEW_EVERY: Duration = Duration::from_secs(20);
+const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How long a running answer may go on once the process was told to end.
 const DRAIN_TIME: Duration = Duration::from_secs(25);
 /// How long recording the ending is tried again while the database is away.
 const RECORD_TRIES: u32 = 5;
 
+/// What there was of an answer before it goes on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    /// What it used.
+    pub(super) tokens: TokensUsed,
+    /// Bytes of its text.
+    pub(super) bytes: usize,
+}
+
+/// One answer to write.
+pub(super) struct Work {
+    /// Who is asked.
+    pub(super) served: Served,
+    /// What was set aside for it.
+    pub(super) call: Reservation,
+    /// What is asked.
+    pub(super) request: ChatRequest,
+    /// What the writer's text had already cost when the answer goes on.
+    pub(super) before: Before,
+    /// A title that is being made for the conversation meanwhile; it is recorded by whoever makes it.
+    pub(super) title: Option<JoinHandle<Option<String>>>,
+}
+
 /// Writes one answer to its end and records it, whatever happens on the way.
-pub(super) async fn write(
-    platform: Arc<Platform>,
-    served: Served,
-    call: Reservation,
-    request: ChatRequest,
-    writer: Writer,
-) {
-    let (provider, answer) = (served.provider, writer.message());
-    let mut draft = Draft {
-        provider: provider.kind().as_str(),
-        model: request.model.clone(),
-        price: served.price,
+pub(super) async fn write(platform: Arc<Platform>, work: Work, writer: Writer) {
+    let answer = writer.message();
+    let Work {
+        served,
         call,
-        usage: None,
-        prompt_bytes: prompt_bytes(&request),
-        reasoning: 0,
-        key_problem: None,
-        saved: 0,
+        request,
+        before,
+        mut title,
+    } = work;
+    let mut draft = Draft {
+        bill: Bill::new(&served, call, &request),
+        before,
+        failover: None,
+        saved: before.bytes,
     };
-    let run = AssertUnwindSafe(run(&platform, provider.as_ref(), request, answer, &writer, &mut draft));
+    let run = AssertUnwindSafe(run(&platform, served.clone(), request, &mut title, &writer, &mut draft));
     let outcome = run.catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(message = %answer, "the task that wrote this answer panicked");
         Outcome::Failed(
@@ -83,6 +101,10 @@ pub(super) async fn write(
                     .map(Event::Usage)
                     .filter(|_| matches!(last, Event::Done { .. }));
                 usage.into_iter().chain([last]).for_each(|event| writer.tell(event));
+                if let Some(spent) = &ending.spent {
+                    platform.providers.charged(Purpose::Chat, spent);
+                }
+                accounting::ask_afterwards(&platform, &served, answer, &ending);
                 return;
             }
             Err(error) => {
@@ -101,11 +123,6 @@ pub(super) async fn write(
     }));
 }
 
-fn prompt_bytes(request: &ChatRequest) -> u64 {
-    let turns: usize = request.turns.iter().map(|turn| turn.text.len()).sum();
-    (turns + request.system.as_ref().map_or(0, String::len)) as u64
-}
-
 /// How the writing itself ended.
 enum Outcome {
     Finished(FinishReason),
@@ -114,35 +131,28 @@ enum Outcome {
 }
 
 struct Draft {
-    provider: &'static str,
-    model: String,
-    price: Price,
-    /// What was set aside.
-    call: Reservation,
-    usage: Option<Usage>,
-    /// Bytes of the prompt.
-    prompt_bytes: u64,
-    /// Tokens of hidden reasoning that came, as we count them.
-    reasoning: u64,
-    /// What the provider said is wrong with its key.
-    key_problem: Option<&'static str>,
+    bill: Bill,
+    before: Before,
+    /// In whose place it is written, if in somebody's.
+    failover: Option<Failover>,
     /// How many bytes of the text were saved by a checkpoint.
     saved: usize,
 }
 
 impl Draft {
     fn end(self, outcome: &Outcome, content: String, message: MessageId, at: Time) -> (Ending, Event) {
-        let tokens = self.tokens_used(outcome, &content);
-        let spent = Spent {
-            hold: self.call.id,
-            provider: self.provider.to_owned(),
-            model: self.model.clone(),
-            prompt_tokens: tokens.prompt,
-            completion_tokens: tokens.completion,
-            cost: tokens.cost.unwrap_or_default(),
-            estimated: tokens.estimated,
-            key_problem: self.key_problem.map(str::to_owned),
+        let added = content.get(self.before.bytes..).unwrap_or_default();
+        let spent = match outcome {
+            Outcome::Finished(_) => self.bill.whole(added),
+            Outcome::Stopped => self.bill.broken_off(added),
+            Outcome::Failed(..) => self.bill.failed(added),
         };
+        let tokens = self.before.tokens.and(TokensUsed {
+            prompt: spent.prompt_tokens,
+            completion: spent.completion_tokens,
+            estimated: spent.estimated,
+            cost: Some(spent.cost),
+        });
         let has_text = !content.is_empty();
         let (state, error, finish_reason) = match outcome {
             Outcome::Finished(reason) => {
@@ -178,129 +188,91 @@ impl Draft {
             state,
             error,
             finish_reason: finish_reason.map(str::to_owned),
-            provider: Some(self.provider.to_owned()),
-            model: Some(self.model),
+            provider: Some(spent.provider.clone()),
+            failover: self.failover,
             tokens: Some(tokens),
             spent: Some(spent),
             at,
         };
         (ending, last)
     }
-
-    /// The end of a call that the provider refused or broke off.
-    fn failed(&mut self, error: &ProviderError) -> Outcome {
-        self.key_problem = error.key_problem();
-        failed(error)
-    }
-
-    /// The provider's count if it gave one that can be true, else ours. Nothing is charged for a call that failed before
-    /// anything came of it.
-    fn tokens_used(&self, outcome: &Outcome, content: &str) -> TokensUsed {
-        let nothing_came = content.is_empty() && self.reasoning == 0 && self.usage.is_none();
-        if nothing_came && matches!(outcome, Outcome::Failed(..)) {
-            return TokensUsed {
-                cost: Some(MicroUsd::ZERO),
-                ..TokensUsed::default()
-            };
-        }
-        let ours = (self.call.prompt_tokens, tokens::estimate(content) + self.reasoning);
-        let far = |counted: u64, expected: u64| counted > expected.saturating_mul(4).saturating_add(256);
-        let counted = self.usage.filter(|usage| {
-            // A token is at least a byte of the prompt, whatever it is cut with: our count may be far too small for odd text.
-            let absurd = (far(usage.input_total, ours.0) && usage.input_total > self.prompt_bytes + 1_024)
-                || far(usage.output_total, self.call.completion_tokens);
-            if absurd {
-                tracing::warn!(?usage, "the provider's count of tokens cannot be true; ours is charged");
-            }
-            !absurd
-        });
-        // What an answer that broke off had counted so far is often only its beginning.
-        let is_whole = matches!(outcome, Outcome::Finished(_));
-        let missed = |usage: &Usage| !is_whole && usage.output_total < ours.1;
-        let estimated = counted.as_ref().is_none_or(missed);
-        let (prompt, completion) = match counted {
-            Some(usage) if estimated => (usage.input_total, ours.1),
-            Some(usage) => (usage.input_total, usage.output_total),
-            None => ours,
-        };
-        TokensUsed {
-            prompt,
-            completion,
-            estimated,
-            cost: Some(self.price.cost(prompt, completion)),
-        }
-    }
 }
 
 async fn run(
-    platform: &Platform,
-    provider: &dyn Provider,
+    platform: &Arc<Platform>,
+    served: Served,
     request: ChatRequest,
-    answer: MessageId,
+    title: &mut Option<JoinHandle<Option<String>>>,
     writer: &Writer,
     draft: &mut Draft,
 ) -> Outcome {
-    let deadline = Instant::now() + platform.limits.answer_time;
+    let answer = writer.message();
+    let deadline = tokio::time::sleep(platform.limits.answer_time);
+    tokio::pin!(deadline);
     let drained = async {
         platform.stopping.cancelled().await;
         tokio::time::sleep(DRAIN_TIME).await;
     };
     tokio::pin!(drained);
-    let mut stream = tokio::select! {
-        stream = provider.chat(request) => match stream {
-            Ok(stream) => stream,
-            Err(error) => return draft.failed(&error),
-        },
-        () = writer.stopped() => return Outcome::Stopped,
-        () = &mut drained => return shutting_down(),
-    };
+    let mut steps = routing::answer(served, request, Arc::clone(&platform.clock));
     let mut finish = None;
     let mut last_save = Instant::now();
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut look = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
+        let save = tokio::select! {
             biased;
             () = writer.stopped() => return Outcome::Stopped,
             () = &mut drained => return shutting_down(),
-            () = tokio::time::sleep_until(deadline) => {
+            () = &mut deadline => {
                 return Outcome::Failed(FailureKind::ProviderTimeout, "The answer took too long and was ended.", true);
             }
             _ = look.tick() => {
                 let unsaved = last_save.elapsed();
-                let due = unsaved >= RENEW_EVERY || (writer.text_len() > draft.saved && unsaved >= SAVE_EVERY);
-                match checkpoint(platform, answer, writer, draft, due).await {
-                    Ok(true) => return Outcome::Stopped,
-                    Ok(false) => if due { last_save = Instant::now() },
-                    Err(error) => tracing::warn!(%error, message = %answer, "could not save an answer's text so far"),
+                // Too late at the next look is due at this one.
+                let is_late = unsaved + LOOK_EVERY >= SAVE_EVERY;
+                let is_due = unsaved >= RENEW_EVERY || (is_late && writer.text_len() > draft.saved);
+                // Nobody else can ask this process's own database for anything.
+                if !is_due && platform.store.is_exclusive() {
+                    continue;
                 }
+                is_due
             }
-            event = stream.next() => match event {
-                Some(Ok(ChatEvent::Text(words))) => {
-                    // A NUL cannot be stored by every database, and means nothing in a text.
-                    writer.tell(Event::Chunk(words.replace('\0', "\u{fffd}")));
-                    if writer.text_len() - draft.saved >= SAVE_BYTES {
-                        match checkpoint(platform, answer, writer, draft, true).await {
-                            Ok(true) => return Outcome::Stopped,
-                            Ok(false) => last_save = Instant::now(),
-                            Err(error) => tracing::warn!(%error, message = %answer, "could not save an answer's text so far"),
-                        }
-                    }
+            made = made(title), if title.is_some() => {
+                *title = None;
+                if let Some(made) = made {
+                    writer.tell(Event::Title(made));
                 }
-                Some(Ok(ChatEvent::Usage(usage))) => draft.usage = Some(usage),
-                Some(Ok(ChatEvent::Finish(reason))) => finish = Some(reason),
-                Some(Ok(ChatEvent::Started { model, .. })) => {
-                    if let Some(model) = model {
-                        draft.model = model.chars().take(MODEL_CHARS).collect();
-                    }
+                continue;
+            }
+            step = steps.next() => {
+                match step {
+                    Some(Ok(Step::Event(ChatEvent::Finish(reason)))) => finish = Some(reason),
+                    Some(Ok(step)) => draft.hear(step, writer),
+                    Some(Err(error)) => return failed(&error),
+                    None => break,
                 }
-                Some(Ok(ChatEvent::Reasoning(thought))) => draft.reasoning += tokens::estimate(&thought),
-                Some(Err(error)) => return draft.failed(&error),
-                None => break,
-            },
+                if writer.text_len() - draft.saved < SAVE_BYTES {
+                    continue;
+                }
+                true
+            }
+        };
+        match checkpoint(platform, answer, writer, draft, save).await {
+            Ok(true) => return Outcome::Stopped,
+            Ok(false) if save => last_save = Instant::now(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, message = %answer, "could not save an answer's text so far"),
         }
     }
+    let is_empty = writer.text_len() == draft.before.bytes;
     match finish {
+        Some(FinishReason::Length) if is_empty => Outcome::Failed(
+            FailureKind::Provider,
+            "The model used up the length of its answer before the first word. Ask a manager to raise the assistant's limit.",
+            false,
+        ),
+        Some(FinishReason::ContentFilter) if is_empty => refused(),
         Some(FinishReason::Stop | FinishReason::Unknown(_)) if writer.text_len() == 0 => {
             Outcome::Failed(FailureKind::Provider, "The model answered with nothing.", true)
         }
@@ -310,6 +282,32 @@ async fn run(
             "The connection broke. This part was saved.",
             true,
         ),
+    }
+}
+
+/// The title, once it is made.
+async fn made(title: &mut Option<JoinHandle<Option<String>>>) -> Option<String> {
+    match title {
+        Some(title) => title.await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
+
+impl Draft {
+    /// Takes what happened on the way to the answer, and passes on what its readers are to know.
+    fn hear(&mut self, step: Step, writer: &Writer) {
+        match step {
+            Step::Asked(asked) => self.bill.asked(asked),
+            Step::KeyRefused(key, problem) => self.bill.refused(key, problem),
+            Step::Failover(failover) => {
+                self.bill.failover(&failover);
+                writer.tell(Event::Failover(failover.clone()));
+                self.failover = Some(failover);
+            }
+            // A NUL cannot be stored by every database, and means nothing in a text.
+            Step::Event(ChatEvent::Text(words)) => writer.tell(Event::Chunk(words.replace('\0', "\u{fffd}"))),
+            Step::Event(event) => self.bill.hear(event),
+        }
     }
 }
 
@@ -324,12 +322,15 @@ async fn checkpoint(
     if !save {
         return platform.store.stop_requested(answer).await;
     }
-    let text = writer.text();
-    let stop = platform
-        .store
-        .checkpoint(answer, &text, platform.clock.now() + LEASE)
-        .await?;
-    draft.saved = text.len();
+    let progress = Progress {
+        content: writer.text(),
+        provider: draft.bill.provider().to_owned(),
+        failover: draft.failover.clone(),
+        lease_until: platform.clock.now() + LEASE,
+    };
+    let bytes = progress.content.len();
+    let stop = platform.store.checkpoint(answer, progress).await?;
+    draft.saved = bytes;
     Ok(stop)
 }
 
@@ -339,6 +340,10 @@ fn shutting_down() -> Outcome {
         "AI-Across is restarting. This part was saved.",
         true,
     )
+}
+
+fn refused() -> Outcome {
+    Outcome::Failed(FailureKind::Provider, "The provider refused to answer this.", false)
 }
 
 /// What the reader is told of a provider's failure. Its own words stay in the log: they may hold keys or prompts.
@@ -366,7 +371,7 @@ fn failed(error: &ProviderError) -> Outcome {
             FailureKind::Provider,
             "This conversation is too long for the model. Start a new chat, or choose another model.",
         ),
-        Category::Blocked => (FailureKind::Provider, "The provider refused to answer this."),
+        Category::Blocked => return refused(),
         Category::Timeout => (FailureKind::ProviderTimeout, "The provider took too long."),
         Category::Cut => (FailureKind::Interrupted, "The connection broke. This part was saved."),
         Category::Network => (FailureKind::Provider, "The provider could not be reached."),

@@ -10,7 +10,7 @@ use crate::{
     fault::StoreError,
     governance::{quota::Refusal, usage::Purpose},
     id::{ApiKeyId, AssistantId, ConversationId, HoldId, MessageId, UserId},
-    money::{MicroUsd, Price},
+    money::{MicroUsd, Price, PriceSource},
 };
 
 /// How long something stays set aside without a sign of life of whoever makes the call.
@@ -101,6 +101,25 @@ impl Reservation {
     }
 }
 
+/// What is known of a call besides what it cost, for the usage log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Particulars {
+    /// Tokens of the prompt that came from the provider's cache.
+    pub cached_tokens: u64,
+    /// Tokens of the answer that nobody saw.
+    pub reasoning_tokens: u64,
+    /// Where its price comes from; `None` if nothing came of it.
+    pub price_source: Option<PriceSource>,
+    /// The provider's name for it.
+    pub upstream_id: Option<String>,
+    /// The model that really answered, where its provider calls it otherwise.
+    pub answered_model: Option<String>,
+    /// Who should have answered, and why they did not.
+    pub failover: Option<(String, String)>,
+    /// The provider's own account of its tokens, JSON.
+    pub raw: Option<String>,
+}
+
 /// What a call really used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spent {
@@ -108,7 +127,9 @@ pub struct Spent {
     pub hold: HoldId,
     /// Who answered.
     pub provider: String,
-    /// The model that worked.
+    /// With which of the stored keys, if with one: a call that used something clears the note on it.
+    pub key: Option<ApiKeyId>,
+    /// The model that worked, by the name it was asked for.
     pub model: String,
     /// Tokens of the prompt.
     pub prompt_tokens: u64,
@@ -118,9 +139,26 @@ pub struct Spent {
     pub cost: MicroUsd,
     /// Counted by us because the provider did not say.
     pub estimated: bool,
-    /// What is wrong with the key, for the administrator, if the provider refused it; it is noted on the key. A call that
-    /// succeeded clears the note.
-    pub key_problem: Option<String>,
+    /// Keys that a provider refused on the way, each with what is wrong with it; it is noted on the key for the
+    /// administrator.
+    pub refused_keys: Vec<(ApiKeyId, String)>,
+    /// What else is known.
+    pub more: Particulars,
+}
+
+/// What a provider said afterwards about a call that was charged by estimate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// The answer it was made for.
+    pub message: MessageId,
+    /// The provider's name for the call.
+    pub upstream_id: String,
+    /// Tokens of the prompt, if they are known now.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the answer, if they are known now.
+    pub completion_tokens: Option<u64>,
+    /// What it cost.
+    pub cost: MicroUsd,
 }
 
 /// Sets aside, settles and sweeps. Answers to people are set aside by
@@ -135,6 +173,10 @@ pub trait Meter: Send + Sync {
     /// whom it concerns when a quota's threshold is crossed; in one transaction. A hold that is gone was charged before:
     /// nothing happens then.
     async fn settle(&self, spent: Spent, at: Time) -> Result<(), StoreError>;
+
+    /// Replaces the estimate of a call by what its provider said afterwards: in the row of the usage log, in the windows it
+    /// counted in, and in the message's tokens; in one transaction. `false` if there is no such estimate (any more).
+    async fn correct(&self, correction: Correction, at: Time) -> Result<bool, StoreError>;
 
     /// Charges what the dead set aside, at its worst case, with rows marked as estimated: holds that expired before `now`,
     /// or all if `everyone_is_dead`. Those of answers that are still being written are not among them. Returns how many.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::{
     clock::Time,
     fault::StoreError,
+    governance::meter::Particulars,
     id::{AssistantId, ConversationId, MessageId, UsageId, UserId},
     money::MicroUsd,
     page::{Page, PageRequest},
@@ -79,6 +80,8 @@ pub struct UsageRow {
     pub cost: MicroUsd,
     /// Counted by us because the provider did not say.
     pub estimated: bool,
+    /// What else is known.
+    pub more: Particulars,
     /// When it was admitted, which is the window it counts in.
     pub created_at: Time,
 }

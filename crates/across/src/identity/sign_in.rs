@@ -76,7 +76,7 @@ pub async fn sign_in(
         }
         None => address_bucket(&address),
     };
-    // Counted before the work: of many parallel guesses only as many are looked at as the limit allows.
+    // Counted before the work: of many parallel guesses at an account only as many are looked at as the limit allows.
     if let Err(until) = platform.store.attempt(buckets.clone(), now).await? {
         let deed = doer.does(Action::UserLoginThrottled, now);
         platform.store.note(deed, None, None).await?;
@@ -109,6 +109,7 @@ pub async fn sign_in(
             }
         }
         account => {
+            platform.store.charge(buckets, now).await?;
             let known = account.map(|(user, _)| user.id);
             let deed = Doer { user: known, ..doer }.does(Action::UserLoginFailed, now);
             platform.store.note(deed, known.map(|id| id.to_string()), None).await?;

@@ -20,6 +20,9 @@ pub struct Bucket {
     pub limit: u32,
     /// Over which time they are counted.
     pub window: TimeDelta,
+    /// Whether only attempts that failed are counted, when they have ([`Throttle::charge`]); else all are, before the work.
+    /// What many people share must not be closed by their all coming at once.
+    pub counts_failures_only: bool,
 }
 
 fn digest(parts: &[&str]) -> String {
@@ -36,6 +39,7 @@ pub fn sign_in_buckets(email: &Email, address: &str, knows_address: bool) -> Vec
         key: format!("pair:{}", digest(&[email.as_str(), address])),
         limit: 5,
         window: TimeDelta::minutes(5),
+        counts_failures_only: false,
     }];
     buckets.extend(address_bucket(address));
     if !knows_address {
@@ -43,18 +47,21 @@ pub fn sign_in_buckets(email: &Email, address: &str, knows_address: bool) -> Vec
             key: format!("email:{}", digest(&[email.as_str()])),
             limit: 30,
             window: hour,
+            counts_failures_only: false,
         });
     }
     buckets
 }
 
-/// What every sign-in from `address` is counted under, whoever it is meant to be.
+/// What every refused sign-in from `address` is counted under, whoever it was meant to be. An office of a hundred people that
+/// signs in at nine is no guess.
 #[must_use]
 pub fn address_bucket(address: &str) -> Vec<Bucket> {
     vec![Bucket {
         key: format!("address:{address}"),
         limit: 50,
         window: TimeDelta::hours(1),
+        counts_failures_only: true,
     }]
 }
 
@@ -65,6 +72,7 @@ pub fn proof_bucket(user: UserId) -> Vec<Bucket> {
         key: format!("proof:{user}"),
         limit: 5,
         window: TimeDelta::minutes(5),
+        counts_failures_only: false,
     }]
 }
 
@@ -86,12 +94,15 @@ pub fn counted_address(address: &str) -> String {
 /// Remembers failures.
 #[async_trait]
 pub trait Throttle: Send + Sync {
-    /// Counts an attempt in every bucket, or refuses it until the time given: then nothing is counted. An attempt beyond a
-    /// bucket's limit locks it, for [`FIRST_LOCK`] at first and twice as long each time within a day, [`LONGEST_LOCK`] at most. Of any number of
-    /// parallel attempts no more than the limit are let through.
+    /// Counts an attempt in every bucket that counts attempts, or refuses it until the time given: then nothing is counted.
+    /// An attempt beyond a bucket's limit locks it, for [`FIRST_LOCK`] at first and twice as long each time within a day,
+    /// [`LONGEST_LOCK`] at most. Of any number of parallel attempts no more than the limit are let through.
     async fn attempt(&self, buckets: Vec<Bucket>, now: Time) -> Result<Result<(), Time>, StoreError>;
 
-    /// The attempt was no failure: takes it back; `cleared` buckets forget everything.
+    /// The attempt failed: counts it in the buckets that count failures only. The next attempt beyond the limit locks them.
+    async fn charge(&self, buckets: Vec<Bucket>, now: Time) -> Result<(), StoreError>;
+
+    /// The attempt was no failure: takes it back where it was counted; `cleared` buckets forget everything.
     async fn forgive(&self, buckets: Vec<Bucket>, cleared: &[String]) -> Result<(), StoreError>;
 
     /// Whether the owner of this account has signed in from this address before. `false` for unknown accounts.

@@ -4,7 +4,10 @@ use std::pin::Pin;
 
 use futures::Stream;
 
-use crate::providers::{failure::ProviderError, model::ProviderKind};
+use crate::{
+    money::MicroUsd,
+    providers::{failure::ProviderError, model::ProviderKind},
+};
 
 /// Who said something in the history that a model is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,22 +72,34 @@ pub enum FinishReason {
 }
 
 /// Tokens of one call, as counted by the provider. Totals include what is listed beside them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Tokens of the prompt, cached ones included.
+    /// Tokens of the prompt, cached ones and those written to the cache included.
     pub input_total: u64,
     /// Of these, tokens read from the provider's cache.
     pub input_cached: u64,
+    /// Of these, tokens written to the provider's cache for five minutes, or for as long as the provider keeps them.
+    pub cache_write: u64,
+    /// Of these, tokens written to the provider's cache for an hour.
+    pub cache_write_1h: u64,
     /// Tokens of the answer, hidden reasoning included.
     pub output_total: u64,
     /// Of these, tokens of hidden reasoning.
     pub output_reasoning: u64,
+    /// What the provider says it charges, rounded up to a whole micro-dollar, if it says so.
+    pub cost: Option<MicroUsd>,
+    /// The provider's own words (JSON of at most [`RAW_BYTES`]), kept so that costs can be made out again later.
+    pub raw: Option<String>,
 }
+
+/// Bytes of a provider's own account of its tokens that are kept; a longer one is not.
+pub const RAW_BYTES: usize = 4 * 1024;
 
 /// Something that arrived. A failure is not an event but the stream's error; the end of the transport is neither.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChatEvent {
-    /// The provider began; what it calls this answer and the model that writes it.
+    /// The provider began; what it calls this answer and the model that writes it. It may come twice, the second time with
+    /// what was not known the first time; the last one holds.
     Started {
         /// Who answers.
         provider: ProviderKind,

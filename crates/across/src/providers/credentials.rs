@@ -108,7 +108,8 @@ pub struct Typed {
     pub custom: Option<Custom>,
 }
 
-/// Adds a key, sealed.
+/// Adds a key, sealed. Its models are on offer when this returns, unless its provider takes longer than five seconds to say
+/// which they are.
 ///
 /// # Errors
 /// [`KeyError`]; nothing is stored then.
@@ -130,6 +131,7 @@ pub async fn add(platform: &Platform, doer: &Doer, typed: Typed) -> Result<ApiKe
     let deed = doer.does(Action::ApiKeyCreate, platform.clock.now());
     let added = platform.store.create_key(new, deed).await?.ok_or(KeyError::Taken)?;
     take_over(platform).await;
+    platform.providers.catch_up().await;
     Ok(added)
 }
 
@@ -215,6 +217,7 @@ pub async fn change(
     let deed = doer.does(Action::ApiKeyUpdate, platform.clock.now());
     let changed = outcome(platform.store.update_key(id, change, expected, deed).await?)?;
     take_over(platform).await;
+    platform.providers.catch_up().await;
     Ok(changed)
 }
 

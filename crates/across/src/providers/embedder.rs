@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::{
     clock::Clock,
     fault::StoreError,
     governance::{
-        meter::{Meter, Payer, Reservation, Spent},
+        meter::{Meter, Particulars, Payer, Reservation, Spent},
         quota::Refusal,
         usage::Purpose,
     },
-    id::ApiKeyId,
-    money::Price,
+    id::{ApiKeyId, HoldId},
+    money::{Charged, MicroUsd, Price, Tariff},
     providers::{
         failure::{Category, ProviderError},
-        model::EmbeddingModel,
+        gate::{Gate, Observer, Shut},
+        model::{EmbeddingModel, ProviderKind},
         provider::{EmbedPurpose, EmbedRequest, Pieces, Provider},
         tokens,
     },
@@ -23,17 +26,28 @@ use crate::{
 /// Texts in one embedding call at most.
 pub const EMBED_BATCH: usize = 64;
 
-/// A provider together with the model it embeds with and what that costs.
+/// One way to an embedding model.
 #[derive(Clone)]
-pub struct Embedder {
+pub struct EmbedRoute {
     /// Who embeds.
     pub provider: Arc<dyn Provider>,
     /// With which of the stored keys, if with one.
     pub key: Option<ApiKeyId>,
-    /// With which model.
+    /// What it costs there.
+    pub tariff: Tariff,
+    /// What every call on this way passes.
+    pub gate: Arc<Gate>,
+}
+
+/// The embedding model of the installation, and the ways to it: the very same model on each, so that vectors stay comparable.
+#[derive(Clone)]
+pub struct Embedder {
+    /// Which model.
     pub model: EmbeddingModel,
-    /// What a million tokens cost.
-    pub price: Price,
+    /// The ways, at least one, in the order in which they are tried.
+    pub routes: Vec<EmbedRoute>,
+    /// Is told what was charged.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// Why there are no vectors.
@@ -50,6 +64,18 @@ pub enum EmbedError {
     Store(#[from] StoreError),
 }
 
+/// What became of a call over the ways.
+struct Tried<'a> {
+    /// Who was asked last.
+    route: &'a EmbedRoute,
+    /// The vectors, with the provider's count of tokens if it gave one.
+    answer: Result<(Vec<Pieces>, Option<u64>), ProviderError>,
+    /// Keys that were refused on the way, each with what is wrong with it.
+    refused_keys: Vec<(ApiKeyId, String)>,
+    /// Who should have answered, and why they did not.
+    failover: Option<(String, String)>,
+}
+
 impl Embedder {
     /// The vectors of `inputs`, in their order. A model that is part of this program costs nothing and is not metered.
     ///
@@ -63,57 +89,162 @@ impl Embedder {
         inputs: Vec<String>,
         purpose: EmbedPurpose,
     ) -> Result<Vec<Pieces>, EmbedError> {
-        if self.provider.kind().is_built_in() {
-            return Ok(self.call(inputs, purpose).await?.0);
+        let first = self.routes.first().ok_or_else(|| {
+            let message = "no way leads to the embedding model";
+            ProviderError::local(ProviderKind::Local, Category::ModelGone, message)
+        })?;
+        if first.provider.kind().is_built_in() {
+            return Ok(self.call(first, inputs, purpose).await?.0);
         }
         let asked_for = match purpose {
             EmbedPurpose::Document => Purpose::EmbedFile,
             EmbedPurpose::Query => Purpose::EmbedQuery,
         };
         let expected = inputs.iter().map(|text| tokens::estimate(text)).sum();
-        let name = self.provider.kind().as_str();
+        let name = first.provider.kind().as_str();
+        // Whoever answers in the end, there is room for it.
+        let prices = self.routes.iter().map(|route| route.tariff.worst(expected));
+        let price = prices.max_by_key(|price| price.prompt).unwrap_or(Price::FREE);
         let call = Reservation {
-            key: self.key,
-            ..Reservation::new(payer, asked_for, name, &self.model.id, clock.now()).worth(expected, 0, self.price)
+            key: first.key,
+            ..Reservation::new(payer, asked_for, name, &self.model.id, clock.now()).worth(expected, 0, price)
         };
-        let mut spent = Spent {
-            hold: call.id,
-            provider: name.to_owned(),
-            model: self.model.id.clone(),
-            prompt_tokens: 0,
-            completion_tokens: 0,
-            cost: crate::money::MicroUsd::ZERO,
-            estimated: false,
-            key_problem: None,
-        };
+        let hold = call.id;
         meter
             .reserve(call)
             .await?
             .map_err(|refusal| EmbedError::Refused(Box::new(refusal)))?;
-        let answer = self.call(inputs, purpose).await;
-        match &answer {
-            Ok((_, counted)) => {
-                // A count that is far from ours is a mistake of whoever made it.
-                let believable = counted.filter(|counted| *counted <= expected.saturating_mul(4).saturating_add(64));
-                spent.prompt_tokens = believable.unwrap_or(expected);
-                spent.estimated = believable.is_none();
-                spent.cost = self.price.cost(spent.prompt_tokens, 0);
-            }
-            Err(error) => spent.key_problem = error.key_problem().map(str::to_owned),
-        }
+        let tried = self.try_all(first, clock, inputs, purpose).await;
+        let spent = self.spent(hold, expected, &tried);
+        let (kind, tokens, cost) = (tried.route.provider.kind(), spent.prompt_tokens, spent.cost);
         meter.settle(spent, clock.now()).await?;
-        Ok(answer?.0)
+        self.observer.charged(kind, asked_for, tokens, 0, cost);
+        Ok(tried.answer?.0)
+    }
+
+    /// What a call used.
+    fn spent(&self, hold: HoldId, expected: u64, tried: &Tried<'_>) -> Spent {
+        let Tried { route, answer, .. } = tried;
+        let mut spent = Spent {
+            hold,
+            provider: route.provider.kind().as_str().to_owned(),
+            key: route.key,
+            model: self.model.id.clone(),
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            cost: MicroUsd::ZERO,
+            estimated: false,
+            refused_keys: tried.refused_keys.clone(),
+            more: Particulars {
+                failover: tried.failover.clone(),
+                ..Particulars::default()
+            },
+        };
+        if let Ok((_, counted)) = answer {
+            // A count that is far from ours is a mistake of whoever made it.
+            let believable = counted.filter(|counted| *counted <= expected.saturating_mul(4).saturating_add(64));
+            spent.prompt_tokens = believable.unwrap_or(expected);
+            spent.estimated = believable.is_none();
+            spent.cost = route.tariff.cost(Charged {
+                prompt: spent.prompt_tokens,
+                ..Charged::default()
+            });
+            spent.more.price_source = Some(route.tariff.source);
+        }
+        spent
+    }
+
+    /// Asks one after the other, as long as the next may know better.
+    async fn try_all<'a>(
+        &'a self,
+        first: &'a EmbedRoute,
+        clock: &dyn Clock,
+        inputs: Vec<String>,
+        purpose: EmbedPurpose,
+    ) -> Tried<'a> {
+        let mut tried = self.try_one(first, clock, inputs.clone(), purpose).await;
+        for route in self.routes.iter().skip(1) {
+            let Err(error) = &tried.answer else { break };
+            if !error.category.may_fall_back() {
+                break;
+            }
+            tracing::warn!(%error, "another provider of the same embedding model is asked");
+            let from = first.provider.kind().as_str().to_owned();
+            let failover = tried
+                .failover
+                .take()
+                .or_else(|| Some((from, error.category.as_str().to_owned())));
+            let next = self.try_one(route, clock, inputs.clone(), purpose).await;
+            let mut refused_keys = tried.refused_keys;
+            refused_keys.extend(next.refused_keys);
+            tried = Tried {
+                refused_keys,
+                failover,
+                ..next
+            };
+        }
+        tried
+    }
+
+    /// One call through the gate of its way.
+    async fn try_one<'a>(
+        &'a self,
+        route: &'a EmbedRoute,
+        clock: &dyn Clock,
+        inputs: Vec<String>,
+        purpose: EmbedPurpose,
+    ) -> Tried<'a> {
+        let answer = match route.gate.pass(clock.now()).await {
+            Ok(mut pass) => {
+                let since = Instant::now();
+                let answer = self.call(route, inputs, purpose).await;
+                match &answer {
+                    Ok(_) => {
+                        pass.began(clock.now(), since.elapsed());
+                        pass.finished();
+                    }
+                    Err(error) => pass.failed(error, clock.now()),
+                }
+                answer
+            }
+            Err(shut) => {
+                let category = match shut {
+                    Shut::Paused => Category::NoCredit,
+                    Shut::Failing | Shut::Crowded => Category::Overloaded,
+                };
+                let message = "it is left alone for a while";
+                let error = ProviderError::local(route.provider.kind(), category, message);
+                return Tried {
+                    route,
+                    answer: Err(error),
+                    refused_keys: Vec::new(),
+                    failover: None,
+                };
+            }
+        };
+        let problem = answer.as_ref().err().and_then(ProviderError::key_problem);
+        let refused = route.key.zip(problem);
+        Tried {
+            route,
+            answer,
+            refused_keys: refused
+                .map(|(key, problem)| (key, problem.to_owned()))
+                .into_iter()
+                .collect(),
+            failover: None,
+        }
     }
 
     async fn call(
         &self,
+        route: &EmbedRoute,
         inputs: Vec<String>,
         purpose: EmbedPurpose,
     ) -> Result<(Vec<Pieces>, Option<u64>), ProviderError> {
         let expected = inputs.len();
         let dimensions = self.model.dimensions;
         let model = self.model.clone();
-        let answer = self.provider.embed(EmbedRequest { model, inputs, purpose }).await?;
+        let answer = route.provider.embed(EmbedRequest { model, inputs, purpose }).await?;
         let sound = answer.vectors.len() == expected
             && answer
                 .vectors
@@ -123,7 +254,11 @@ impl Embedder {
             Ok((answer.vectors, answer.tokens))
         } else {
             let message = "the embeddings do not match the texts that were sent";
-            Err(ProviderError::local(self.provider.kind(), Category::Malformed, message))
+            Err(ProviderError::local(
+                route.provider.kind(),
+                Category::Malformed,
+                message,
+            ))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Models and who serves them.
 
-use crate::money::Price;
+use crate::money::Tariff;
 
 /// A vendor, or something that stands in for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,15 @@ impl ProviderKind {
         Self::KEYED.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// The provider of that name, keyed or built in.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let built_in = [Self::Offline, Self::Local]
+            .into_iter()
+            .find(|kind| kind.as_str() == name);
+        built_in.or_else(|| Self::parse(name))
+    }
+
     /// Whether it is part of this program: then calling it costs nothing and leaves the house by no wire.
     #[must_use]
     pub const fn is_built_in(self) -> bool {
@@ -56,6 +65,19 @@ impl ProviderKind {
             Self::Custom => "custom",
         }
     }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn called(self) -> &'static str {
+        match self {
+            Self::Offline | Self::Local => "AI-Across",
+            Self::OpenAi => "OpenAI",
+            Self::OpenRouter => "OpenRouter",
+            Self::Anthropic => "Anthropic",
+            Self::Google => "Google",
+            Self::Custom => "its server",
+        }
+    }
 }
 
 /// A language model that can chat.
@@ -71,8 +93,8 @@ pub struct Model {
     pub context_length: Option<u32>,
     /// Tokens of one answer at most, if known.
     pub max_output_tokens: Option<u32>,
-    /// What a million of its tokens cost, if known.
-    pub price: Option<Price>,
+    /// What its tokens cost, if known: as its provider lists it, or as the catalogue found elsewhere.
+    pub tariff: Option<Tariff>,
 }
 
 /// A model that makes vectors.

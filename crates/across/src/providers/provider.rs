@@ -2,10 +2,13 @@
 
 use async_trait::async_trait;
 
-use crate::providers::{
-    chat::{ChatRequest, ChatStream},
-    failure::ProviderError,
-    model::{EmbeddingModel, Model, ProviderKind},
+use crate::{
+    money::MicroUsd,
+    providers::{
+        chat::{ChatRequest, ChatStream},
+        failure::{Category, ProviderError},
+        model::{EmbeddingModel, Model, ProviderKind},
+    },
 };
 
 /// What the vectors are for; some models treat questions and documents differently.
@@ -41,13 +44,25 @@ pub struct Embeddings {
     pub tokens: Option<u64>,
 }
 
+/// What a call cost, as its provider says afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accounted {
+    /// In all, rounded up to a whole micro-dollar.
+    pub cost: MicroUsd,
+    /// Tokens of the prompt as the model counts them, if it says so.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the answer as the model counts them, if it says so.
+    pub completion_tokens: Option<u64>,
+}
+
 /// A vendor of language models.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// Who it is.
     fn kind(&self) -> ProviderKind;
 
-    /// Begins an answer. The request has been accepted when this returns; dropping the stream ends it upstream.
+    /// Begins an answer, asking once: who asks again, and whom, is decided above. The request has been accepted when this
+    /// returns; dropping the stream ends it upstream.
     ///
     /// # Errors
     /// Whatever was refused or failed before the first event.
@@ -58,6 +73,22 @@ pub trait Provider: Send + Sync {
 
     /// The models it can chat with, as it lists them now.
     async fn models(&self) -> Result<Vec<Model>, ProviderError>;
+
+    /// Whether it can be asked afterwards what a call cost.
+    fn keeps_accounts(&self) -> bool {
+        false
+    }
+
+    /// What a call cost that it called `upstream_id`: for answers that broke off before the provider counted. `None` if it
+    /// does not know yet.
+    ///
+    /// # Errors
+    /// [`Category::Unsupported`](crate::providers::failure::Category::Unsupported) if it keeps no account that can be asked.
+    async fn accounted(&self, upstream_id: &str) -> Result<Option<Accounted>, ProviderError> {
+        let _ = upstream_id;
+        let message = "this provider tells nothing afterwards";
+        Err(ProviderError::local(self.kind(), Category::Unsupported, message))
+    }
 
     /// Whether the provider takes the key. By default it is asked for its models; a provider that lists them to anybody
     /// asks for something else.

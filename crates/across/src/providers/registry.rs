@@ -1,27 +1,29 @@
-//! Which providers this installation has now: those of the configuration and of the stored keys, the merged list of models,
-//! who serves which, and the one embedder in use.
+//! Which providers this installation has now: those of the configuration and of the stored keys, who serves which model, and
+//! the one embedder in use.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
-use tokio::sync::Mutex;
 
 use crate::{
-    clock::{Clock, Time},
+    clock::Clock,
     fault::StoreError,
-    governance::price,
+    governance::{meter::Spent, usage::Purpose},
     id::ApiKeyId,
     kept::KeptValues,
-    money::Price,
+    money::{Price, PriceSource, Tariff},
     providers::{
-        embedder::Embedder,
+        catalog::{Catalog, known_tariff, preference},
+        embedder::{EmbedRoute, Embedder},
+        gate::{Gate, Health, Observer},
         key::{ApiKey, ApiKeyStore, CUSTOM_PRICE, Sealed, sealed_name},
-        model::{EmbeddingModel, Model, ProviderKind},
+        lists::Lists,
+        model::{EmbeddingModel, ProviderKind},
         provider::Provider,
+        routing::Served,
     },
     secret::{Secret, Vault},
     settings::Settings,
@@ -29,12 +31,11 @@ use crate::{
 
 /// The id of the built-in embedder's model.
 pub const LOCAL_MODEL: &str = "all-MiniLM-L6-v2";
-/// How old the list of models may be.
-const CATALOG_AGE: TimeDelta = TimeDelta::minutes(5);
-/// How long a provider may take to list its models.
-const LIST_TIME: Duration = Duration::from_secs(5);
 /// Under which name the choice of embedder is kept.
 const CHOICE: &str = "embedding_model";
+
+/// Which way to a provider: the stored key says which of several, if it uses one.
+pub type Way = (ProviderKind, Option<ApiKeyId>);
 
 /// A way to a provider.
 #[derive(Clone)]
@@ -43,6 +44,8 @@ pub struct Connection {
     pub kind: ProviderKind,
     /// The stored key it uses, if it uses one.
     pub key: Option<ApiKeyId>,
+    /// What people call that key; empty without one.
+    pub name: String,
     /// Whether it has a key at all, stored or configured.
     pub is_keyed: bool,
     /// The provider; `None` if the stored key does not open: then nobody is called in its place.
@@ -51,6 +54,16 @@ pub struct Connection {
     pub embeds: Vec<EmbeddingModel>,
     /// What everything costs there, if the administrator said so.
     pub price: Option<Price>,
+    /// What every call on this way passes; the same one as long as the key is.
+    pub gate: Arc<Gate>,
+}
+
+impl Connection {
+    /// Which way it is.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        (self.kind, self.key)
+    }
 }
 
 /// Makes connections from keys; the one place that knows vendors' adapters.
@@ -67,41 +80,6 @@ pub trait Connector: Send + Sync {
     async fn check_base_url(&self, base_url: &str) -> Result<(), String>;
 }
 
-/// A model on offer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Offer {
-    /// The model; its price is filled in if anybody knows it.
-    pub model: Model,
-    /// What is charged: its price, or the fallback.
-    pub price: Price,
-    /// With which of the stored keys it is served, if with one.
-    pub key: Option<ApiKeyId>,
-}
-
-/// The list of models as it is shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Catalog {
-    /// All that can be chatted with now.
-    pub offers: Vec<Offer>,
-    /// Some provider could not be asked, and its models are those of an earlier answer.
-    pub stale: bool,
-    /// When the providers were asked.
-    pub fetched_at: Time,
-}
-
-/// Who serves a model.
-#[derive(Clone)]
-pub struct Served {
-    /// Who.
-    pub provider: Arc<dyn Provider>,
-    /// With which of the stored keys, if with one.
-    pub key: Option<ApiKeyId>,
-    /// The model.
-    pub model: Model,
-    /// What it costs.
-    pub price: Price,
-}
-
 /// Why nobody serves a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unserved {
@@ -109,17 +87,8 @@ pub enum Unserved {
     Unknown,
     /// Nothing can be chatted with at all.
     Nothing,
-    /// The key of its provider does not open.
-    NoKey,
-}
-
-/// The connections at one time.
-#[derive(Default)]
-struct Stored {
-    keys: Vec<Sealed>,
-    connections: Arc<Vec<Connection>>,
-    /// Grows with every change, so that a list made of earlier ones is not taken for the present.
-    generation: u64,
+    /// A provider that may have it cannot be used now: its key does not open, or it has never told which models it has.
+    Unreachable,
 }
 
 /// The providers of an installation.
@@ -127,35 +96,41 @@ pub struct Providers {
     configured: Vec<Connection>,
     built_in: Vec<Connection>,
     connector: Arc<dyn Connector>,
-    fallback: Price,
+    observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
-    stored: RwLock<Stored>,
-    catalog: Mutex<Option<(u64, Catalog)>>,
+    /// The stored keys that the connections were made of.
+    keys: Mutex<Vec<Sealed>>,
+    gates: Mutex<HashMap<ApiKeyId, Arc<Gate>>>,
+    lists: Arc<Lists>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Providers {
     /// Providers in order of preference: `configured` ones, which stand back where a key is stored for them, and those
-    /// that are part of this program. `fallback` is charged for models whose price nobody knows.
+    /// that are part of this program. `fallback` is charged for models whose price nobody knows; `observer` is told of
+    /// calls with stored keys, of others by the gates of their connections.
     #[must_use]
     pub fn new(
         configured: Vec<Connection>,
         built_in: Vec<Connection>,
         connector: Arc<dyn Connector>,
+        observer: Arc<dyn Observer>,
         fallback: Price,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let connections = Arc::new(configured.iter().chain(&built_in).cloned().collect());
+        let connections = configured.iter().chain(&built_in).cloned().collect();
         Self {
             configured,
             built_in,
             connector,
-            fallback,
+            observer,
+            keys: Mutex::default(),
+            gates: Mutex::default(),
+            lists: Arc::new(Lists::new(connections, fallback, Arc::clone(&clock))),
             clock,
-            stored: RwLock::new(Stored {
-                connections,
-                ..Stored::default()
-            }),
-            catalog: Mutex::new(None),
         }
     }
 
@@ -165,20 +140,37 @@ impl Providers {
         self.connector.as_ref()
     }
 
-    /// Takes over the stored keys as they are now; does nothing if none of them changed.
+    /// A call was charged: it is counted.
+    pub fn charged(&self, purpose: Purpose, spent: &Spent) {
+        if let Some(kind) = ProviderKind::named(&spent.provider) {
+            let (sent, received) = (spent.prompt_tokens, spent.completion_tokens);
+            self.observer.charged(kind, purpose, sent, received, spent.cost);
+        }
+    }
+
+    /// Takes over the stored keys as they are now; does nothing if none of them changed. Models of keys that are new are
+    /// asked for meanwhile.
     ///
     /// # Errors
     /// [`StoreError`] if they could not be read; the connections stay as they were.
     pub async fn refresh(&self, keys: &(impl ApiKeyStore + ?Sized), vault: &Vault) -> Result<(), StoreError> {
-        let keys = keys.active_keys().await?;
-        let mut stored = self.stored.write().unwrap_or_else(PoisonError::into_inner);
+        let found = keys.active_keys().await?;
+        let mut keys = locked(&self.keys);
         let same =
             |(a, b): (&Sealed, &Sealed)| a.key.id == b.key.id && a.key.version == b.key.version && a.sealed == b.sealed;
-        if stored.keys.len() == keys.len() && stored.keys.iter().zip(&keys).all(same) {
+        if keys.len() == found.len() && keys.iter().zip(&found).all(same) {
             return Ok(());
         }
+        let resealed = |key: &Sealed| {
+            let mut known = keys.iter().filter(|known| known.key.id == key.key.id);
+            known.any(|known| known.sealed != key.sealed)
+        };
+        let changed: Vec<&ApiKey> = found.iter().filter(|key| resealed(key)).map(|key| &key.key).collect();
+        // What was learned about a key says nothing about another one in its place.
+        locked(&self.gates)
+            .retain(|id, _| found.iter().any(|key| key.key.id == *id) && !changed.iter().any(|key| key.id == *id));
         let mut opened: Vec<Connection> = Vec::new();
-        for key in &keys {
+        for key in &found {
             // Of one provider the preferred key is used; every custom one is a server of its own.
             let is_taken = opened.iter().any(|open| open.kind == key.key.provider);
             if key.key.provider == ProviderKind::Custom || !is_taken {
@@ -187,15 +179,13 @@ impl Providers {
         }
         let stands_back = |connection: &&Connection| !opened.iter().any(|open| open.kind == connection.kind);
         let configured: Vec<_> = self.configured.iter().filter(stands_back).cloned().collect();
-        stored.connections = Arc::new(
-            opened
-                .into_iter()
-                .chain(configured)
-                .chain(self.built_in.clone())
-                .collect(),
-        );
-        stored.keys = keys;
-        stored.generation += 1;
+        let all = opened.into_iter().chain(configured).chain(self.built_in.clone());
+        let changed: Vec<Way> = changed.iter().map(|key| (key.provider, Some(key.id))).collect();
+        self.lists.connect(all.collect(), &changed);
+        *keys = found;
+        if self.lists.at_hand().is_some() {
+            self.lists.ask_meanwhile();
+        }
         Ok(())
     }
 
@@ -220,32 +210,36 @@ impl Providers {
         Some(Connection {
             kind: key.provider,
             key: Some(key.id),
+            name: key.name.clone(),
             is_keyed: true,
             provider,
             embeds,
             price: custom.map(|custom| custom.price.unwrap_or(CUSTOM_PRICE)),
+            gate: self.gate(key),
         })
     }
 
-    fn connections(&self) -> (u64, Arc<Vec<Connection>>) {
-        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-        (stored.generation, Arc::clone(&stored.connections))
+    /// The gate of a key's way: what was learned about the provider outlives a change of the key's name.
+    fn gate(&self, key: &ApiKey) -> Arc<Gate> {
+        let new = || Arc::new(Gate::observed(key.provider, Arc::clone(&self.observer)));
+        Arc::clone(locked(&self.gates).entry(key.id).or_insert_with(new))
     }
 
-    /// The ways that calls go now, each with the stored key it uses, if it uses one.
+    /// The ways that calls go now, and how each has done in this process.
     #[must_use]
-    pub fn ways(&self) -> Vec<(ProviderKind, Option<ApiKeyId>)> {
-        let (_, connections) = self.connections();
+    pub fn ways(&self) -> Vec<(Way, Health)> {
+        let now = self.clock.now();
+        let connections = self.lists.connections();
         connections
             .iter()
-            .map(|connection| (connection.kind, connection.key))
+            .map(|connection| (connection.way(), connection.gate.health(now)))
             .collect()
     }
 
     /// The providers of the configuration that are called, since no key is stored for them.
     #[must_use]
     pub fn configured(&self) -> Vec<(ProviderKind, Arc<dyn Provider>)> {
-        let (_, connections) = self.connections();
+        let connections = self.lists.connections();
         let configured = connections
             .iter()
             .filter(|connection| connection.key.is_none() && !connection.kind.is_built_in());
@@ -270,17 +264,18 @@ impl Providers {
     }
 
     /// The embedder in use. Vectors of different models cannot be compared, so the choice is made once, by `wanted`
-    /// (`auto`, `local` or a model's id), and kept.
+    /// (`auto`, `local` or a model's id), and kept. Whoever serves the very same model is asked where the first one fails.
     ///
     /// # Errors
     /// [`EmbedderError`] if the choice could not be read or is not served any more.
     pub async fn embedder(&self, kept: &(impl KeptValues + ?Sized), wanted: &str) -> Result<Embedder, EmbedderError> {
-        let (_, connections) = self.connections();
-        let offered: Vec<(&Connection, &EmbeddingModel)> = connections
+        let connections = self.lists.connections();
+        let mut offered: Vec<(&Connection, &EmbeddingModel)> = connections
             .iter()
             .filter(|connection| connection.provider.is_some())
             .flat_map(|connection| connection.embeds.iter().map(move |model| (connection, model)))
             .collect();
+        offered.sort_by_key(|(connection, _)| preference(connection));
         let choice = match kept.kept(CHOICE).await? {
             Some(choice) => choice,
             None => {
@@ -298,137 +293,77 @@ impl Providers {
                 kept.keep_once(CHOICE, &first.space()).await?
             }
         };
-        let found = offered.into_iter().find(|(_, model)| model.space() == choice);
-        let (connection, model) = found.ok_or(EmbedderError::Gone(choice))?;
-        let provider = connection.provider.clone().ok_or(EmbedderError::Gone(model.space()))?;
+        let found = offered.into_iter().filter(|(_, model)| model.space() == choice);
+        let mut model = None;
+        let mut routes = Vec::new();
+        for (connection, found) in found {
+            model.get_or_insert_with(|| found.clone());
+            routes.extend(connection.provider.clone().map(|provider| EmbedRoute {
+                provider,
+                key: connection.key,
+                tariff: self.tariff(connection, &found.id),
+                gate: Arc::clone(&connection.gate),
+            }));
+        }
         Ok(Embedder {
-            price: self.price(connection, &model.id, None),
-            provider,
-            key: connection.key,
-            model: model.clone(),
+            model: model.ok_or(EmbedderError::Gone(choice))?,
+            routes,
+            observer: Arc::clone(&self.observer),
         })
     }
 
-    /// What a million tokens of a model cost: what is known, else the fallback, so that nothing unknown is free.
-    fn price(&self, connection: &Connection, model: &str, stated: Option<Price>) -> Price {
-        known_price(connection, model, stated).unwrap_or(self.fallback)
+    /// What a million tokens of an embedding model cost: what is known, else the fallback, so that nothing unknown is free.
+    fn tariff(&self, connection: &Connection, model: &str) -> Tariff {
+        let known = known_tariff(connection, model, None, self.clock.now());
+        known.unwrap_or_else(|| Tariff::flat(self.lists.fallback(), PriceSource::Fallback))
     }
 
-    /// The models that can be chatted with, at most five minutes old. Parallel callers share one answer; a provider that
-    /// fails keeps its last known models.
-    pub async fn catalog(&self) -> Catalog {
-        self.catalog_within(CATALOG_AGE).await
+    /// The models that can be chatted with, asked for again in the background when they are older than five minutes. Waits
+    /// for the providers, five seconds at most, only if none has been asked since the program began. A provider that fails
+    /// keeps its last known models for a day.
+    pub async fn catalog(&self) -> Arc<Catalog> {
+        self.lists.catalog().await
     }
 
-    /// The models that can be chatted with, asked for now.
-    pub async fn fresh_catalog(&self) -> Catalog {
-        self.catalog_within(TimeDelta::zero()).await
+    /// The models as they are known, without asking anybody; `None` if nobody has been asked yet.
+    #[must_use]
+    pub fn catalog_at_hand(&self) -> Option<Arc<Catalog>> {
+        self.lists.at_hand()
     }
 
-    async fn catalog_within(&self, age: TimeDelta) -> Catalog {
-        let now = self.clock.now();
-        let mut kept = self.catalog.lock().await;
-        let (generation, connections) = self.connections();
-        if let Some((made_of, catalog)) = kept.as_ref()
-            && *made_of == generation
-            && (now - catalog.fetched_at).abs() < age
-        {
-            return catalog.clone();
-        }
-        let ask = |connection: &Connection| {
-            let provider = connection.provider.clone();
-            async move {
-                match provider {
-                    // Everybody waits for the slowest here.
-                    Some(provider) => match tokio::time::timeout(LIST_TIME, provider.models()).await {
-                        Ok(answer) => answer.map_err(|error| error.to_string()),
-                        Err(_) => Err("it took too long".to_owned()),
-                    },
-                    None => Err("its key does not open".to_owned()),
-                }
-            }
-        };
-        let answers = futures::future::join_all(connections.iter().map(ask)).await;
-        let mut fresh = Catalog {
-            offers: Vec::new(),
-            stale: false,
-            fetched_at: now,
-        };
-        for (connection, answer) in connections.iter().zip(answers) {
-            let models = answer.unwrap_or_else(|error| {
-                tracing::warn!(error, provider = connection.kind.as_str(), "could not list models");
-                fresh.stale = true;
-                let known = kept.iter().flat_map(|(_, catalog)| &catalog.offers);
-                let is_of_this =
-                    |offer: &&Offer| offer.model.provider == connection.kind && offer.key == connection.key;
-                let of_this = known.filter(is_of_this);
-                of_this.map(|offer| offer.model.clone()).collect()
-            });
-            fresh.offers.extend(models.into_iter().map(|model| {
-                let price = known_price(connection, &model.id, model.price);
-                Offer {
-                    price: price.unwrap_or(self.fallback),
-                    model: Model { price, ..model },
-                    key: connection.key,
-                }
-            }));
-        }
-        *kept = Some((generation, fresh.clone()));
-        fresh
+    /// The models that can be chatted with, asked for now. Parallel callers share the answers.
+    pub async fn fresh_catalog(&self) -> Arc<Catalog> {
+        self.lists.ask_all().await
     }
 
-    /// The offers that may be used, the default first: what `settings` names, else the first.
-    pub async fn offers(&self, settings: &Settings) -> Catalog {
-        let mut catalog = self.catalog().await;
-        catalog.keep_allowed(settings);
-        catalog
+    /// Asks those providers for their models that have not been asked yet, or not for long, and waits for them.
+    pub async fn catch_up(&self) -> Arc<Catalog> {
+        self.lists.ask_due().await
     }
 
-    /// Who serves the model with this id, or the default model if none is named.
+    /// The same, in the background.
+    pub fn warm_up(&self) {
+        self.lists.ask_meanwhile();
+    }
+
+    /// Who serves the model of this name, or the default model if none is named: all the ways to it.
     ///
     /// # Errors
     /// [`Unserved`] if nobody does.
     pub async fn serving(&self, model: Option<&str>, settings: &Settings) -> Result<Served, Unserved> {
-        let offers = self.offers(settings).await.offers;
-        let (_, connections) = self.connections();
-        let broken = connections.iter().any(|connection| connection.provider.is_none());
-        let missing = || match (model, broken) {
-            (_, true) => Unserved::NoKey,
-            (Some(_), false) => Unserved::Unknown,
-            (None, false) => Unserved::Nothing,
-        };
-        let wanted = |offer: &Offer| model.is_none_or(|id| offer.model.id == id);
-        let offer = offers.into_iter().find(wanted).ok_or_else(missing)?;
-        let serves = |open: &&Connection| open.kind == offer.model.provider && open.key == offer.key;
-        let connection = connections.iter().find(serves).ok_or_else(missing)?;
-        Ok(Served {
-            provider: connection.provider.clone().ok_or(Unserved::NoKey)?,
-            key: connection.key,
-            model: offer.model,
-            price: offer.price,
-        })
-    }
-}
-
-impl Catalog {
-    /// Takes out what may not be used, and puts the default first.
-    pub fn keep_allowed(&mut self, settings: &Settings) {
-        self.offers.retain(|offer| settings.allows_model(&offer.model.id));
-        if let Some(default) = &settings.default_model {
-            // Stable: the others keep their order.
-            self.offers.sort_by_key(|offer| offer.model.id != *default);
+        let catalog = self.catalog().await;
+        match (catalog.usable(model, settings), model) {
+            (Some(offer), _) => Ok(Served {
+                model: offer.model.clone(),
+                routes: offer.routes.clone(),
+            }),
+            // On the list, but people may not use it.
+            (None, Some(name)) if catalog.named(name).is_some() => Err(Unserved::Unknown),
+            _ if catalog.is_partial => Err(Unserved::Unreachable),
+            (None, Some(_)) => Err(Unserved::Unknown),
+            (None, None) => Err(Unserved::Nothing),
         }
     }
-}
-
-fn known_price(connection: &Connection, model: &str, stated: Option<Price>) -> Option<Price> {
-    if connection.kind.is_built_in() {
-        return Some(Price::FREE);
-    }
-    connection
-        .price
-        .or(stated)
-        .or_else(|| price::listed(connection.kind.as_str(), model))
 }
 
 /// Why there is no embedder.

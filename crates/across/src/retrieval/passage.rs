@@ -35,6 +35,13 @@ pub trait Passages: Send + Sync {
     /// file's published generation. Others are left out. In no particular order.
     async fn passages(&self, assistant: AssistantId, chunks: &[ChunkId]) -> Result<Vec<Passage>, StoreError>;
 
+    /// The same for chunks that were cited, by their file and their place in it.
+    async fn cited_passages(
+        &self,
+        assistant: AssistantId,
+        chunks: &[(FileId, u32)],
+    ) -> Result<Vec<Passage>, StoreError>;
+
     /// Whether the assistant has anything to search at all.
     async fn has_knowledge(&self, assistant: AssistantId) -> Result<bool, StoreError>;
 }

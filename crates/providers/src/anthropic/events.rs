@@ -1,11 +1,14 @@
 //! Anthropic's events folded into an [`Answer`]. Pure: bytes, clocks and connections are the caller's.
 
-use across::providers::{chat::FinishReason, failure::Category};
-use serde_json::Value;
+use across::providers::{
+    chat::{FinishReason, Usage},
+    failure::Category,
+};
+use serde_json::{Map, Value};
 
 use super::wire::{Block, Event, Message, WireUsage};
 use crate::{
-    answer::{Answer, Fold},
+    answer::{Answer, Fold, raw},
     http::shorten,
 };
 
@@ -13,6 +16,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Events {
     usage: WireUsage,
+    /// The same as it came, what came later over what came before.
+    raw: Map<String, Value>,
 }
 
 impl Fold for Events {
@@ -58,11 +63,21 @@ impl Events {
 
     /// A count of another shape costs the count and not the answer.
     fn count(&mut self, usage: Option<Value>, answer: &mut Answer) {
-        if let Some(later) = usage.and_then(|usage| serde_json::from_value(usage).ok()) {
+        let told = usage.and_then(|usage| {
+            let Value::Object(fields) = &usage else { return None };
+            let fields = fields.clone();
+            Some((serde_json::from_value(usage).ok()?, fields))
+        });
+        if let Some((later, fields)) = told {
             self.usage.update(later);
+            self.raw
+                .extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
         }
         if let Some(usage) = self.usage.normalised() {
-            answer.count(usage);
+            answer.count(Usage {
+                raw: raw(&Value::Object(self.raw.clone())),
+                ..usage
+            });
         }
     }
 }

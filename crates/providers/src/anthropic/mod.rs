@@ -13,12 +13,12 @@ use across::providers::{
     provider::{EmbedRequest, Embeddings, Provider},
 };
 use async_trait::async_trait;
-use reqwest::Response;
 
-use self::{events::Events, request::takes_temperature, wire::ModelPage};
+use self::{events::Events, wire::ModelPage};
 use crate::{
-    endpoint::{Ask, Endpoint, Refused},
-    stream,
+    endpoint::{Ask, Endpoint},
+    known, stream,
+    takes::{Learned, Takes},
 };
 
 /// Where Anthropic answers.
@@ -34,6 +34,7 @@ const MAX_PAGES: usize = 10;
 /// Anthropic.
 pub(crate) struct Anthropic {
     endpoint: Endpoint,
+    learned: Learned,
 }
 
 impl Anthropic {
@@ -43,18 +44,10 @@ impl Anthropic {
         if let Some(above) = path.strip_suffix("/v1") {
             endpoint.base.set_path(above);
         }
-        Self { endpoint }
-    }
-
-    async fn complete(&self, request: &ChatRequest, with_temperature: bool) -> Result<Response, Refused> {
-        let body = self.endpoint.json(&request::message(request, with_temperature))?;
-        let ask = Ask {
-            path: &["v1", "messages"],
-            body: Some(body),
-            streams: true,
-            ..Ask::default()
-        };
-        self.endpoint.send_patiently(&ask).await
+        Self {
+            endpoint,
+            learned: Learned::default(),
+        }
     }
 }
 
@@ -65,15 +58,20 @@ impl Provider for Anthropic {
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
-        let with_temperature = takes_temperature(&request.model);
-        let response = match self.complete(&request, with_temperature).await {
-            Err(refused) if with_temperature && refuses_temperature(&refused.error) => {
-                self.complete(&request, false).await
-            }
-            first => first,
+        let question = |takes| {
+            Ok(Ask {
+                path: &["v1", "messages"],
+                body: Some(self.endpoint.json(&request::message(&request, takes))?),
+                streams: true,
+                ..Ask::default()
+            })
         };
-        let response = response.map_err(|refused| refused.error)?;
-        Ok(stream::answer(response, &self.endpoint, Box::<Events>::default()))
+        let usual = Takes::of(self.endpoint.kind, &request.model);
+        let accepted = self
+            .learned
+            .ask(&self.endpoint, &request.model, usual, question)
+            .await?;
+        Ok(stream::answer(accepted, &self.endpoint, Box::<Events>::default()))
     }
 
     async fn embed(&self, _request: EmbedRequest) -> Result<Embeddings, ProviderError> {
@@ -100,10 +98,6 @@ impl Provider for Anthropic {
             }
             after = next;
         }
-        Ok(models)
+        Ok(known::completed(models, self.endpoint.clock.now()))
     }
-}
-
-fn refuses_temperature(error: &ProviderError) -> bool {
-    matches!(error.category, Category::BadRequest | Category::BadParam) && error.message.contains("temperature")
 }

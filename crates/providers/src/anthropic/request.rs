@@ -1,48 +1,55 @@
 //! [`ChatRequest`] to Anthropic's JSON. Pure. Only what is listed here leaves the house.
 
-use across::providers::chat::{ChatRequest, Speaker};
+use across::{
+    governance::price::Listing,
+    providers::{
+        chat::{ChatRequest, Speaker},
+        model::ProviderKind,
+    },
+};
 
-use super::wire::{MessageRequest, RequestMessage};
+use super::wire::{CacheControl, MessageRequest, RequestMessage, SystemBlock};
+use crate::{known, takes::Takes, turns::in_turn};
 
-/// How the names of the models begin that take a temperature; all others refuse it.
-const TAKE_TEMPERATURE: [&str; 9] = [
-    "claude-2",
-    "claude-3",
-    "claude-haiku-4",
-    "claude-opus-4-0",
-    "claude-opus-4-1",
-    "claude-opus-4-2",
-    "claude-opus-4-5",
-    "claude-opus-4-6",
-    "claude-sonnet-4",
-];
-
-/// Whether the model takes a temperature.
-pub(super) fn takes_temperature(model: &str) -> bool {
-    TAKE_TEMPERATURE.iter().any(|start| model.starts_with(start))
-}
+/// The least length of an answer of a model that thinks first: its thoughts count, and less may leave no room for words.
+const ROOM_TO_THINK: u32 = 4096;
 
 /// The body of the request.
-pub(super) fn message(request: &ChatRequest, with_temperature: bool) -> MessageRequest<'_> {
-    let said = request.turns.iter().filter(|turn| !turn.text.trim().is_empty());
-    // The person speaks first, always; what an answer without its question would add is not worth a refusal.
-    let said = said.skip_while(|turn| turn.speaker == Speaker::Assistant);
-    let messages = said.map(|turn| RequestMessage {
-        role: match turn.speaker {
-            Speaker::User => "user",
-            Speaker::Assistant => "assistant",
-        },
-        content: &turn.text,
-    });
+pub(super) fn message(request: &ChatRequest, takes: Takes) -> MessageRequest<'_> {
+    let messages = in_turn(&request.turns)
+        .into_iter()
+        .map(|(speaker, content)| RequestMessage {
+            role: match speaker {
+                Speaker::User => "user",
+                Speaker::Assistant => "assistant",
+            },
+            content,
+        });
+    let system = request.system.as_deref().filter(|system| !system.trim().is_empty());
     MessageRequest {
         model: &request.model,
-        max_tokens: request.max_output,
+        max_tokens: max_tokens(&request.model, request.max_output),
         stream: true,
-        system: request.system.as_deref().filter(|system| !system.trim().is_empty()),
+        system: system.map(|text| {
+            [SystemBlock {
+                kind: "text",
+                text,
+                // The frame is the same with every question of a conversation.
+                cache_control: takes.cache_control.then_some(CacheControl { kind: "ephemeral" }),
+            }]
+        }),
         messages: messages.collect(),
         // Its scale ends at 1.
-        temperature: with_temperature.then_some(request.temperature.min(1.0)),
+        temperature: takes.temperature.then_some(request.temperature.min(1.0)),
     }
+}
+
+fn max_tokens(model: &str, asked: u32) -> u32 {
+    if !known::thinks_unasked(model) {
+        return asked;
+    }
+    let most = known::listed(ProviderKind::Anthropic, model).and_then(|listing: &Listing| listing.max_output);
+    asked.max(ROOM_TO_THINK).min(most.unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -50,24 +57,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_older_models_take_a_temperature() {
-        let old = [
-            "claude-3-5-haiku-20241022",
-            "claude-haiku-4-5",
-            "claude-sonnet-4-6",
-            "claude-opus-4-20250514",
-            "claude-opus-4-6",
-        ];
-        assert!(old.iter().all(|model| takes_temperature(model)));
-        let new = [
-            "claude-opus-4-7",
-            "claude-opus-4-8",
-            "claude-opus-5",
-            "claude-sonnet-5-5",
-            "claude-haiku-5-5",
-            "claude-fable-5-1",
-            "anything-else",
-        ];
-        assert!(!new.iter().any(|model| takes_temperature(model)));
+    fn models_that_think_first_get_room_for_words_too() {
+        assert_eq!(max_tokens("claude-sonnet-5-5", 500), 4096);
+        assert_eq!(max_tokens("claude-sonnet-5-5", 8000), 8000);
+        assert_eq!(max_tokens("claude-sonnet-5-5", 1_000_000), 128_000);
+        assert_eq!(max_tokens("claude-haiku-4-5", 500), 500);
     }
 }

@@ -1,5 +1,7 @@
 //! Anthropic's JSON as it really comes: every field optional and nullable, unknown fields and values accepted.
 
+use std::borrow::Cow;
+
 use across::providers::{
     chat::Usage,
     model::{Model, ProviderKind},
@@ -17,16 +19,32 @@ pub(super) struct MessageRequest<'a> {
     pub(super) max_tokens: u32,
     pub(super) stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) system: Option<&'a str>,
+    pub(super) system: Option<[SystemBlock<'a>; 1]>,
     pub(super) messages: Vec<RequestMessage<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) temperature: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
+pub(super) struct SystemBlock<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cache_control: Option<CacheControl>,
+}
+
+/// Marks the end of what the vendor may keep for the next request.
+#[derive(Debug, Serialize)]
+pub(super) struct CacheControl {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+}
+
+#[derive(Debug, Serialize)]
 pub(super) struct RequestMessage<'a> {
     pub(super) role: &'static str,
-    pub(super) content: &'a str,
+    pub(super) content: Cow<'a, str>,
 }
 
 /// One event of a stream; a whole message, which comes from servers that do not stream, reads as one too.
@@ -67,8 +85,16 @@ pub(super) struct WireUsage {
     input_tokens: Option<f64>,
     cache_creation_input_tokens: Option<f64>,
     cache_read_input_tokens: Option<f64>,
+    cache_creation: Option<CacheCreation>,
     output_tokens: Option<f64>,
     output_tokens_details: Option<OutputDetails>,
+}
+
+/// What was written to the cache, by how long it is kept.
+#[derive(Debug, Default, Deserialize)]
+struct CacheCreation {
+    ephemeral_5m_input_tokens: Option<f64>,
+    ephemeral_1h_input_tokens: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,6 +108,7 @@ impl WireUsage {
         self.input_tokens = later.input_tokens.or(self.input_tokens);
         self.cache_creation_input_tokens = later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
         self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
+        self.cache_creation = later.cache_creation.or(self.cache_creation.take());
         self.output_tokens = later.output_tokens.or(self.output_tokens);
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details.take());
     }
@@ -93,16 +120,26 @@ impl WireUsage {
             return None;
         }
         let cached = count(self.cache_read_input_tokens).unwrap_or(0);
+        let created = self.cache_creation.as_ref();
+        let for_minutes = created.and_then(|created| count(created.ephemeral_5m_input_tokens));
+        let for_an_hour = created.and_then(|created| count(created.ephemeral_1h_input_tokens));
+        let (cache_write, cache_write_1h) = match (for_minutes, for_an_hour) {
+            (None, None) => (count(self.cache_creation_input_tokens).unwrap_or(0), 0),
+            (minutes, hour) => (minutes.unwrap_or(0), hour.unwrap_or(0)),
+        };
         // What is read from the cache or written to it does not count as input here, unlike everywhere else.
-        let input_total = input.unwrap_or(0) + cached + count(self.cache_creation_input_tokens).unwrap_or(0);
+        let input_total = input.unwrap_or(0) + cached + cache_write + cache_write_1h;
         let output_total = output.unwrap_or(0);
         let details = self.output_tokens_details.as_ref();
         let thinking = details.and_then(|details| count(details.thinking_tokens)).unwrap_or(0);
         Some(Usage {
             input_total,
             input_cached: cached,
+            cache_write,
+            cache_write_1h,
             output_total,
             output_reasoning: thinking.min(output_total),
+            ..Usage::default()
         })
     }
 }
@@ -133,7 +170,7 @@ impl ModelPage {
             provider,
             context_length: model.max_input_tokens,
             max_output_tokens: model.max_tokens,
-            price: None,
+            tariff: None,
             id: model.id,
         })
     }
@@ -163,11 +200,20 @@ mod tests {
         let expected = Usage {
             input_total: 100,
             input_cached: 85,
+            cache_write: 5,
             output_total: 1,
-            output_reasoning: 0,
+            ..Usage::default()
         };
         assert_eq!(usage.normalised(), Some(expected));
         assert_eq!(WireUsage::default().normalised(), None);
+        let apart: WireUsage = serde_json::from_value(json!({
+            "input_tokens": 10,
+            "cache_creation_input_tokens": 7,
+            "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4},
+        }))
+        .unwrap();
+        let apart = apart.normalised().unwrap();
+        assert_eq!((apart.input_total, apart.cache_write, apart.cache_write_1h), (17, 3, 4));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Texts to vectors over `batchEmbedContents`: in batches, checked, of length 1.
 
+use std::borrow::Cow;
+
 use across::providers::{
     failure::ProviderError,
     provider::{EmbedPurpose, EmbedRequest, Embeddings},
@@ -37,14 +39,15 @@ async fn embed_batch(
     let named = format!("models/{}", model.id);
     let one = |words| OneText {
         model: &named,
-        content: text(None, words),
+        content: words,
         task_type: match request.purpose {
             EmbedPurpose::Document => "RETRIEVAL_DOCUMENT",
             EmbedPurpose::Query => "RETRIEVAL_QUERY",
         },
         output_dimensionality: model.dimensions,
     };
-    let requests = texts.iter().map(|words| one(words)).collect();
+    let contents = texts.iter().map(|words| text(None, Cow::Borrowed(words)));
+    let requests = contents.map(one).collect();
     let method = format!("{}:batchEmbedContents", model.id);
     let ask = Ask {
         path: &["models", &method],

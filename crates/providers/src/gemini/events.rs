@@ -3,12 +3,15 @@
 //! Nothing marks the end but the end of the stream. A reason to finish can come early and words after it, so the last
 //! one holds.
 
-use across::providers::{chat::FinishReason, failure::Category};
+use across::providers::{
+    chat::{FinishReason, Usage},
+    failure::Category,
+};
 use serde_json::Value;
 
 use super::wire::{Candidate, Chunk, WireUsage};
 use crate::{
-    answer::{Answer, Fold},
+    answer::{Answer, Fold, raw},
     http::shorten,
 };
 
@@ -27,11 +30,15 @@ impl Fold for Chunks {
         if chunk.candidates.is_some() || chunk.response_id.is_some() || chunk.prompt_feedback.is_some() {
             answer.start(chunk.response_id, chunk.model_version);
         }
-        let usage = chunk
-            .usage_metadata
-            .and_then(|usage| serde_json::from_value(usage).ok());
-        if let Some(usage) = usage.and_then(|usage: WireUsage| usage.normalised()) {
-            answer.count(usage);
+        let told = chunk.usage_metadata;
+        let counted = told
+            .as_ref()
+            .and_then(|usage| serde_json::from_value(usage.clone()).ok());
+        if let Some(usage) = counted.and_then(|usage: WireUsage| usage.normalised()) {
+            answer.count(Usage {
+                raw: told.as_ref().and_then(raw),
+                ..usage
+            });
         }
         for candidate in chunk.candidates.unwrap_or_default() {
             if candidate.index.unwrap_or(0) == 0 {

@@ -18,7 +18,8 @@ use async_trait::async_trait;
 use self::{events::Chunks, wire::ModelPage};
 use crate::{
     endpoint::{Ask, Endpoint},
-    stream,
+    known, stream,
+    takes::{Learned, Takes},
 };
 
 /// Where Google answers.
@@ -40,12 +41,16 @@ pub(crate) fn embedding_models() -> Vec<EmbeddingModel> {
 /// Google's Gemini.
 pub(crate) struct Gemini {
     endpoint: Endpoint,
+    learned: Learned,
 }
 
 impl Gemini {
     /// The server at `endpoint`, whose base ends in the version of the API.
-    pub(crate) const fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint }
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            learned: Learned::default(),
+        }
     }
 }
 
@@ -57,16 +62,22 @@ impl Provider for Gemini {
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
         let method = format!("{}:streamGenerateContent", request.model);
-        let ask = Ask {
-            path: &["models", &method],
-            // Without it the answer is one list that grows.
-            query: &[("alt", "sse")],
-            body: Some(self.endpoint.json(&request::content(&request))?),
-            streams: true,
+        let path = ["models", method.as_str()];
+        let question = |takes| {
+            Ok(Ask {
+                path: &path,
+                // Without it the answer is one list that grows.
+                query: &[("alt", "sse")],
+                body: Some(self.endpoint.json(&request::content(&request, takes))?),
+                streams: true,
+            })
         };
-        let response = self.endpoint.send_patiently(&ask).await;
-        let response = response.map_err(|refused| refused.error)?;
-        Ok(stream::answer(response, &self.endpoint, Box::new(Chunks)))
+        let usual = Takes::of(self.endpoint.kind, &request.model);
+        let accepted = self
+            .learned
+            .ask(&self.endpoint, &request.model, usual, question)
+            .await?;
+        Ok(stream::answer(accepted, &self.endpoint, Box::new(Chunks)))
     }
 
     async fn embed(&self, request: EmbedRequest) -> Result<Embeddings, ProviderError> {
@@ -92,6 +103,6 @@ impl Provider for Gemini {
             }
             token = next;
         }
-        Ok(models)
+        Ok(known::completed(models, self.endpoint.clock.now()))
     }
 }

@@ -1,5 +1,7 @@
 //! Gemini's JSON as it really comes: every field optional and nullable, unknown fields and values accepted.
 
+use std::borrow::Cow;
+
 use across::providers::{
     chat::Usage,
     model::{Model, ProviderKind},
@@ -28,13 +30,14 @@ pub(super) struct RequestContent<'a> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct RequestPart<'a> {
-    pub(super) text: &'a str,
+    pub(super) text: Cow<'a, str>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GenerationConfig {
-    pub(super) temperature: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) temperature: Option<f64>,
     pub(super) max_output_tokens: u32,
 }
 
@@ -112,6 +115,7 @@ impl WireUsage {
             input_cached: count(self.cached_content_token_count).unwrap_or(0).min(input_total),
             output_total,
             output_reasoning: thoughts.min(output_total),
+            ..Usage::default()
         })
     }
 
@@ -155,7 +159,7 @@ impl ModelPage {
                 provider,
                 context_length: model.input_token_limit,
                 max_output_tokens: model.output_token_limit,
-                price: None,
+                tariff: None,
                 id,
             }
         })

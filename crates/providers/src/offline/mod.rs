@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use across::{
     conversations::context::estimate_tokens,
-    money::Price,
+    money::{Price, PriceSource, Tariff},
     providers::{
         chat::{ChatEvent, ChatRequest, ChatStream, FinishReason, Material, Speaker, Usage},
         failure::{Category, ProviderError},
@@ -82,7 +82,7 @@ impl Provider for OfflineProvider {
             provider: ProviderKind::Offline,
             context_length: None,
             max_output_tokens: None,
-            price: Some(Price::FREE),
+            tariff: Some(Tariff::flat(Price::FREE, PriceSource::BuiltIn)),
         }])
     }
 }

@@ -1,16 +1,26 @@
 //! OpenAI's chunks folded to an [`Answer`]. Pure: bytes, clocks and connections are the caller's.
 
-use across::providers::{chat::FinishReason, failure::Category};
+use across::providers::{
+    chat::{FinishReason, Usage},
+    failure::Category,
+    model::ProviderKind,
+};
 use serde_json::Value;
 
-use super::wire::{Chunk, Content, Delta, WireUsage};
+use super::{
+    prices::charge,
+    wire::{Chunk, Content, Delta, WireUsage},
+};
 use crate::{
-    answer::{Answer, Fold},
+    answer::{Answer, Fold, raw},
     http::shorten,
 };
 
 /// Every chunk speaks for itself, and a whole `chat.completion` reads as one chunk.
-pub(super) struct Chunks;
+pub(super) struct Chunks {
+    /// Whose they are: OpenRouter alone states in dollars what it charges.
+    pub(super) kind: ProviderKind,
+}
 
 impl Fold for Chunks {
     fn body(&mut self, body: Value, answer: &mut Answer) {
@@ -25,8 +35,7 @@ impl Fold for Chunks {
             let id = chunk.id.as_ref().and_then(Value::as_str).map(str::to_owned);
             answer.start(id, chunk.model);
         }
-        let usage = chunk.usage.and_then(|usage| serde_json::from_value(usage).ok());
-        if let Some(usage) = usage.and_then(|usage: WireUsage| usage.normalised()) {
+        if let Some(usage) = chunk.usage.as_ref().and_then(|usage| self.usage(usage)) {
             answer.count(usage);
         }
         for choice in chunk.choices.unwrap_or_default() {
@@ -35,6 +44,22 @@ impl Fold for Chunks {
                 reason(choice.finish_reason.as_deref().unwrap_or_default(), answer);
             }
         }
+    }
+}
+
+impl Chunks {
+    fn usage(&self, usage: &Value) -> Option<Usage> {
+        let told: WireUsage = serde_json::from_value(usage.clone()).ok()?;
+        let makers = told
+            .cost_details
+            .as_ref()
+            .and_then(|details| details.upstream_inference_cost.as_ref());
+        let stated = told.cost.as_ref().filter(|_| self.kind == ProviderKind::OpenRouter);
+        Some(Usage {
+            cost: stated.and_then(|own| charge(own, told.is_byok == Some(true), makers)),
+            raw: raw(usage),
+            ..told.normalised()?
+        })
     }
 }
 
@@ -68,10 +93,7 @@ fn reason(word: &str, answer: &mut Answer) {
 
 #[cfg(test)]
 mod tests {
-    use across::providers::{
-        chat::{ChatEvent, Usage},
-        model::ProviderKind,
-    };
+    use across::providers::chat::ChatEvent;
     use serde_json::json;
 
     use super::*;
@@ -79,20 +101,24 @@ mod tests {
     #[test]
     fn the_first_finish_and_the_last_usage_hold() {
         let mut answer = Answer::new(ProviderKind::OpenAi);
-        Chunks.body(
+        let mut chunks = Chunks {
+            kind: ProviderKind::OpenAi,
+        };
+        chunks.body(
             json!({"id": "c", "choices": [{"index": 0, "delta": {"content": "a"}}]}),
             &mut answer,
         );
         for (reason, tokens) in [("length", 1), ("stop", 2)] {
             let usage = json!({"prompt_tokens": 5, "completion_tokens": tokens});
             let choices = json!([{"delta": null, "finish_reason": reason}]);
-            Chunks.body(json!({"choices": choices, "usage": usage}), &mut answer);
+            chunks.body(json!({"choices": choices, "usage": usage}), &mut answer);
         }
         answer.end(None);
         let items: Vec<_> = std::iter::from_fn(|| answer.take()).skip(2).collect();
         let usage = Usage {
             input_total: 5,
             output_total: 2,
+            raw: Some(r#"{"completion_tokens":2,"prompt_tokens":5}"#.to_owned()),
             ..Usage::default()
         };
         assert_eq!(

@@ -10,30 +10,31 @@ mod request;
 mod wire;
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::{Mutex, PoisonError},
 };
 
 use across::providers::{
     chat::{ChatRequest, ChatStream},
-    failure::ProviderError,
+    failure::{Category, ProviderError},
     key::Custom,
     model::{Model, ProviderKind},
-    provider::{EmbedRequest, Embeddings, Provider},
+    provider::{Accounted, EmbedRequest, Embeddings, Provider},
 };
 use async_trait::async_trait;
-use reqwest::Response;
 use serde_json::Value;
 
 pub(crate) use self::models::embedding_dimensions;
 use self::{
     events::Chunks,
-    request::{Dialect, LengthName},
-    wire::ModelList,
+    prices::charge,
+    wire::{Generation, ListedModel, ModelList},
 };
 use crate::{
-    endpoint::{ATTEMPTS, Ask, Endpoint, Refused},
-    stream,
+    answer::count,
+    endpoint::{Ask, Endpoint},
+    known, stream,
+    takes::{Learned, LengthName, Takes},
 };
 
 /// The host at which OpenAI itself answers.
@@ -42,12 +43,13 @@ const OFFICIAL_HOST: &str = "api.openai.com";
 /// OpenAI or a compatible server; which of them, its endpoint says.
 pub(crate) struct OpenAi {
     endpoint: Endpoint,
-    /// What is tried first with a model.
-    usual: Dialect,
+    /// What the length limit is called here with models of which no more is known.
+    length: LengthName,
     /// The context window of models that do not say theirs.
     context_length: Option<u32>,
-    /// What each model turned out to take, so that a refused parameter costs one request and not one for each message.
-    learned: Mutex<HashMap<String, Dialect>>,
+    learned: Learned,
+    /// Models whose entry in OpenRouter's list, when it was read last, knows of no temperature.
+    without_temperature: Mutex<HashSet<String>>,
 }
 
 impl OpenAi {
@@ -61,13 +63,10 @@ impl OpenAi {
             _ => LengthName::MaxTokens,
         };
         Self {
-            usual: Dialect {
-                // OpenRouter tells usage unasked.
-                stream_options: endpoint.kind != ProviderKind::OpenRouter,
-                ..Dialect::of(length)
-            },
+            length,
             context_length: custom.and_then(|custom| custom.context_length),
-            learned: Mutex::default(),
+            learned: Learned::default(),
+            without_temperature: Mutex::default(),
             endpoint,
         }
     }
@@ -76,27 +75,35 @@ impl OpenAi {
         self.endpoint.base.host_str() == Some(OFFICIAL_HOST)
     }
 
-    fn dialect(&self, model: &str) -> Dialect {
-        let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        learned.get(model).copied().unwrap_or(self.usual)
-    }
-
-    fn learn(&self, model: &str, dialect: Dialect) {
-        self.learned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(model.to_owned(), dialect);
-    }
-
-    async fn complete(&self, request: &ChatRequest, dialect: Dialect) -> Result<Response, Refused> {
-        let body = self.endpoint.json(&request::completion(request, dialect))?;
-        let ask = Ask {
-            path: &["chat", "completions"],
-            body: Some(body),
-            streams: true,
-            ..Ask::default()
+    /// What is tried first with a model.
+    fn usual(&self, model: &str) -> Takes {
+        let kind = self.endpoint.kind;
+        let length = if known::reasons(kind, model) {
+            LengthName::MaxCompletionTokens
+        } else {
+            self.length
         };
-        self.endpoint.send_patiently(&ask).await
+        let usual = Takes::of(kind, model);
+        let without = self.without_temperature.lock().unwrap_or_else(PoisonError::into_inner);
+        Takes {
+            length,
+            temperature: usual.temperature && !without.contains(model),
+            // OpenRouter tells usage unasked.
+            stream_options: kind != ProviderKind::OpenRouter,
+            no_padding: self.is_official(),
+            ..usual
+        }
+    }
+
+    /// Takes from OpenRouter's list which models take no temperature. A limit of length is sent to all the same: one that
+    /// does not know it is not asked with it there.
+    fn remember(&self, listed: &[ListedModel]) {
+        let takes_none = |model: &&ListedModel| {
+            let parameters = model.supported_parameters.as_ref();
+            parameters.is_some_and(|known| !known.iter().any(|parameter| parameter == "temperature"))
+        };
+        let found = listed.iter().filter(takes_none).map(|model| model.id.clone()).collect();
+        *self.without_temperature.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }
 }
 
@@ -107,24 +114,24 @@ impl Provider for OpenAi {
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
-        let first = self.dialect(&request.model);
-        let mut dialect = first;
-        let mut rounds = 1..ATTEMPTS;
-        loop {
-            match self.complete(&request, dialect).await {
-                Ok(response) => {
-                    if dialect != first {
-                        self.learn(&request.model, dialect);
-                    }
-                    return Ok(stream::answer(response, &self.endpoint, Box::new(Chunks)));
-                }
-                // Each round gives up or renames one parameter.
-                Err(refused) => {
-                    let next = dialect.without(&refused.error, refused.param.as_deref());
-                    dialect = next.filter(|_| rounds.next().is_some()).ok_or(refused.error)?;
-                }
-            }
-        }
+        let question = |takes| {
+            Ok(Ask {
+                path: &["chat", "completions"],
+                body: Some(self.endpoint.json(&request::completion(&request, takes))?),
+                streams: true,
+                ..Ask::default()
+            })
+        };
+        let usual = self.usual(&request.model);
+        let accepted = self
+            .learned
+            .ask(&self.endpoint, &request.model, usual, question)
+            .await?;
+        Ok(stream::answer(
+            accepted,
+            &self.endpoint,
+            Box::new(Chunks { kind: self.kind() }),
+        ))
     }
 
     async fn embed(&self, request: EmbedRequest) -> Result<Embeddings, ProviderError> {
@@ -137,11 +144,38 @@ impl Provider for OpenAi {
             ..Ask::default()
         };
         let list: ModelList = self.endpoint.exchange(ask).await?;
-        let mut models = models::chat_models(list.models(), self.endpoint.kind, self.is_official());
+        let listed = list.models();
+        if self.endpoint.kind == ProviderKind::OpenRouter {
+            self.remember(&listed);
+        }
+        let now = self.endpoint.clock.now();
+        let mut models = models::chat_models(listed, self.endpoint.kind, self.is_official(), now);
         for model in &mut models {
             model.context_length = model.context_length.or(self.context_length);
         }
         Ok(models)
+    }
+
+    fn keeps_accounts(&self) -> bool {
+        self.endpoint.kind == ProviderKind::OpenRouter
+    }
+
+    async fn accounted(&self, upstream_id: &str) -> Result<Option<Accounted>, ProviderError> {
+        if !self.keeps_accounts() {
+            let message = "this provider tells nothing afterwards";
+            return Err(self.endpoint.error(Category::Unsupported, message));
+        }
+        let ask = Ask {
+            path: &["generation"],
+            query: &[("id", upstream_id)],
+            ..Ask::default()
+        };
+        match self.endpoint.exchange::<Generation>(ask).await {
+            Ok(generation) => Ok(accounted(&generation)),
+            // It takes it some seconds to know.
+            Err(error) if error.status == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn check_key(&self) -> Result<(), ProviderError> {
@@ -160,4 +194,15 @@ impl Provider for OpenAi {
             Err(self.endpoint.malformed("the answer says nothing about the key"))
         }
     }
+}
+
+/// The account, if it holds a charge already.
+fn accounted(generation: &Generation) -> Option<Accounted> {
+    let data = &generation.data;
+    let makers = data.upstream_inference_cost.as_ref();
+    Some(Accounted {
+        cost: charge(data.total_cost.as_ref()?, data.is_byok == Some(true), makers)?,
+        prompt_tokens: count(data.native_tokens_prompt),
+        completion_tokens: count(data.native_tokens_completion),
+    })
 }

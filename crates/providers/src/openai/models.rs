@@ -1,22 +1,13 @@
 //! What is known of OpenAI's models beyond their names, which is all that its list tells.
 
-use across::providers::model::{Model, ProviderKind};
+use across::{
+    clock::Time,
+    providers::model::{Model, ProviderKind},
+};
+use chrono::NaiveDate;
 
-use super::{prices::price, wire::ListedModel};
-
-/// Context window and longest answer in tokens, by the start of the name; the longest start that fits holds.
-const FAMILIES: [(&str, u32, u32); 10] = [
-    ("gpt-6", 1_050_000, 128_000),
-    ("gpt-5.6", 1_050_000, 128_000),
-    ("gpt-5.5", 1_050_000, 128_000),
-    ("gpt-5.4", 1_050_000, 128_000),
-    ("gpt-5.4-mini", 400_000, 128_000),
-    ("gpt-5.4-nano", 400_000, 128_000),
-    ("gpt-5", 400_000, 128_000),
-    ("gpt-4.1", 1_047_576, 32_768),
-    ("gpt-4o", 128_000, 16_384),
-    ("gpt-3.5-turbo", 16_385, 4_096),
-];
+use super::{prices::tariff, wire::ListedModel};
+use crate::known;
 
 /// Parts of names of models that do not chat over Chat Completions.
 const NO_CHAT: [&str; 17] = [
@@ -50,10 +41,10 @@ pub(crate) fn embedding_dimensions(model: &str) -> Option<usize> {
 
 /// The models of a server's list that can chat. OpenAI's own list comes in no order, so its newest models go first; other
 /// servers' lists keep theirs.
-pub(super) fn chat_models(mut listed: Vec<ListedModel>, kind: ProviderKind, official: bool) -> Vec<Model> {
+pub(super) fn chat_models(mut listed: Vec<ListedModel>, kind: ProviderKind, official: bool, now: Time) -> Vec<Model> {
     if official {
         listed.retain(|model| {
-            let reasoning = model.id.starts_with('o') && model.id.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+            let reasoning = known::is_of_the_o_series(&model.id);
             let chats = model.id.starts_with("gpt-") || model.id.starts_with("chatgpt-") || reasoning;
             chats && !NO_CHAT.iter().any(|part| model.id.contains(part))
         });
@@ -64,35 +55,40 @@ pub(super) fn chat_models(mut listed: Vec<ListedModel>, kind: ProviderKind, offi
                 .architecture
                 .as_ref()
                 .and_then(|known| known.output_modalities.as_ref());
+            let past = model
+                .expiration_date
+                .as_deref()
+                .and_then(day)
+                .is_some_and(|day| day <= now.date_naive());
             let writes = outputs.is_none_or(|outputs| outputs.iter().any(|output| output == "text"));
             writes
+                && !past
                 && !["embed", "rerank", "whisper"]
                     .iter()
                     .any(|part| model.id.contains(part))
         });
     }
-    listed.into_iter().map(|model| describe(model, kind)).collect()
+    known::completed(listed.into_iter().map(|model| describe(model, kind)), now)
+}
+
+/// The day of a date, which may have a time behind it.
+fn day(date: &str) -> Option<NaiveDate> {
+    date.get(..10)?.parse().ok()
 }
 
 fn describe(listed: ListedModel, kind: ProviderKind) -> Model {
-    let bare = listed.id.strip_prefix("openai/").unwrap_or(&listed.id);
-    let family = FAMILIES
-        .iter()
-        .filter(|(start, ..)| bare.starts_with(start))
-        .max_by_key(|(start, ..)| start.len());
-    let stated = listed
+    let window = listed
         .max_model_len
         .or(listed.context_length)
         .or(listed.meta.and_then(|meta| meta.n_ctx_train));
-    let output = listed.top_provider.and_then(|best| best.max_completion_tokens);
     Model {
         name: listed.name.unwrap_or_else(|| listed.id.clone()),
         provider: kind,
-        context_length: stated.or(family.map(|(_, window, _)| *window)),
-        max_output_tokens: output.or(family.map(|(.., output)| *output)),
-        price: match kind {
+        context_length: window,
+        max_output_tokens: listed.top_provider.and_then(|best| best.max_completion_tokens),
+        tariff: match kind {
             // Other servers' numbers have units of their own.
-            ProviderKind::OpenRouter => listed.pricing.and_then(|pricing| price(&pricing)),
+            ProviderKind::OpenRouter => listed.pricing.as_ref().and_then(tariff),
             _ => None,
         },
         id: listed.id,
@@ -104,6 +100,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn now() -> Time {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
 
     fn list(ids: &[(&str, u32)]) -> Vec<ListedModel> {
         let model =
@@ -124,7 +124,7 @@ mod tests {
             ("gpt-5-pro", 6),
             ("omni-moderation-latest", 4),
         ];
-        let models = chat_models(list(&ids), ProviderKind::OpenAi, true);
+        let models = chat_models(list(&ids), ProviderKind::OpenAi, true, now());
         assert_eq!(
             models.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(),
             ["gpt-6-sol", "gpt-5.4-mini", "o3", "gpt-4o"]
@@ -141,11 +141,35 @@ mod tests {
             {"id": "nomic-embed-text"},
             {"id": "local.gguf", "meta": {"n_ctx_train": 4096}},
         ]);
-        let models = chat_models(serde_json::from_value(json).unwrap(), ProviderKind::Custom, false);
+        let models = chat_models(
+            serde_json::from_value(json).unwrap(),
+            ProviderKind::Custom,
+            false,
+            now(),
+        );
         let windows: Vec<_> = models.iter().map(|m| (m.id.as_str(), m.context_length)).collect();
         assert_eq!(
             windows,
             [("llama3:8b", None), ("qwen", Some(32768)), ("local.gguf", Some(4096))]
         );
+    }
+
+    #[test]
+    fn openrouters_models_are_listed_until_they_expire() {
+        let json = json!([
+            {"id": "a/past", "expiration_date": "2026-11-23"},
+            {"id": "a/past-hour", "expiration_date": "2026-11-22T10:00:00Z"},
+            {"id": "a/future", "expiration_date": "2026-11-24"},
+            {"id": "a/unsaid", "expiration_date": null},
+            {"id": "a/unreadable", "expiration_date": "soon"},
+        ]);
+        let models = chat_models(
+            serde_json::from_value(json).unwrap(),
+            ProviderKind::OpenRouter,
+            false,
+            now(),
+        );
+        let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+        assert_eq!(ids, ["a/future", "a/unsaid", "a/unreadable"]);
     }
 }

@@ -1,5 +1,7 @@
 //! OpenAI's JSON as it really comes: every field optional and nullable, unknown fields and values accepted.
 
+use std::borrow::Cow;
+
 use across::providers::chat::Usage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,12 +27,15 @@ pub(super) struct CompletionRequest<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct StreamOptions {
     pub(super) include_usage: bool,
+    /// Padding against eavesdroppers who see sizes, half of all that is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) include_obfuscation: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct RequestMessage<'a> {
     pub(super) role: &'static str,
-    pub(super) content: &'a str,
+    pub(super) content: Cow<'a, str>,
 }
 
 /// One chunk of a stream; a whole `chat.completion` reads as one chunk too.
@@ -89,16 +94,28 @@ pub(super) struct WireUsage {
     total_tokens: Option<f64>,
     prompt_tokens_details: Option<PromptDetails>,
     completion_tokens_details: Option<CompletionDetails>,
+    /// OpenRouter's charge in dollars.
+    pub(super) cost: Option<Value>,
+    /// Whether OpenRouter used a key of one's own at the model's maker, who charges apart.
+    pub(super) is_byok: Option<bool>,
+    pub(super) cost_details: Option<CostDetails>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct PromptDetails {
     cached_tokens: Option<f64>,
+    cache_write_tokens: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct CompletionDetails {
     reasoning_tokens: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct CostDetails {
+    /// What the model's maker charges, in dollars.
+    pub(super) upstream_inference_cost: Option<Value>,
 }
 
 impl WireUsage {
@@ -111,19 +128,23 @@ impl WireUsage {
             return None;
         }
         let (input_total, output_total) = (input_total.unwrap_or(0), output_total.unwrap_or(0));
-        let cached = self
-            .prompt_tokens_details
-            .as_ref()
-            .and_then(|details| count(details.cached_tokens));
+        let of_prompt = self.prompt_tokens_details.as_ref();
+        let cached = of_prompt.and_then(|details| count(details.cached_tokens)).unwrap_or(0);
+        let written = of_prompt
+            .and_then(|details| count(details.cache_write_tokens))
+            .unwrap_or(0);
+        let input_cached = cached.min(input_total);
         let reasoning = self
             .completion_tokens_details
             .as_ref()
             .and_then(|details| count(details.reasoning_tokens));
         Some(Usage {
             input_total,
-            input_cached: cached.unwrap_or(0).min(input_total),
+            input_cached,
+            cache_write: written.min(input_total - input_cached),
             output_total,
             output_reasoning: reasoning.unwrap_or(0).min(output_total),
+            ..Usage::default()
         })
     }
 
@@ -162,6 +183,10 @@ pub(super) struct ListedModel {
     pub(super) pricing: Option<Pricing>,
     /// OpenRouter's best server for the model.
     pub(super) top_provider: Option<TopProvider>,
+    /// The parameters that OpenRouter says the model takes.
+    pub(super) supported_parameters: Option<Vec<String>>,
+    /// The day from which OpenRouter no longer serves it.
+    pub(super) expiration_date: Option<String>,
 }
 
 impl ListedModel {
@@ -188,6 +213,36 @@ pub(super) struct Architecture {
 pub(super) struct Pricing {
     pub(super) prompt: Option<Value>,
     pub(super) completion: Option<Value>,
+    pub(super) input_cache_read: Option<Value>,
+    pub(super) input_cache_write: Option<Value>,
+    pub(super) input_cache_write_1h: Option<Value>,
+    /// Prices under conditions.
+    #[serde(default)]
+    pub(super) overrides: Value,
+}
+
+/// Prices under a condition. What they leave out stays as it is without it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Override {
+    /// For prompts of more tokens than this; a condition of another kind has none.
+    pub(super) min_prompt_tokens: Option<f64>,
+    #[serde(flatten)]
+    pub(super) pricing: Pricing,
+}
+
+/// The answer of OpenRouter's `GET /generation`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Generation {
+    pub(super) data: GenerationData,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct GenerationData {
+    pub(super) total_cost: Option<Value>,
+    pub(super) is_byok: Option<bool>,
+    pub(super) upstream_inference_cost: Option<Value>,
+    pub(super) native_tokens_prompt: Option<f64>,
+    pub(super) native_tokens_completion: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]

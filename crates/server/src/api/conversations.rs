@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     api::{assistants::search_term, stamp},
     auth::Principal,
-    error::{ApiError, ErrorBody, Kind},
+    error::{ApiError, ErrorBody},
     idempotency::KeyHeader,
     input::{Body, Ids, Params, checked_line, id_field, page, present},
     state::AppState,
@@ -41,6 +41,9 @@ pub(crate) struct ConversationJson {
     is_generating: bool,
     #[schema(format = Uuid, required)]
     head_message_id: Option<String>,
+    /// Dollars that all calls made for it cost; null in lists, which do not count it.
+    #[schema(required)]
+    cost_usd: Option<f64>,
     created_at: String,
     updated_at: String,
 }
@@ -57,10 +60,24 @@ impl From<Conversation> for ConversationJson {
             last_message_at: conversation.last_message_at.map(stamp),
             is_generating: conversation.generating.is_some(),
             head_message_id: conversation.head.map(|head| head.to_string()),
+            cost_usd: None,
             created_at: stamp(conversation.created_at),
             updated_at: stamp(conversation.updated_at),
         }
     }
+}
+
+/// A conversation with what it cost so far.
+pub(crate) async fn with_cost(
+    state: &AppState,
+    conversation: Conversation,
+) -> Result<Json<ConversationJson>, ApiError> {
+    let store = &state.platform.store;
+    let cost = store.conversation_cost(conversation.owner, conversation.id).await?;
+    Ok(Json(ConversationJson {
+        cost_usd: Some(cost.dollars()),
+        ..conversation.into()
+    }))
 }
 
 /// A page of conversations.
@@ -149,14 +166,11 @@ pub(crate) async fn create(
     {
         Created::Yes(conversation) => {
             let location = format!("/api/v1/conversations/{id}");
-            let body = Json(ConversationJson::from(*conversation));
+            let body = with_cost(&state, *conversation).await?;
             Ok((StatusCode::CREATED, [(header::LOCATION, location)], body).into_response())
         }
         Created::NoAssistant => Err(ApiError::not_found()),
-        Created::TooMany => Err(ApiError::new(
-            Kind::CONFLICT,
-            "You have as many chats as allowed. Delete some first.",
-        )),
+        Created::TooMany => Err(ApiError::too_many_conversations()),
     }
 }
 
@@ -170,7 +184,7 @@ pub(crate) async fn get(
     Ids((id,)): Ids<(ConversationId,)>,
 ) -> Result<Json<ConversationJson>, ApiError> {
     let found = state.platform.store.find_conversation(principal.actor.user, id).await?;
-    Ok(Json(found.ok_or_else(ApiError::not_found)?.into()))
+    with_cost(&state, found.ok_or_else(ApiError::not_found)?).await
 }
 
 /// What changes about a conversation.
@@ -203,7 +217,7 @@ pub(crate) async fn rename(
         }
         None => store.find_conversation(owner, id).await?,
     };
-    Ok(Json(changed.ok_or_else(ApiError::not_found)?.into()))
+    with_cost(&state, changed.ok_or_else(ApiError::not_found)?).await
 }
 
 /// Deletes a conversation; an answer being written in it is ended first.

@@ -1,24 +1,21 @@
-//! Messages: read them, send one and read its answer as it is written, join an answer that is being written.
+//! Messages: read them, join an answer that is being written.
+
+use std::sync::Arc;
 
 use across::{
     actor::Actor,
     conversations::{
         conversation::MessageFilter,
-        event::{Event, Failure, FailureKind},
-        message::{Citation, Message},
-        reply::{self, Turn},
+        elsewhere::{self, Follower},
+        event::Event,
+        message::{Citation, Message, State as MessageState},
+        reply,
     },
     id::{ConversationId, MessageId},
     money::MicroUsd,
-    providers::chat::Speaker,
-    replay::Answer,
+    providers::{chat::Speaker, routing::Failover},
 };
-use axum::{
-    Json,
-    extract::{FromRequest as _, Request, State},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State, response::Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -29,9 +26,7 @@ use crate::{
     },
     auth::Principal,
     error::{ApiError, ErrorBody},
-    idempotency::{self, Claimed, KeyHeader},
-    input::{Body, Ids, Params, page, present},
-    middleware::as_this_request,
+    input::{Ids, Params, page},
     sse,
     state::AppState,
 };
@@ -123,12 +118,38 @@ pub(crate) struct MessageJson {
     #[schema(required)]
     cost_usd: Option<f64>,
     citations: Vec<CitationJson>,
+    /// Null unless another provider answered than the one that should have.
+    #[schema(required)]
+    failover: Option<FailoverJson>,
     /// Null if there were no files to search.
     #[schema(required)]
     retrieval: Option<Retrieval>,
     #[schema(required)]
     edited_at: Option<String>,
     created_at: String,
+}
+
+/// Who answered in whose place.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FailoverJson {
+    from: String,
+    to: String,
+    /// Why, in a word: auth, no_credit, paused, rate_limited, overloaded, timeout, unreachable, model_gone or failed.
+    reason: String,
+    /// How much more it costs, in percent; null if that is not known.
+    #[schema(required)]
+    extra_cost_percent: Option<i32>,
+}
+
+impl From<Failover> for FailoverJson {
+    fn from(failover: Failover) -> Self {
+        Self {
+            from: failover.from,
+            to: failover.to,
+            reason: failover.reason,
+            extra_cost_percent: failover.extra_cost_percent,
+        }
+    }
 }
 
 impl From<Message> for MessageJson {
@@ -155,6 +176,7 @@ impl From<Message> for MessageJson {
                 estimated: tokens.estimated,
             }),
             citations: citations_json(&message.citations),
+            failover: message.failover.map(Into::into),
             retrieval: message.retrieval.map(Into::into),
             edited_at: message.edited_at.map(stamp),
             created_at: stamp(message.created_at),
@@ -230,132 +252,8 @@ pub(crate) async fn get(
     Ok(Json(found.ok_or_else(ApiError::not_found)?.into()))
 }
 
-/// A question.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MessageCreate {
-    /// At most as many characters as the setting `message_max_chars` says.
-    #[schema(min_length = 1, max_length = 200_000)]
-    content: String,
-    /// A model's id, instead of the assistant's.
-    #[serde(default)]
-    model: Option<String>,
-    /// Answer as a stream of events; wins over the Accept header.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<bool>)]
-    stream: Option<bool>,
-}
-
-/// Question and answer, once the answer is complete.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Exchange {
-    user_message: MessageJson,
-    assistant_message: MessageJson,
-}
-
-/// Sends a message and answers it: as a stream of events, or in one piece.
-#[utoipa::path(post, path = "/conversations/{id}/messages", operation_id = "send_message", tag = "messages",
-    security(("bearer" = [])), params(("id" = String, Path), KeyHeader),
-    request_body = MessageCreate, responses(
-    (status = 200, description = "The answer as it is written, one JSON object per data line", content_type = "text/event-stream"),
-    (status = 201, body = Exchange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-    (status = 409, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
-    (status = 429, body = ErrorBody), (status = 502, body = ErrorBody), (status = 503, body = ErrorBody), (status = 504, body = ErrorBody)))]
-pub(crate) async fn send(
-    State(state): State<AppState>,
-    principal: Principal,
-    Ids((id,)): Ids<(ConversationId,)>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let actor = principal.actor;
-    let key = idempotency::request_key(request.headers(), actor, request.method(), request.uri().path())?;
-    let accept = request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let accepts_stream = accept.is_some_and(|accept| accept.contains("text/event-stream"));
-    let Body(body) = Body::<MessageCreate>::from_request(request, &()).await?;
-    let most = state.platform.settings.get().message_max_chars;
-    let chars = body.content.chars().count();
-    if chars > usize::try_from(most).unwrap_or(usize::MAX) || body.content.trim().is_empty() {
-        return Err(ApiError::field(
-            "content",
-            format!("A message has 1 to {most} characters."),
-        ));
-    }
-    let wants_stream = body.stream.unwrap_or(accepts_stream);
-    let claim = match key {
-        Some(key) => match idempotency::claim(&state, key.clone(), &body.asked()).await? {
-            Claimed::Fresh(claim) => Some(claim),
-            Claimed::Done(Answer {
-                message: Some(answer), ..
-            }) => {
-                let told = told_again(&state, actor, id, answer, wants_stream).await;
-                return Ok(idempotency::mark(told?));
-            }
-            Claimed::Done(answer) => return Ok(idempotency::replayed(&state, &key, answer)),
-        },
-        None => None,
-    };
-    // The turn begins in a task of its own: a client that goes away must not leave it begun and its key unanswered.
-    let begin = {
-        let state = state.clone();
-        as_this_request(async move {
-            let platform = &state.platform;
-            let request = claim.as_ref().map(|claim| claim.request().clone());
-            let begun = reply::begin(platform, actor, id, body.content, body.model, request).await;
-            let begun = begun.map_err(|error| ApiError::reply(error, platform.clock.now()));
-            match (claim, begun) {
-                (Some(claim), Err(refusal)) => Err(claim.keep(refusal.into_response()).await),
-                (_, begun) => begun.map_err(ApiError::into_response),
-            }
-        })
-    };
-    let begun = state.platform.tasks.spawn(begin).await;
-    let begun = begun.map_err(|error| ApiError::internal(format!("the beginning of an answer broke off: {error}")))?;
-    let turn = match begun {
-        Ok(turn) => turn,
-        Err(refusal) => return Ok(refusal),
-    };
-    if wants_stream {
-        return Ok(sse::stream(state, actor, turn.answer.id, &[], Some(turn.reader)));
-    }
-    whole(&state, actor, turn).await
-}
-
-impl MessageCreate {
-    /// What is asked, whatever way the answer is to come.
-    fn asked(&self) -> Vec<u8> {
-        let model = self.model.as_deref().unwrap_or_default();
-        [model.as_bytes(), self.content.as_bytes()].join(&0)
-    }
-}
-
-/// The answer to a question that was sent before, in the way that is wanted now.
-async fn told_again(
-    state: &AppState,
-    actor: Actor,
-    conversation: ConversationId,
-    answer: MessageId,
-    wants_stream: bool,
-) -> Result<Response, ApiError> {
-    let (question, answer) = exchange(state, actor, conversation, answer).await?;
-    match reply::closing(&answer) {
-        None => Err(ApiError::in_progress(Some(answer.id))),
-        Some(_) if wants_stream => Ok(sse::stream(
-            state.clone(),
-            actor,
-            answer.id,
-            &told(&question, &answer),
-            None,
-        )),
-        Some(Event::Failed(failure)) => Ok(ApiError::from(failure).into_response()),
-        Some(_) => Ok(exchanged(question, answer)),
-    }
-}
-
 /// An answer and its question.
-async fn exchange(
+pub(crate) async fn exchange(
     state: &AppState,
     actor: Actor,
     conversation: ConversationId,
@@ -374,48 +272,13 @@ async fn exchange(
 }
 
 /// The events of an answer as far as it is recorded.
-fn told(question: &Message, answer: &Message) -> Vec<Event> {
+pub(crate) fn told(question: &Message, answer: &Message) -> Vec<Event> {
     let mut events = reply::opening(question, answer);
     if !answer.content.is_empty() {
         events.push(Event::Chunk(answer.content.clone()));
     }
-    events.extend(reply::closing(answer));
+    events.extend(elsewhere::ending(answer));
     events
-}
-
-fn exchanged(question: Message, answer: Message) -> Response {
-    let exchange = Exchange {
-        user_message: question.into(),
-        assistant_message: answer.into(),
-    };
-    (StatusCode::CREATED, Json(exchange)).into_response()
-}
-
-/// Waits for the answer's end.
-async fn whole(state: &AppState, actor: Actor, mut turn: Turn) -> Result<Response, ApiError> {
-    let mut last = None;
-    while let Some(event) = turn.reader.next().await {
-        last = Some(event);
-    }
-    match last {
-        Some(Event::Done { .. }) => {
-            // Not found if it was deleted by its owner in the same moment.
-            let (_, answer) = exchange(state, actor, turn.answer.conversation, turn.answer.id).await?;
-            Ok(exchanged(turn.question, answer))
-        }
-        Some(Event::Failed(failure)) => Err(failure.into()),
-        _ => Err(lost(turn.answer.id).into()),
-    }
-}
-
-fn lost(message: MessageId) -> Failure {
-    Failure {
-        kind: FailureKind::Internal,
-        sentence: "The answer was lost. Your question is kept.".into(),
-        retryable: true,
-        message,
-        has_text: false,
-    }
 }
 
 /// Joins an answer: everything so far, then the rest as it is written. A finished one is told again.
@@ -435,7 +298,12 @@ pub(crate) async fn stream(
     if let Some(reader) = state.platform.live.join(mid) {
         return Ok(sse::stream(state, actor, mid, &[], Some(reader)));
     }
-    // Not written here: it has ended meanwhile, or another process writes it. What the database says is told.
+    // Not written here: it has ended meanwhile, or another process writes it.
     let (question, answer) = exchange(&state, actor, id, mid).await?;
-    Ok(sse::stream(state, actor, mid, &told(&question, &answer), None))
+    let so_far = told(&question, &answer);
+    if answer.state != MessageState::Streaming {
+        return Ok(sse::stream(state, actor, mid, &so_far, None));
+    }
+    let follower = Follower::new(Arc::clone(&state.platform), actor.user, answer);
+    Ok(sse::follow(state, actor, mid, &so_far, follower))
 }

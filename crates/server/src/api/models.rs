@@ -8,7 +8,9 @@ use std::{
 use across::{
     audit::Action,
     clock::Time,
-    providers::registry::{Catalog, Offer},
+    money::PriceSource,
+    providers::catalog::{Catalog, Offer},
+    settings::Settings,
 };
 use axum::{Json, extract::State};
 use chrono::TimeDelta;
@@ -51,25 +53,30 @@ pub(crate) struct ModelJson {
 pub(crate) struct ModelList {
     models: Vec<ModelJson>,
     total: usize,
-    /// A provider could not be asked; its models are as last known.
+    /// A provider could not be asked: its models are as last known, or those that it is known to have.
     stale: bool,
+    /// When the providers were asked; of several answers, the oldest.
     fetched_at: String,
 }
 
-impl From<Catalog> for ModelList {
-    fn from(catalog: Catalog) -> Self {
-        let json = |(place, offer): (usize, Offer)| ModelJson {
-            id: offer.model.id,
-            name: offer.model.name,
-            provider: offer.model.provider.into(),
-            context_length: offer.model.context_length,
-            max_output_tokens: offer.model.max_output_tokens,
-            prompt_price: offer.price.prompt.dollars(),
-            completion_price: offer.price.completion.dollars(),
-            is_price_known: offer.model.price.is_some(),
-            is_default: place == 0,
+impl ModelList {
+    /// What people may use of the catalogue.
+    fn of(catalog: &Catalog, settings: &Settings) -> Self {
+        let json = |(place, offer): (usize, &Offer)| {
+            let tariff = offer.tariff();
+            ModelJson {
+                id: offer.model.id.clone(),
+                name: offer.model.name.clone(),
+                provider: offer.model.provider.into(),
+                context_length: offer.model.context_length,
+                max_output_tokens: offer.model.max_output_tokens,
+                prompt_price: tariff.map_or(0.0, |tariff| tariff.price().prompt.dollars()),
+                completion_price: tariff.map_or(0.0, |tariff| tariff.price().completion.dollars()),
+                is_price_known: tariff.is_some_and(|tariff| tariff.source != PriceSource::Fallback),
+                is_default: place == 0,
+            }
         };
-        let models: Vec<_> = catalog.offers.into_iter().enumerate().map(json).collect();
+        let models: Vec<_> = catalog.allowed(settings).into_iter().enumerate().map(json).collect();
         Self {
             total: models.len(),
             models,
@@ -79,13 +86,15 @@ impl From<Catalog> for ModelList {
     }
 }
 
-/// The models that may be chatted with, at most five minutes old.
+/// The models that may be chatted with. Lists older than five minutes are asked for again, but nobody waits for them. A model
+/// that several providers serve is on the list once, under its maker's name for it, with the price of who is asked first.
 #[utoipa::path(get, path = "/models", operation_id = "list_models", tag = "models",
     security(("bearer" = [])), responses(
     (status = 200, body = ModelList), (status = 401, body = ErrorBody)))]
 pub(crate) async fn list(State(state): State<AppState>) -> Json<ModelList> {
     let platform = &state.platform;
-    Json(platform.providers.offers(&platform.settings.get()).await.into())
+    let catalog = platform.providers.catalog().await;
+    Json(ModelList::of(&catalog, &platform.settings.get()))
 }
 
 /// The models that may be chatted with, asked for now; six times a minute at most.
@@ -102,12 +111,11 @@ pub(crate) async fn refresh(State(state): State<AppState>, By(doer): By) -> Resu
         )
         .retry_after(wait));
     }
-    let mut catalog = platform.providers.fresh_catalog().await;
-    let values = json!({ "models": catalog.offers.len(), "stale": catalog.stale });
+    let catalog = platform.providers.fresh_catalog().await;
+    let values = json!({ "models": catalog.offers().len(), "stale": catalog.stale });
     let deed = doer.does(Action::ModelRefresh, now);
     platform.store.note(deed, None, values.as_object().cloned()).await?;
-    catalog.keep_allowed(&platform.settings.get());
-    Ok(Json(catalog.into()))
+    Ok(Json(ModelList::of(&catalog, &platform.settings.get())))
 }
 
 /// When the list of models was asked for in the last minute.

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use across::{
+    clock::Time,
     governance::{
         usage::{Filter, GroupBy},
         window::Window,
     },
-    id::ApiKeyId,
     page::PageRequest,
     platform::QueuedJob,
-    providers::model::ProviderKind,
+    providers::{
+        gate::{Breaker, Health},
+        registry::Way,
+    },
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -218,7 +221,20 @@ pub(crate) enum ProviderSource {
     BuiltIn,
 }
 
-/// A way to a provider, and how it is.
+/// Whether calls go to a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BreakerState {
+    /// They do.
+    Closed,
+    /// They do not for a while, because too many failed in a row.
+    Open,
+    /// One call tries whether the provider is well again.
+    HalfOpen,
+}
+
+/// A way to a provider, and how it is. How calls went is what the process that answers knows from its own calls since it
+/// began; other processes on the same database know other calls.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProviderHealth {
     provider: ProviderName,
@@ -230,15 +246,33 @@ pub(crate) struct ProviderHealth {
     key_name: Option<String>,
     /// Whether calls go this way now: of several keys of a provider one is used.
     is_used: bool,
+    /// When a call last went through with the stored key, in any process.
     #[schema(required)]
     last_used_at: Option<String>,
-    /// What was wrong the last time, in a word, until a call goes through.
+    /// What was wrong the last time, in a word: with the stored key until a call goes through, else with a call.
     #[schema(required)]
     last_error: Option<String>,
+    /// When a call last failed.
+    #[schema(required)]
+    last_error_at: Option<String>,
+    /// When an answer last began.
+    #[schema(required)]
+    last_success_at: Option<String>,
+    /// Milliseconds that answers usually take to begin: the median of the last ones.
+    #[schema(required)]
+    latency_ms: Option<u64>,
+    breaker: BreakerState,
+    /// When a call may try again, while none does.
+    #[schema(required)]
+    retry_at: Option<String>,
+    /// Until when the provider is not called because its account has no credit.
+    #[schema(required)]
+    paused_until: Option<String>,
+    /// Calls in progress.
+    calls: usize,
     /// How many models are on offer this way now.
     models: usize,
 }
-
 /// All of them.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProviderHealthList {
@@ -246,7 +280,8 @@ pub(crate) struct ProviderHealthList {
     total: usize,
 }
 
-/// Every stored key, and what the configuration and the program offer, with how each is.
+/// Every stored key, and what the configuration and the program offer, with how each is. Calls, times and breakers are those
+/// of the process that answers, since it began. No provider is asked for this.
 #[utoipa::path(get, path = "/admin/providers", operation_id = "list_providers", tag = "admin",
     security(("bearer" = [])), responses(
     (status = 200, body = ProviderHealthList), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
@@ -257,42 +292,60 @@ pub(crate) async fn providers(State(state): State<AppState>) -> Result<Json<Prov
         offset: 0,
     };
     let keys = platform.store.list_keys(None, all).await?.items;
-    let catalog = platform.providers.catalog().await;
+    // Nobody is asked for it: this page is for when a provider does not answer.
+    let catalog = platform.providers.catalog_at_hand();
+    let models = |way: Way| catalog.as_ref().map_or(0, |catalog| catalog.models_of(way));
     let used = platform.providers.ways();
-    let models = |kind: ProviderKind, key: Option<ApiKeyId>| {
-        let offers = catalog.offers.iter();
-        offers
-            .filter(|offer| offer.model.provider == kind && offer.key == key)
-            .count()
-    };
-    let stored = keys.into_iter().map(|key| ProviderHealth {
-        provider: key.provider.into(),
-        source: ProviderSource::Key,
-        key_id: Some(key.id.to_string()),
-        is_used: used.contains(&(key.provider, Some(key.id))),
-        last_used_at: key.last_used_at.map(stamp),
-        models: models(key.provider, Some(key.id)),
-        key_name: Some(key.name),
-        last_error: key.last_error,
+    let health_of = |way: Way| used.iter().find(|(known, _)| *known == way).map(|(_, health)| health);
+    let stored = keys.into_iter().map(|key| {
+        let way = (key.provider, Some(key.id));
+        let row = ProviderHealth::of(way, health_of(way), models(way));
+        ProviderHealth {
+            key_name: Some(key.name),
+            last_used_at: key.last_used_at.map(stamp),
+            last_error: key.last_error.or(row.last_error),
+            ..row
+        }
     });
-    let without_key = used.iter().filter(|(_, key)| key.is_none());
-    let others = without_key.map(|(kind, _)| ProviderHealth {
-        provider: (*kind).into(),
-        source: if kind.is_built_in() {
-            ProviderSource::BuiltIn
-        } else {
-            ProviderSource::Configuration
-        },
-        key_id: None,
-        key_name: None,
-        is_used: true,
-        last_used_at: None,
-        last_error: None,
-        models: models(*kind, None),
-    });
+    let without_key = used.iter().filter(|((_, key), _)| key.is_none());
+    let others = without_key.map(|(way, health)| ProviderHealth::of(*way, Some(health), models(*way)));
     let providers: Vec<_> = stored.chain(others).collect();
     Ok(Json(ProviderHealthList {
         total: providers.len(),
         providers,
     }))
+}
+
+impl ProviderHealth {
+    /// A way as far as this process knows it; without `health`, one that is not used.
+    fn of((kind, key): Way, health: Option<&Health>, models: usize) -> Self {
+        let (breaker, retry_at) = match health.map(|health| health.breaker) {
+            None | Some(Breaker::Closed) => (BreakerState::Closed, None),
+            Some(Breaker::Open(until)) => (BreakerState::Open, Some(stamp(until))),
+            Some(Breaker::HalfOpen) => (BreakerState::HalfOpen, None),
+        };
+        let time = |of: fn(&Health) -> Option<Time>| health.and_then(of).map(stamp);
+        let latency = health.and_then(|health| health.latency);
+        Self {
+            provider: kind.into(),
+            source: match key {
+                Some(_) => ProviderSource::Key,
+                None if kind.is_built_in() => ProviderSource::BuiltIn,
+                None => ProviderSource::Configuration,
+            },
+            key_id: key.map(|id| id.to_string()),
+            key_name: None,
+            is_used: health.is_some(),
+            last_used_at: None,
+            last_error: health.and_then(|health| health.last_error).map(str::to_owned),
+            last_error_at: time(|health| health.last_error_at),
+            last_success_at: time(|health| health.last_success_at),
+            latency_ms: latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+            breaker,
+            retry_at,
+            paused_until: time(|health| health.paused_until),
+            calls: health.map_or(0, |health| health.calls),
+            models,
+        }
+    }
 }

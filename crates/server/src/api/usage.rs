@@ -4,6 +4,7 @@ use across::{
     clock::Time,
     governance::usage::{Filter, Group, GroupBy, UsageRow},
     id::UsageId,
+    money::PriceSource,
 };
 use axum::{
     Json,
@@ -15,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::{stamp, words::Purpose},
+    api::{
+        stamp,
+        words::{PriceOrigin, Purpose},
+    },
     csv,
     error::{ApiError, ErrorBody},
     input::{Params, id_field, moment, page},
@@ -51,11 +55,28 @@ pub(crate) struct RowJson {
     cost_usd: f64,
     /// Counted by the platform because the provider did not say.
     estimated: bool,
+    /// Tokens of the prompt that came from the provider's cache.
+    cached_tokens: u64,
+    /// Tokens of the answer that nobody saw.
+    reasoning_tokens: u64,
+    /// Where its price comes from; null if nothing came of it, or nobody lived to say.
+    #[schema(required)]
+    price_source: Option<PriceOrigin>,
+    /// The model that answered, where its provider calls it otherwise.
+    #[schema(required)]
+    answered_model: Option<String>,
+    /// Who should have answered instead.
+    #[schema(required)]
+    failover_from: Option<String>,
+    /// Why they did not, in a word.
+    #[schema(required)]
+    failover_reason: Option<String>,
     created_at: String,
 }
 
 impl From<UsageRow> for RowJson {
     fn from(row: UsageRow) -> Self {
+        let (failover_from, failover_reason) = row.more.failover.unzip();
         Self {
             id: row.id.to_string(),
             user_id: row.user.map(|id| id.to_string()),
@@ -70,6 +91,12 @@ impl From<UsageRow> for RowJson {
             total_tokens: row.prompt_tokens.saturating_add(row.completion_tokens),
             cost_usd: row.cost.dollars(),
             estimated: row.estimated,
+            cached_tokens: row.more.cached_tokens,
+            reasoning_tokens: row.more.reasoning_tokens,
+            price_source: row.more.price_source.map(Into::into),
+            answered_model: row.more.answered_model,
+            failover_from,
+            failover_reason,
             created_at: stamp(row.created_at),
         }
     }
@@ -168,7 +195,8 @@ pub(crate) async fn list(
 
 /// All calls that the filter finds as CSV, read page by page while they are sent.
 fn export(state: AppState, filter: Filter) -> Response {
-    const HEADER: [&str; 14] = [
+    // Columns are only ever added at the end: programs count on their places.
+    const HEADER: [&str; 20] = [
         "id",
         "created_at",
         "user_id",
@@ -183,6 +211,12 @@ fn export(state: AppState, filter: Filter) -> Response {
         "total_tokens",
         "cost_usd",
         "estimated",
+        "cached_tokens",
+        "reasoning_tokens",
+        "price_source",
+        "answered_model",
+        "failover_from",
+        "failover_reason",
     ];
     let pages = move |after: Option<(Time, UsageId)>| {
         let (state, filter) = (state.clone(), filter.clone());
@@ -197,6 +231,7 @@ fn export(state: AppState, filter: Filter) -> Response {
 
 fn cells(row: UsageRow) -> Vec<String> {
     let purpose = row.purpose.as_str().to_owned();
+    let source = row.more.price_source.map_or("", PriceSource::as_str).to_owned();
     let row = RowJson::from(row);
     vec![
         row.id,
@@ -213,6 +248,12 @@ fn cells(row: UsageRow) -> Vec<String> {
         row.total_tokens.to_string(),
         row.cost_usd.to_string(),
         row.estimated.to_string(),
+        row.cached_tokens.to_string(),
+        row.reasoning_tokens.to_string(),
+        source,
+        row.answered_model.unwrap_or_default(),
+        row.failover_from.unwrap_or_default(),
+        row.failover_reason.unwrap_or_default(),
     ]
 }
 

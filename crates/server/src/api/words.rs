@@ -5,6 +5,7 @@ use across::{
     conversations::message::{RetrievalOutcome, State},
     governance::{notice, quota::Scope, usage},
     knowledge::file::{Kind, Status},
+    money::PriceSource,
     providers::{chat::Speaker, credentials::Trial, model::ProviderKind},
     retrieval::search::Verdict,
 };
@@ -56,6 +57,11 @@ words! {
 
     /// What a call to a provider was for.
     Purpose from usage::Purpose { Chat, Title, EmbedFile, EmbedQuery }
+
+    /// Where the price of a call comes from: the provider said with the answer or afterwards what it charges, its list of
+    /// models says it, the price table that is shipped, an administrator, the fallback for what nobody knows; or it is part
+    /// of this program and free.
+    PriceOrigin from PriceSource { Stated, Live, Table, Administrator, Fallback, BuiltIn }
 
     /// How a trial of a key ended.
     KeyStatus from Trial { Ok, Unauthorized, Unreachable, Error }
@@ -217,6 +223,9 @@ mod tests {
         }
         for purpose in usage::Purpose::ALL {
             assert_eq!(json!(Purpose::from(purpose)), purpose.as_str());
+        }
+        for source in PriceSource::ALL {
+            assert_eq!(json!(PriceOrigin::from(source)), source.as_str());
         }
         for kind in ProviderKind::KEYED {
             assert_eq!(json!(ProviderName::from(kind)), kind.as_str());

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod raw;
+pub(crate) mod upstream;
 pub(crate) mod walk;
 
 use std::{
@@ -86,10 +87,15 @@ impl Server {
         (server, token)
     }
 
-    /// `kill -9`, then a new process on the same data.
-    pub(crate) async fn kill_and_restart(mut self) -> Self {
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// `kill -9`, then a new process on the same data.
+    pub(crate) async fn kill_and_restart(mut self) -> Self {
+        self.kill();
         let (child, base, _) = launch(&self.dir, &self.environment);
         let environment = std::mem::take(&mut self.environment);
         Self {
@@ -220,6 +226,26 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
+    /// The memory that the process holds, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kibibytes: u64 = line.trim().strip_suffix("kB").unwrap().trim().parse().unwrap();
+        kibibytes * 1024
+    }
+
+    /// What the doctor says of the data: its exit code and its words.
+    pub(crate) fn doctor(&self) -> (Option<i32>, String) {
+        let told = Command::new(env!("CARGO_BIN_EXE_ai-across"))
+            .arg("doctor")
+            .env_clear()
+            .env("AI_ACROSS_DATA_DIR", &self.dir)
+            .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            .output()
+            .unwrap();
+        (told.status.code(), String::from_utf8(told.stdout).unwrap())
+    }
+
     /// Everything that the server logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("stderr.log")).unwrap()
@@ -337,6 +363,14 @@ impl Person {
         self.client
             .request(method, format!("{}/api/v1{path}", self.base))
             .bearer_auth(&self.token)
+    }
+
+    /// The same session at another server on the same data.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self {
+            base: server.base.clone(),
+            ..self.clone()
+        }
     }
 
     /// The answer with its headers.
@@ -457,7 +491,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    async fn open(request: RequestBuilder) -> Self {
+    pub(crate) async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         if status != StatusCode::OK {

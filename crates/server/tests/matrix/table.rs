@@ -51,6 +51,8 @@ pub(super) enum Of {
     FileOfArchived,
     /// A conversation of the user with a question and its answer.
     Conversation,
+    /// The same, and `{mid}` is the question.
+    Question,
     Account,
     Key,
     Quota,
@@ -75,6 +77,8 @@ pub(super) struct Asking<'a> {
     pub(super) number: usize,
     /// An assistant that is there.
     pub(super) assistant: &'a str,
+    /// What `{mid}` stands for.
+    pub(super) message: &'a str,
 }
 
 pub(super) struct Row {
@@ -340,6 +344,43 @@ fn conversations() -> Vec<Row> {
             "GET /api/v1/conversations/{id}/messages/{mid}/stream",
             Of::Conversation,
             owner(200),
+        ),
+        row(
+            "PATCH /api/v1/conversations/{id}/messages/{mid}",
+            Of::Conversation,
+            |_| Sent::Json(json!({ "content": "Corrected." })),
+            owner(200),
+        ),
+        row(
+            "POST /api/v1/conversations/{id}/messages/{mid}/edit",
+            Of::Question,
+            |_| Sent::Json(json!({ "content": "Hello again?", "stream": false })),
+            owner(201),
+        ),
+        row(
+            "POST /api/v1/conversations/{id}/messages/{mid}/regenerate",
+            Of::Conversation,
+            |_| Sent::Json(json!({ "stream": false })),
+            owner(201),
+        ),
+        // The answer is whole already.
+        row(
+            "POST /api/v1/conversations/{id}/messages/{mid}/continue",
+            Of::Conversation,
+            empty,
+            owner(409),
+        ),
+        row(
+            "PUT /api/v1/conversations/{id}/head",
+            Of::Conversation,
+            |asking| Sent::Json(json!({ "message_id": asking.message })),
+            owner(200),
+        ),
+        row(
+            "POST /api/v1/conversations/{id}/fork",
+            Of::Conversation,
+            |asking| Sent::Json(json!({ "message_id": asking.message })),
+            owner(201),
         ),
         row(
             "POST /api/v1/conversations/{id}/stop",

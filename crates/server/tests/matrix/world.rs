@@ -142,6 +142,12 @@ impl<'a> World<'a> {
                 second = text(&answered["assistant_message"]["id"]);
                 id
             }
+            Of::Question => {
+                let (id, answer) = Box::pin(self.fresh(Of::Conversation)).await;
+                let path = format!("/conversations/{id}/messages/{answer}");
+                second = text(&people.user.get(&path).await.1["parent_id"]);
+                id
+            }
             Of::Account => {
                 let body = json!({ "email": format!("a{number}@example.com"), "name": "Account" });
                 self.made("/admin/users", body).await
@@ -226,6 +232,7 @@ impl<'a> World<'a> {
             caller,
             number,
             assistant: &assistant,
+            message: mid,
         };
         self.send(caller.token.as_deref(), &method, &path, (row.sends)(&asking))
             .await

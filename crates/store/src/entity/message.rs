@@ -25,6 +25,12 @@ pub(crate) struct Model {
     pub stop_requested: bool,
     /// Until when an answer being written belongs to its writer without a sign of life.
     pub lease_until: Option<DateTimeUtc>,
+    /// Who answered in whose place, and why.
+    pub failover: Option<Json>,
+    /// How much of the text was paid for before the answer went on.
+    pub paid_bytes: i64,
+    /// The installation's process that writes it.
+    pub writer: Option<String>,
     pub edited_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
 }

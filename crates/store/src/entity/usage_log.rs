@@ -21,6 +21,15 @@ pub(crate) struct Model {
     /// In whole micro-dollars.
     pub cost_usd: i64,
     pub estimated: bool,
+    pub cached_tokens: i64,
+    pub reasoning_tokens: i64,
+    pub price_source: Option<String>,
+    pub upstream_id: Option<String>,
+    pub answered_model: Option<String>,
+    pub failover_from: Option<String>,
+    pub failover_reason: Option<String>,
+    /// JSON as the provider wrote it, kept as text: it is never searched.
+    pub raw_usage: Option<String>,
     pub is_request: bool,
     /// The day of `created_at` in UTC, `YYYY-MM-DD`.
     pub day: String,

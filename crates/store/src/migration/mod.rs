@@ -7,6 +7,7 @@ mod m0004_conversations;
 mod m0005_operation;
 mod m0006_people;
 mod m0007_governance;
+mod m0008_answers;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, schema,
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_operation::Migration),
             Box::new(m0006_people::Migration),
             Box::new(m0007_governance::Migration),
+            Box::new(m0008_answers::Migration),
         ]
     }
 }

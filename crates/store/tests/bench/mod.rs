@@ -7,12 +7,12 @@ use across::{
     assistants::{AssistantStore as _, Draft},
     audit::{Action, Deed},
     clock::Time,
-    conversations::conversation::{ConversationStore as _, Created, NewTurn},
+    conversations::conversation::{ConversationStore as _, Created, NewTurn, Progress, Question, TurnPlace},
     governance::{
         meter::{Payer, Reservation},
         usage::Purpose,
     },
-    id::{AssistantId, ConversationId, FileId, MessageId, UserId},
+    id::{AssistantId, ConversationId, FileId, InstallationId, MessageId, UserId},
     identity::{
         password::PasswordHash,
         user::{Email, NewUser, User, UserStore as _},
@@ -332,8 +332,7 @@ pub(crate) fn turn(owner: UserId, conversation: ConversationId, content: &str, s
     NewTurn {
         conversation,
         owner,
-        question: MessageId::new(),
-        content: content.into(),
+        place: TurnPlace::End(question(content)),
         answer,
         model: "gpt".into(),
         citations: Vec::new(),
@@ -341,7 +340,26 @@ pub(crate) fn turn(owner: UserId, conversation: ConversationId, content: &str, s
         title: Some("A title".into()),
         call,
         request: None,
+        writer: InstallationId::new(),
         lease_until: at(seconds + 60),
         at: at(seconds),
+    }
+}
+
+/// A new question.
+pub(crate) fn question(content: &str) -> Question {
+    Question {
+        id: MessageId::new(),
+        content: content.into(),
+    }
+}
+
+/// How far an answer is; its lease goes on until `seconds`.
+pub(crate) fn progress(content: &str, seconds: i64) -> Progress {
+    Progress {
+        content: content.into(),
+        provider: "openai".into(),
+        failover: None,
+        lease_until: at(seconds),
     }
 }

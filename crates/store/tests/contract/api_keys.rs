@@ -4,7 +4,8 @@ use across::{
     actor::Role,
     audit::{Action, AuditLog as _, Filter as AuditFilter},
     governance::{
-        meter::{Meter as _, Payer, Reservation, Spent},
+        meter::{Meter as _, Particulars, Payer, Reservation, Spent},
+        notice::{Level, NoticeStore as _},
         usage::Purpose,
     },
     id::ApiKeyId,
@@ -30,6 +31,8 @@ crate::contracts!(
     s46_swapped_sealed_keys_do_not_open,
     keys_are_resealed_unless_they_changed,
     calls_note_on_their_key_how_they_went,
+    keys_refused_on_the_way_are_noted_and_the_one_that_worked_is_cleared,
+    administrators_are_told_once_that_a_key_is_refused,
     s66_every_change_to_a_key_leaves_one_entry_without_the_key,
 );
 
@@ -294,7 +297,9 @@ async fn calls_note_on_their_key_how_they_went(bench: &Bench) {
             completion_tokens: tokens,
             cost: MicroUsd::ZERO,
             estimated: false,
-            key_problem: problem.map(str::to_owned),
+            key: Some(key),
+            refused_keys: problem.map(|problem| (key, problem.to_owned())).into_iter().collect(),
+            more: Particulars::default(),
         };
         bench.store.reserve(call).await.unwrap().unwrap();
         bench.store.settle(spent, at(seconds + 1)).await.unwrap();
@@ -392,4 +397,92 @@ async fn s66_every_change_to_a_key_leaves_one_entry_without_the_key(bench: &Benc
     assert_eq!(values(1), (hidden.clone(), hidden));
     assert_eq!(values(2).1, serde_json::json!({ "name": "New name" }));
     assert_eq!(entries[0].new_values.as_ref().unwrap()["key"], "[redacted]");
+}
+
+async fn keys_refused_on_the_way_are_noted_and_the_one_that_worked_is_cleared(bench: &Bench) {
+    let anna = bench.user("anna@example.com").await.id;
+    let refused = add(bench, new(ProviderKind::OpenAi, "refused"), 0).await.id;
+    let worked = add(bench, new(ProviderKind::OpenRouter, "worked"), 0).await.id;
+    let problem = Some("no credit".to_owned());
+    bench.store.note_key(worked, problem, at(1)).await.unwrap();
+    let payer = Payer {
+        user: Some(anna),
+        role: Some(Role::User),
+        assistant: None,
+    };
+    let call = Reservation {
+        key: Some(refused),
+        ..Reservation::new(payer, Purpose::Chat, "openai", "gpt", at(2))
+    };
+    let spent = Spent {
+        hold: call.id,
+        provider: "openrouter".into(),
+        model: "gpt".into(),
+        prompt_tokens: 5,
+        completion_tokens: 5,
+        cost: MicroUsd::ZERO,
+        estimated: false,
+        key: Some(worked),
+        refused_keys: vec![(refused, "unauthorized".into())],
+        more: Particulars::default(),
+    };
+    bench.store.reserve(call).await.unwrap().unwrap();
+    bench.store.settle(spent, at(3)).await.unwrap();
+    let (refused, worked) = (find(bench, refused).await, find(bench, worked).await);
+    assert_eq!(
+        (refused.last_used_at, refused.last_error.as_deref()),
+        (None, Some("unauthorized"))
+    );
+    assert_eq!((worked.last_used_at, worked.last_error), (Some(at(3)), None));
+}
+
+async fn administrators_are_told_once_that_a_key_is_refused(bench: &Bench) {
+    let another = bench.another().await;
+    let anna = bench.user("anna@example.com").await.id;
+    let key = add(bench, new(ProviderKind::OpenAi, "Main"), 0).await.id;
+    let told = async || {
+        let to_administrators = bench.store.list_notices(anna, true, ALL).await.unwrap().items;
+        let messages = to_administrators.into_iter().map(|notice| {
+            assert_eq!(
+                (notice.kind.as_str(), notice.level, notice.user),
+                ("provider.key", Level::Error, None)
+            );
+            assert_eq!(notice.details["key_id"], key.to_string());
+            notice.message
+        });
+        messages.collect::<Vec<_>>()
+    };
+    let note = async |problem: Option<&str>, seconds| {
+        let notes = (0..8).map(|number: usize| {
+            let store = if number.is_multiple_of(2) {
+                &*bench.store
+            } else {
+                &another
+            };
+            store.note_key(key, problem.map(str::to_owned), at(seconds))
+        });
+        join_all(notes).await.into_iter().for_each(Result::unwrap);
+    };
+    // What passes by itself is no news.
+    note(Some("unreachable"), 1).await;
+    assert!(told().await.is_empty());
+    note(Some("unauthorized"), 2).await;
+    let rejected = "The key “Main” is rejected by OpenAI. Replace it.";
+    assert_eq!(told().await, [rejected]);
+    note(Some("unauthorized"), 3).await;
+    note(Some("no_credit"), 4).await;
+    assert_eq!(told().await.len(), 1, "it was refused before");
+    note(None, 5).await;
+    note(Some("no_credit"), 6).await;
+    let unpaid = "The account behind the key “Main” has no credit left at OpenAI.";
+    assert_eq!(told().await, [unpaid, rejected]);
+    assert!(
+        bench
+            .store
+            .list_notices(anna, false, ALL)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
 }

@@ -6,8 +6,9 @@ use across::{
     assistants::AssistantStore as _,
     audit::Action,
     conversations::{
-        conversation::{Begun, ConversationStore as _, Created, Ending, Filter, MessageFilter, NewTurn},
+        conversation::{Begun, ConversationStore as _, Created, Dead, Ending, Filter, MessageFilter, NewTurn},
         message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
+        tree::{MessageTree as _, PathEnd},
     },
     id::{AssistantId, ConversationId, FileId, MessageId, UserId},
     money::{MicroUsd, Price},
@@ -16,7 +17,7 @@ use across::{
 };
 use futures::future::join_all;
 
-use crate::bench::{Bench, at, deed, turn};
+use crate::bench::{Bench, at, deed, progress, turn};
 
 crate::contracts!(
     a_conversation_comes_back,
@@ -72,7 +73,7 @@ fn ending(content: &str, state: State, seconds: i64) -> Ending {
         error: None,
         finish_reason: Some("stop".into()),
         provider: Some("openai".into()),
-        model: Some("gpt-real".into()),
+        failover: None,
         tokens: Some(TokensUsed {
             prompt: 10,
             completion: 5,
@@ -255,7 +256,7 @@ async fn a_turn_is_two_messages(bench: &Bench) {
     let done = message(bench, &scene, answer.id).await;
     assert_eq!(
         (done.state, done.content.as_str(), done.model.as_deref()),
-        (State::Complete, "Hi", Some("gpt-real"))
+        (State::Complete, "Hi", Some("gpt"))
     );
     assert_eq!(
         done.tokens,
@@ -330,7 +331,6 @@ async fn answers_end_once(bench: &Bench) {
     let (_, answer) = begin(bench, turn(scene.anna, scene.conversation, "q", 1)).await;
     let mut failed = ending("half", State::Interrupted, 2);
     failed.error = Some(("ProviderError".into(), "It failed.".into()));
-    failed.model = None;
     bench.store.finish(answer.id, failed).await.unwrap();
     bench
         .store
@@ -344,7 +344,7 @@ async fn answers_end_once(bench: &Bench) {
     );
     assert_eq!(kept.error, Some(("ProviderError".into(), "It failed.".into())));
     // It is no longer being written: the writer is told, and nothing is changed.
-    assert!(bench.store.checkpoint(answer.id, "late", at(90)).await.unwrap());
+    assert!(bench.store.checkpoint(answer.id, progress("late", 90)).await.unwrap());
     assert_eq!(message(bench, &scene, answer.id).await, kept);
 }
 
@@ -356,7 +356,7 @@ async fn a_stop_reaches_the_writer(bench: &Bench) {
         Some(Vec::new())
     );
     let (question, answer) = begin(bench, turn(scene.anna, scene.conversation, "q", 1)).await;
-    assert!(!store.checkpoint(answer.id, "so far", at(61)).await.unwrap());
+    assert!(!store.checkpoint(answer.id, progress("so far", 61)).await.unwrap());
     assert_eq!(message(bench, &scene, answer.id).await.content, "so far");
     let stop = |only| store.request_stop(scene.anna, scene.conversation, only);
     assert_eq!(stop(Some(question.id)).await.unwrap(), Some(Vec::new()));
@@ -371,7 +371,7 @@ async fn a_stop_reaches_the_writer(bench: &Bench) {
         Some(vec![answer.id])
     );
     assert!(store.stop_requested(answer.id).await.unwrap());
-    assert!(store.checkpoint(answer.id, "so far and", at(62)).await.unwrap());
+    assert!(store.checkpoint(answer.id, progress("so far and", 62)).await.unwrap());
     store
         .finish(answer.id, ending("so far and", State::Stopped, 3))
         .await
@@ -391,14 +391,14 @@ async fn abandoned_answers_are_interrupted(bench: &Bench) {
     first.call = first.call.worth(40, 1_000, price);
     let (_, dead) = begin(bench, first).await;
     store
-        .checkpoint(dead.id, "Some words of an answer", at(60))
+        .checkpoint(dead.id, progress("Some words of an answer", 60))
         .await
         .unwrap();
     let alive = bench.conversation(scene.anna, scene.assistant).await;
     let (_, living) = begin(bench, turn(scene.anna, alive, "q", 100)).await;
 
-    assert_eq!(store.interrupt_abandoned(at(60), false).await.unwrap(), 0);
-    assert_eq!(store.interrupt_abandoned(at(61), false).await.unwrap(), 1);
+    assert_eq!(store.interrupt_abandoned(at(60), Dead::Expired).await.unwrap(), 0);
+    assert_eq!(store.interrupt_abandoned(at(61), Dead::Expired).await.unwrap(), 1);
     let kept = message(bench, &scene, dead.id).await;
     assert_eq!(
         (kept.state, kept.content.as_str()),
@@ -414,8 +414,8 @@ async fn abandoned_answers_are_interrupted(bench: &Bench) {
     assert!(!store.stop_requested(living.id).await.unwrap());
     // The conversation is usable at once.
     begin(bench, turn(scene.anna, scene.conversation, "again", 70)).await;
-    assert_eq!(store.interrupt_abandoned(at(61), true).await.unwrap(), 2);
-    assert_eq!(store.interrupt_abandoned(at(61), true).await.unwrap(), 0);
+    assert_eq!(store.interrupt_abandoned(at(61), Dead::Everyone).await.unwrap(), 2);
+    assert_eq!(store.interrupt_abandoned(at(61), Dead::Everyone).await.unwrap(), 0);
 }
 
 async fn the_active_path_is_the_heads(bench: &Bench) {
@@ -487,19 +487,34 @@ async fn the_active_path_is_the_heads(bench: &Bench) {
         (0, 2, 1, 2)
     );
     assert_eq!((old.seq, new.seq), (3, 5));
-    let path = bench.store.active_path(scene.conversation, 3).await.unwrap();
+    let path = bench
+        .store
+        .path_to(scene.anna, scene.conversation, PathEnd::Head, 3)
+        .await
+        .unwrap();
     let contents: Vec<_> = path.iter().map(|message| message.content.as_str()).collect();
     assert_eq!(contents, ["re: one", "three", "re: three"]);
     assert_eq!(path[1], new);
-    assert_eq!(bench.store.active_path(scene.conversation, 100).await.unwrap().len(), 4);
-    assert!(
-        bench
-            .store
-            .active_path(ConversationId::new(), 100)
-            .await
-            .unwrap()
-            .is_empty()
+    let path_to = |owner, id, end| async move {
+        let path = bench.store.path_to(owner, id, end, 100).await.unwrap();
+        path.into_iter().map(|message| message.content).collect::<Vec<_>>()
+    };
+    assert_eq!(path_to(scene.anna, scene.conversation, PathEnd::Head).await.len(), 4);
+    let elsewhere = path_to(scene.anna, scene.conversation, PathEnd::At(second)).await;
+    assert_eq!(
+        elsewhere,
+        ["one", "re: one", "two"],
+        "also of a branch that is not active"
     );
+    let other = bench.conversation(scene.anna, scene.assistant).await;
+    for (owner, id, end) in [
+        (scene.otto, scene.conversation, PathEnd::Head),
+        (scene.anna, ConversationId::new(), PathEnd::Head),
+        (scene.anna, other, PathEnd::At(second)),
+        (scene.anna, scene.conversation, PathEnd::At(MessageId::new())),
+    ] {
+        assert_eq!(path_to(owner, id, end).await, Vec::<String>::new());
+    }
 }
 
 async fn lists_are_ordered_and_searched(bench: &Bench) {
@@ -592,7 +607,7 @@ async fn deleting_takes_the_messages(bench: &Bench) {
             .unwrap()
     );
     // Whoever still writes there is told to end it, and that harms nothing.
-    assert!(bench.store.checkpoint(running.id, "x", at(70)).await.unwrap());
+    assert!(bench.store.checkpoint(running.id, progress("x", 70)).await.unwrap());
     bench
         .store
         .finish(running.id, ending("x", State::Complete, 9))
@@ -640,7 +655,11 @@ async fn long_conversations_stay_fast(bench: &Bench) {
     };
     let (texts, total) = list(bench, &scene, MessageFilter::default(), last).await;
     assert_eq!((texts.len(), total), (50, 5_000));
-    let path = bench.store.active_path(scene.conversation, 5_000).await.unwrap();
+    let path = bench
+        .store
+        .path_to(scene.anna, scene.conversation, PathEnd::Head, 5_000)
+        .await
+        .unwrap();
     assert_eq!((path.len(), path[0].content.as_str()), (5_000, "first"));
     assert!(
         path.windows(2)

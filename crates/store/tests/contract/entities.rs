@@ -137,7 +137,8 @@ pub(super) const ENTITIES: &[Entity] = &[
         table: "messages",
         key: "id",
         columns: "id conversation_id parent_id seq role content model provider status error_code error_message \
-                  finish_reason tokens_used citations retrieval stop_requested lease_until edited_at created_at",
+                  finish_reason tokens_used citations retrieval stop_requested lease_until edited_at created_at \
+                  failover paid_bytes writer",
         references: &[("conversation_id", "conversations", "cascade")],
         indexes: &["!conversation_id+seq", "parent_id", "created_at"],
     },
@@ -160,7 +161,8 @@ pub(super) const ENTITIES: &[Entity] = &[
         table: "usage_logs",
         key: "id",
         columns: "id user_id assistant_id conversation_id message_id purpose provider model prompt_tokens \
-                  completion_tokens total_tokens cost_usd estimated is_request day created_at",
+                  completion_tokens total_tokens cost_usd estimated is_request day created_at cached_tokens reasoning_tokens \
+                  price_source upstream_id answered_model failover_from failover_reason raw_usage",
         references: &[
             ("assistant_id", "assistants", "set null"),
             ("conversation_id", "conversations", "set null"),

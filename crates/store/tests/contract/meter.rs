@@ -4,11 +4,11 @@ use across::{
     actor::Role,
     audit::{Action, AuditLog as _, Filter as AuditFilter},
     conversations::{
-        conversation::{Begun, ConversationStore as _, Ending, MessageFilter},
+        conversation::{Begun, ConversationStore as _, Dead, Ending, MessageFilter},
         message::State,
     },
     governance::{
-        meter::{HOLD, Meter as _, Payer, Reservation, Spent},
+        meter::{HOLD, Meter as _, Particulars, Payer, Reservation, Spent},
         notice::{Level, NoticeStore as _},
         quota::{Changed, Created, Current, Limit, Limits, QuotaStore as _, Scope},
         usage::{Filter, Purpose, UsageLog as _, UsageRow},
@@ -19,7 +19,7 @@ use across::{
 };
 use futures::future::join_all;
 
-use crate::bench::{Bench, at, deed, turn};
+use crate::bench::{Bench, at, deed, progress, turn};
 
 crate::contracts!(
     s62_forty_parallel_reservations_never_pass_a_ceiling,
@@ -71,7 +71,9 @@ fn spent(call: &Reservation) -> Spent {
         completion_tokens: 50,
         cost: PRICE.cost(100, 50),
         estimated: false,
-        key_problem: None,
+        key: None,
+        refused_keys: Vec::new(),
+        more: Particulars::default(),
     }
 }
 
@@ -376,7 +378,7 @@ async fn s63_holds_of_the_dead_are_charged_and_released(bench: &Bench) {
         MicroUsd(500),
         "the answer that is being written is not swept"
     );
-    assert_eq!(bench.store.interrupt_abandoned(at(0), true).await.unwrap(), 1);
+    assert_eq!(bench.store.interrupt_abandoned(at(0), Dead::Everyone).await.unwrap(), 1);
     let now = current(bench, id, 700).await;
     assert_eq!(
         (now.daily_cost, now.reserved_cost),
@@ -392,7 +394,7 @@ fn ending(call: &Reservation) -> Ending {
         error: None,
         finish_reason: Some("stop".into()),
         provider: Some("openai".into()),
-        model: Some("gpt-real".into()),
+        failover: None,
         tokens: None,
         spent: Some(spent(call)),
         at: at(9),
@@ -409,10 +411,10 @@ async fn s63_abandoned_answers_are_charged_once_for_what_arrived(bench: &Bench) 
     assert!(matches!(bench.store.begin_turn(turn).await.unwrap(), Begun::Yes(_)));
     bench
         .store
-        .checkpoint(answer, "Some words of an answer", at(60))
+        .checkpoint(answer, progress("Some words of an answer", 60))
         .await
         .unwrap();
-    assert_eq!(bench.store.interrupt_abandoned(at(61), false).await.unwrap(), 1);
+    assert_eq!(bench.store.interrupt_abandoned(at(61), Dead::Expired).await.unwrap(), 1);
     let only = rows(bench).await;
     assert_eq!(
         (only.len(), only[0].estimated, only[0].message),

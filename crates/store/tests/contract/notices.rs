@@ -4,7 +4,7 @@ use across::{
     actor::Role,
     audit::Action,
     governance::{
-        meter::{Meter as _, Payer, Reservation, Spent},
+        meter::{Meter as _, Particulars, Payer, Reservation, Spent},
         notice::{Level, Notice, NoticeStore as _},
         quota::{Limits, QuotaStore as _, Scope},
         usage::Purpose,
@@ -51,7 +51,9 @@ async fn exhaust(bench: &Bench, scope: Scope, user: UserId, seconds: i64) {
         completion_tokens: 0,
         cost: MicroUsd::ZERO,
         estimated: false,
-        key_problem: None,
+        key: None,
+        refused_keys: Vec::new(),
+        more: Particulars::default(),
     };
     bench.store.reserve(call).await.unwrap().unwrap();
     bench.store.settle(spent, at(seconds)).await.unwrap();

@@ -21,6 +21,7 @@ crate::contracts!(
     s11_a_success_is_taken_back_and_clears_what_it_proves,
     s11_a_refused_attempt_counts_nowhere,
     s11_an_address_is_known_after_a_sign_in,
+    s11_of_an_address_only_failures_are_counted,
     old_counters_are_removed,
 );
 
@@ -29,6 +30,7 @@ fn bucket(key: &str) -> Vec<Bucket> {
         key: key.into(),
         limit: 5,
         window: TimeDelta::minutes(5),
+        counts_failures_only: false,
     }]
 }
 
@@ -149,8 +151,46 @@ async fn s11_an_address_is_known_after_a_sign_in(bench: &Bench) {
     assert!(!knows("anna@example.com", "10.0.0.1").await, "half a year is long");
 }
 
+async fn s11_of_an_address_only_failures_are_counted(bench: &Bench) {
+    let another = bench.another().await;
+    let store = |number: usize| {
+        if number.is_multiple_of(2) {
+            &*bench.store
+        } else {
+            &another
+        }
+    };
+    let address = || address_bucket("10.0.0.1");
+    // An office at nine: all of them at once, before anybody's password was looked at.
+    let all = join_all((0..120).map(|number| store(number).attempt(address(), at(0)))).await;
+    assert!(all.into_iter().all(|tried| tried.unwrap().is_ok()));
+    for _ in 0..120 {
+        bench.store.forgive(address(), &[]).await.unwrap();
+    }
+    for charged in join_all((0..49).map(|number| store(number).charge(address(), at(1)))).await {
+        charged.unwrap();
+    }
+    assert_eq!(attempt(bench, address(), 2).await, Ok(()));
+    // Being right takes nothing back of what others got wrong.
+    bench.store.forgive(address(), &[]).await.unwrap();
+    bench.store.charge(address(), at(3)).await.unwrap();
+    let locked = Err(at(4) + FIRST_LOCK);
+    let all = join_all((0..20).map(|number| store(number).attempt(address(), at(4)))).await;
+    assert!(
+        all.into_iter().all(|tried| tried.unwrap() == locked),
+        "one lock, not one for each"
+    );
+    // Nobody from there is looked at, whoever they say they are; others are.
+    let email = Email::parse("anna@example.com").unwrap();
+    let from = |address| sign_in_buckets(&email, address, true);
+    assert_eq!(attempt(bench, from("10.0.0.1"), 5).await, locked);
+    assert_eq!(attempt(bench, from("10.0.0.2"), 5).await, Ok(()));
+    assert_eq!(attempt(bench, from("10.0.0.1"), 304).await, Ok(()));
+}
+
 async fn old_counters_are_removed(bench: &Bench) {
     attempt(bench, address_bucket("10.0.0.1"), 0).await.unwrap();
+    bench.store.charge(address_bucket("10.0.0.1"), at(0)).await.unwrap();
     attempt(bench, bucket("pair"), 80_000).await.unwrap();
     let day_and_lock = 86_400 + LONGEST_LOCK.num_seconds();
     assert_eq!(bench.store.expire_throttle(at(day_and_lock)).await.unwrap(), 0);

@@ -6,7 +6,7 @@ use across::{
     actor::Role,
     audit::Action,
     governance::{
-        meter::{Meter as _, Payer, Reservation, Spent},
+        meter::{Meter as _, Particulars, Payer, Reservation, Spent},
         usage::{Filter, Group, GroupBy, Purpose, Total, UsageLog as _, UsageRow},
     },
     id::{AssistantId, UserId},
@@ -53,7 +53,9 @@ async fn used(bench: &Bench, what: Use<'_>) {
         completion_tokens: what.tokens.1,
         cost: MicroUsd(what.cost),
         estimated: false,
-        key_problem: None,
+        key: None,
+        refused_keys: Vec::new(),
+        more: Particulars::default(),
     };
     bench.store.reserve(call).await.unwrap().unwrap();
     bench.store.settle(spent, at(what.seconds + 5)).await.unwrap();

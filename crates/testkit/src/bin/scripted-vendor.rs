@@ -1,6 +1,7 @@
 //! The scripted vendor as a program: prints where it listens and serves until it is stopped.
 //!
-//! `scripted-vendor [ADDRESS]`, by default a free port of the loopback interface.
+//! `scripted-vendor [ADDRESS]`, by default a free port of the loopback interface. What it answers can be told to it over
+//! HTTP: see `across_testkit::vendor::control`.
 
 use std::{
     error::Error,

@@ -2,26 +2,49 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, json_answer};
+use super::{Recorded, openrouter};
 
 /// Whose wire it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenAI's, and that of every server that speaks like it.
     OpenAi,
+    /// OpenRouter's.
     OpenRouter,
+    /// Anthropic's.
     Anthropic,
+    /// Google's.
     Gemini,
 }
 
+/// What an answer says it used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    /// The truth.
+    True,
+    /// Nothing at all.
+    Zero,
+    /// Less than nothing.
+    Negative,
+    /// More than there can be.
+    Absurd,
+    /// It does not say.
+    Missing,
+}
+
 /// A question as it was asked.
+#[derive(Clone)]
 pub(super) struct Asked {
     pub(super) dialect: Dialect,
     pub(super) model: String,
     pub(super) system: String,
     pub(super) question: String,
     pub(super) streams: bool,
-    wants_usage: bool,
-    input_tokens: usize,
+    pub(super) count: Count,
+    pub(super) input_tokens: usize,
+    pub(super) wants_usage: bool,
+    /// The how-manieth answer it is.
+    pub(super) number: u64,
 }
 
 /// Something said in the course of an answer.
@@ -44,8 +67,34 @@ pub(super) enum Piece<'a> {
 }
 
 impl Dialect {
+    /// The dialect of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "openai" => Some(Self::OpenAi),
+            "openrouter" => Some(Self::OpenRouter),
+            "anthropic" => Some(Self::Anthropic),
+            "gemini" | "google" => Some(Self::Gemini),
+            _ => None,
+        }
+    }
+
+    /// The dialect of a request.
+    pub(super) fn of(request: &Recorded) -> Self {
+        let path = request.bare_path();
+        if path.starts_with("/api/v1/") {
+            Self::OpenRouter
+        } else if path.starts_with("/v1beta/") {
+            Self::Gemini
+        } else if request.header("anthropic-version").is_some() {
+            Self::Anthropic
+        } else {
+            Self::OpenAi
+        }
+    }
+
     /// Reads a request for an answer.
-    pub(super) fn read(self, path: &str, body: &Value) -> Asked {
+    pub(super) fn read(self, path: &str, body: &Value, number: u64) -> Asked {
         let field = |name: &str| body.get(name).unwrap_or(&Value::Null);
         let list = |name: &str| field(name).as_array().map(Vec::as_slice).unwrap_or_default();
         let said = |name: &str, role: &str| {
@@ -76,52 +125,25 @@ impl Dialect {
             question: said(turns, "user"),
             streams: self == Self::Gemini || field("stream") == true,
             wants_usage: self != Self::OpenAi || asks_usage.is_some_and(|wants| wants == true),
+            count: Count::True,
             input_tokens: of_turns + apart.unwrap_or(0),
+            number,
             system,
         }
-    }
-
-    /// A refusal before the first word.
-    pub(super) fn refusal(self, status: u16, code: &str, message: &str) -> Answer {
-        let body = match self {
-            Self::OpenAi => {
-                json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
-            }
-            Self::OpenRouter => {
-                json!({"error": {"code": status, "message": message, "metadata": {"error_type": code}}, "user_id": "user_1"})
-            }
-            Self::Anthropic => {
-                let kind = match status {
-                    401 => "authentication_error",
-                    402 => "billing_error",
-                    429 => "rate_limit_error",
-                    404 => "not_found_error",
-                    _ => "invalid_request_error",
-                };
-                json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"})
-            }
-            Self::Gemini => {
-                let word = match status {
-                    401 | 402 => "FAILED_PRECONDITION",
-                    404 => "NOT_FOUND",
-                    429 => "RESOURCE_EXHAUSTED",
-                    _ => "INVALID_ARGUMENT",
-                };
-                // A wrong key is a wrong argument to it.
-                let (status, word, details) = match status {
-                    401 => (400, "INVALID_ARGUMENT", json!([{"reason": "API_KEY_INVALID"}])),
-                    402 => (400, word, json!([])),
-                    _ => (status, word, json!([])),
-                };
-                let error = json!({"code": status, "message": message, "status": word, "details": details});
-                return json_answer(status, &json!({"error": error}));
-            }
-        };
-        json_answer(status, &body)
     }
 }
 
 impl Asked {
+    /// What the vendor calls the answer.
+    pub(super) fn id(&self) -> String {
+        match self.dialect {
+            Dialect::OpenRouter => format!("gen-scripted-{}", self.number),
+            Dialect::OpenAi => "chatcmpl-scripted".to_owned(),
+            Dialect::Anthropic => "msg_scripted".to_owned(),
+            Dialect::Gemini => "scripted".to_owned(),
+        }
+    }
+
     /// The events in which a piece is said.
     pub(super) fn events(&self, piece: Piece<'_>) -> Vec<String> {
         match self.dialect {
@@ -165,7 +187,7 @@ impl Asked {
             }
             Piece::Finish(reason, words) => {
                 let mut events = vec![delta(&json!({}), Some(reason))];
-                if self.wants_usage {
+                if self.wants_usage && self.count != Count::Missing {
                     events.push(chunk(&json!([]), &self.usage(tokens(words))));
                 }
                 events.push("data: [DONE]\n\n".to_owned());
@@ -193,20 +215,20 @@ impl Asked {
         match piece {
             Piece::Begin => {
                 let usage = json!({
-                    "input_tokens": self.input_tokens,
+                    "input_tokens": self.counted(self.input_tokens),
                     "cache_creation_input_tokens": 0,
                     "cache_read_input_tokens": 0,
-                    "output_tokens": 1,
+                    "output_tokens": self.counted(1),
                 });
                 let message = json!({
-                    "id": "msg_scripted",
+                    "id": self.id(),
                     "type": "message",
                     "role": "assistant",
                     "content": [],
                     "model": self.model,
                     "stop_reason": null,
                     "stop_sequence": null,
-                    "usage": usage,
+                    "usage": self.unless_missing(usage),
                 });
                 vec![event(&json!({"type": "message_start", "message": message}))]
             }
@@ -226,7 +248,7 @@ impl Asked {
                     _ => "refusal",
                 };
                 let delta = json!({"stop_reason": reason, "stop_sequence": null});
-                let usage = json!({"output_tokens": tokens(words)});
+                let usage = self.unless_missing(json!({"output_tokens": self.counted(tokens(words))}));
                 vec![
                     stop(1),
                     event(&json!({"type": "message_delta", "delta": delta, "usage": usage})),
@@ -243,15 +265,15 @@ impl Asked {
     fn gemini(&self, piece: Piece<'_>) -> Vec<String> {
         let chunk = |candidate: &Value, output: usize| {
             let usage = json!({
-                "promptTokenCount": self.input_tokens,
-                "candidatesTokenCount": output,
-                "totalTokenCount": self.input_tokens + output,
+                "promptTokenCount": self.counted(self.input_tokens),
+                "candidatesTokenCount": self.counted(output),
+                "totalTokenCount": self.counted(self.input_tokens + output),
             });
             let body = json!({
                 "candidates": [candidate],
-                "usageMetadata": usage,
+                "usageMetadata": self.unless_missing(usage),
                 "modelVersion": self.model,
-                "responseId": "scripted",
+                "responseId": self.id(),
             });
             data(&body)
         };
@@ -277,25 +299,56 @@ impl Asked {
     }
 
     fn completion(&self, object: &str, choices: &Value, usage: &Value) -> Value {
-        json!({
-            "id": "chatcmpl-scripted",
+        let mut completion = json!({
+            "id": self.id(),
             "object": object,
             "created": 1_795_400_000,
             "model": self.model,
             "system_fingerprint": "fp_scripted",
             "choices": choices,
             "usage": usage,
-        })
+        });
+        if self.dialect == Dialect::OpenRouter {
+            completion["provider"] = "Scripted".into();
+        }
+        completion
     }
 
     fn usage(&self, output: usize) -> Value {
-        json!({
-            "prompt_tokens": self.input_tokens,
-            "completion_tokens": output,
-            "total_tokens": self.input_tokens + output,
+        let mut usage = json!({
+            "prompt_tokens": self.counted(self.input_tokens),
+            "completion_tokens": self.counted(output),
+            "total_tokens": self.counted(self.input_tokens + output),
             "prompt_tokens_details": {"cached_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 0},
-        })
+        });
+        if self.dialect == Dialect::OpenRouter {
+            usage["cost"] = match self.count {
+                Count::True => openrouter::cost(self.input_tokens, output),
+                _ => self.counted(output),
+            };
+            usage["is_byok"] = false.into();
+            usage["cost_details"] = json!({"upstream_inference_cost": null});
+        }
+        self.unless_missing(usage)
+    }
+
+    /// A number of tokens as the answer says it.
+    fn counted(&self, tokens: usize) -> Value {
+        match self.count {
+            Count::True | Count::Missing => tokens.into(),
+            Count::Zero => 0.into(),
+            Count::Negative => (-7).into(),
+            Count::Absurd => 4e15.into(),
+        }
+    }
+
+    fn unless_missing(&self, usage: Value) -> Value {
+        if self.count == Count::Missing {
+            Value::Null
+        } else {
+            usage
+        }
     }
 }
 
@@ -317,6 +370,7 @@ fn data(body: &Value) -> String {
     format!("data: {body}\n\n")
 }
 
-fn tokens(text: &str) -> usize {
+/// Tokens of a text, as this vendor counts them.
+pub(super) fn tokens(text: &str) -> usize {
     text.split_whitespace().count() * 4 / 3
 }

@@ -16,36 +16,10 @@ pub(super) fn openai() -> Value {
     json!({"object": "list", "data": data})
 }
 
-/// OpenRouter's `GET /models`: a usual model, one that costs nothing, one whose price nobody knows, one that draws, and
-/// one of another shape.
-pub(super) fn openrouter() -> Value {
-    let model = |id: &str, name: &str, prompt: &str, completion: &str, output: &str| {
-        json!({
-            "id": id,
-            "name": name,
-            "created": 1_790_000_000,
-            "context_length": 200_000,
-            "architecture": {"input_modalities": ["text"], "output_modalities": [output], "tokenizer": "Other"},
-            "pricing": {"prompt": prompt, "completion": completion, "request": "0", "image": "0"},
-            "top_provider": {"context_length": 200_000, "max_completion_tokens": 8000, "is_moderated": false},
-            "supported_parameters": ["max_tokens", "temperature"],
-        })
-    };
-    let data = [
-        model(
-            "openai/gpt-4o-mini",
-            "OpenAI: GPT-4o-mini",
-            "0.00000015",
-            "0.0000006",
-            "text",
-        ),
-        model("scripted/small:free", "Scripted: Small (free)", "0", "0", "text"),
-        model("openrouter/auto", "Auto Router", "-1", "-1", "text"),
-        model("scripted/painter", "Scripted: Painter", "0.000001", "0.00001", "image"),
-        json!({"id": 7}),
-    ];
-    json!({"data": data})
-}
+/// OpenRouter's `GET /models` in its published shape, more than 50 of them. First what tests name: a usual model, one that
+/// costs nothing, one whose price nobody knows, one that draws, and one of another shape. Among the others: long prompts
+/// at other prices, a model that is past, an alias, one without a temperature, a price at night, a price that is no number.
+pub(super) const OPENROUTER: &str = include_str!("openrouter_models.json");
 
 /// OpenRouter's `GET /key`.
 pub(super) fn openrouter_key() -> Value {

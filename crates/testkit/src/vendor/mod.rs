@@ -3,133 +3,57 @@
 //! It is OpenAI under `/v1`, OpenRouter under `/api/v1`, Google under `/v1beta`, and Anthropic where a request names a
 //! version of its API.
 //!
-//! What it answers is decided, in this order, by the answers a test has queued ([`ScriptedVendor::answer_next`]) or given
-//! for good ([`ScriptedVendor::answer_always`]), by the key (one with `rejected` in it is wrong, one with `unpaid` has no
-//! credit), and by a marker such as `[[script:cut]]` in the last user message (see [`scripts`]). Without any it quotes
-//! the question.
+//! What it answers is decided, in this order, by
+//! 1. the answers that a test has queued ([`ScriptedVendor::answer_next`]) or given for good
+//!    ([`ScriptedVendor::answer_always`]), to the byte;
+//! 2. the key: one with `rejected` in it is wrong, one with `unpaid` has no credit;
+//! 3. for questions, the script that a test chose for the dialect ([`ScriptedVendor::answer_next_for`],
+//!    [`ScriptedVendor::answer_for`]), so that one vendor fails while another answers;
+//! 4. for questions, a marker such as `[[script:cut]]` in the last message of the person.
+//!
+//! Without any it quotes the question. [`scripts`] lists what there is to choose from.
+//!
+//! It counts requests ([`ScriptedVendor::count`]), notes who hangs up early ([`ScriptedVendor::closes`]), and holds answers
+//! back until it is told otherwise ([`ScriptedVendor::let_through`]). Tests wait for any of this with
+//! [`ScriptedVendor::until`]. All of it can be told to the program over HTTP too, see [`control`].
+//!
+//! As OpenRouter it names each answer in `x-generation-id` and as `gen-scripted-1`, `-2` and so on, states
+//! `usage.cost` (0.15 and 0.60 dollars a million tokens of the prompt and of the answer, whatever the model), answers
+//! `GET /generation`, lists more than 50 models, and does nothing with the fallbacks in `models`.
 
+mod answer;
+pub mod control;
 mod dialect;
 mod embedding;
 mod http;
 mod lists;
+mod openrouter;
+mod refusal;
 pub mod scripts;
+mod state;
+mod talk;
 
 use std::{
-    collections::VecDeque,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use serde_json::Value;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
+    time::timeout,
 };
 
-use self::dialect::Dialect;
+pub use self::{
+    answer::{Answer, Closed, Recorded, Step},
+    dialect::Dialect,
+};
+use self::{http::Ended, state::State};
 
-/// Requests remembered at most, so that a load test does not fill the memory.
-const REMEMBERED: usize = 1000;
-
-/// A request as it arrived.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
-    /// The method.
-    pub method: String,
-    /// The path with its query.
-    pub path: String,
-    /// The headers in their order, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body; `null` if it is no JSON.
-    pub body: Value,
-}
-
-impl Recorded {
-    /// The first header of this (lower-case) name.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-}
-
-/// One step of an answer's body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// These bytes in one chunk of the transfer, flushed.
-    Write(Vec<u8>),
-    /// Silence; at the beginning it comes before the head of the answer too.
-    Wait(Duration),
-    /// The connection is closed in the middle; steps after it are not reached.
-    Cut,
-}
-
-/// An answer, to the byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// Headers beyond those of the transfer.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub steps: Vec<Step>,
-}
-
-impl Answer {
-    /// An answer with a whole body.
-    #[must_use]
-    pub fn whole(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self {
-            status,
-            headers,
-            steps: vec![Step::Write(body.into())],
-        }
-    }
-
-    /// A stream of events from these steps.
-    #[must_use]
-    pub fn stream(steps: Vec<Step>) -> Self {
-        let headers = vec![("content-type".to_owned(), "text/event-stream; charset=utf-8".to_owned())];
-        Self {
-            status: 200,
-            headers,
-            steps,
-        }
-    }
-
-    /// Sends whoever asked elsewhere.
-    #[must_use]
-    pub fn redirect(status: u16, target: &str) -> Self {
-        Self::whole(status, "text/plain", "").with_header("location", target)
-    }
-
-    /// The answer after so much silence.
-    #[must_use]
-    pub fn after(mut self, silence: Duration) -> Self {
-        self.steps.insert(0, Step::Wait(silence));
-        self
-    }
-
-    /// The answer with one more header.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-}
-
-#[derive(Default)]
-struct Shared {
-    requests: VecDeque<Recorded>,
-    queued: VecDeque<Answer>,
-    /// What part of a path is always answered with.
-    always: Vec<(String, Answer)>,
-}
+/// How long [`ScriptedVendor::until`] waits for what does not come.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The running server; it stops when this is dropped.
 pub struct ScriptedVendor {
@@ -141,7 +65,7 @@ pub struct ScriptedVendor {
     pub anthropic_url: String,
     /// What a client of Google is configured with: `http://ADDRESS/v1beta`.
     pub gemini_url: String,
-    shared: Arc<Mutex<Shared>>,
+    state: Arc<State>,
     serving: AbortHandle,
 }
 
@@ -161,14 +85,14 @@ impl ScriptedVendor {
     pub async fn start_at(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let root = format!("http://{}", listener.local_addr()?);
-        let shared = Arc::new(Mutex::new(Shared::default()));
-        let serving = tokio::spawn(serve(listener, Arc::clone(&shared))).abort_handle();
+        let state = Arc::new(State::new());
+        let serving = tokio::spawn(serve(listener, Arc::clone(&state))).abort_handle();
         Ok(Self {
             base_url: format!("{root}/v1"),
             openrouter_url: format!("{root}/api/v1"),
             gemini_url: format!("{root}/v1beta"),
             anthropic_url: root,
-            shared,
+            state,
             serving,
         })
     }
@@ -176,18 +100,90 @@ impl ScriptedVendor {
     /// The requests so far, the last thousand of them.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
-        lock(&self.shared).requests.iter().cloned().collect()
+        self.state.told().requests.iter().cloned().collect()
+    }
+
+    /// How many requests there were so far of this method and path, e.g. `GET /api/v1/models`; queries do not matter.
+    #[must_use]
+    pub fn count(&self, call: &str) -> usize {
+        self.state.told().counts.get(call).copied().unwrap_or_default()
+    }
+
+    /// The connections that the other side closed before their answer was whole, in the order in which they were closed.
+    #[must_use]
+    pub fn closes(&self) -> Vec<Closed> {
+        self.state.told().closes.clone()
+    }
+
+    /// How many connections there were so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.connections()
+    }
+
+    /// How many connections answered a request and wait for the next one now.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.state.idle()
+    }
+
+    /// How many answers wait at the gate now: those of [`Step::Gate`] and of the scripts `gate` and `gate-N`.
+    #[must_use]
+    pub fn at_gate(&self) -> usize {
+        self.state.at_gate()
+    }
+
+    /// Lets so many answers pass the gate, those that wait there first; `usize::MAX` opens it for good.
+    pub fn let_through(&self, answers: usize) {
+        self.state.let_through(answers);
+    }
+
+    /// Waits until something is so, and says whether it became so within half a minute.
+    pub async fn until(&self, is_so: impl Fn(&Self) -> bool) -> bool {
+        let mut changes = self.state.changes();
+        let waiting = async {
+            while !is_so(self) {
+                if changes.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        timeout(LIMIT, waiting).await.is_ok()
     }
 
     /// Answers the next request that has no answer queued yet with this, whatever it asks.
     pub fn answer_next(&self, answer: Answer) {
-        lock(&self.shared).queued.push_back(answer);
+        self.state.told().queued.push_back(answer);
     }
 
     /// Answers every request with this whose path contains `part`, unless an answer is queued. What was said last about
     /// a path holds.
     pub fn answer_always(&self, part: &str, answer: Answer) {
-        lock(&self.shared).always.insert(0, (part.to_owned(), answer));
+        self.state.told().always.insert(0, (part.to_owned(), answer));
+    }
+
+    /// Answers every question in this dialect as a script says, whatever its marker; see [`scripts`].
+    pub fn answer_for(&self, dialect: Dialect, script: &str) {
+        self.state.told().scripts.insert(dialect, script.to_owned());
+    }
+
+    /// Answers the next question in this dialect that has no script queued yet as a script says.
+    pub fn answer_next_for(&self, dialect: Dialect, script: &str) {
+        let mut told = self.state.told();
+        told.next_scripts
+            .entry(dialect)
+            .or_default()
+            .push_back(script.to_owned());
+    }
+
+    /// Answers questions in this dialect by their markers again.
+    pub fn answer_as_asked(&self, dialect: Dialect) {
+        self.state.told().scripts.remove(&dialect);
+    }
+
+    /// Lets OpenRouter say so often of each answer that it does not know yet what it cost.
+    pub fn account_after(&self, denials: u32) {
+        self.state.told().accounted_after = denials;
     }
 }
 
@@ -197,19 +193,15 @@ impl Drop for ScriptedVendor {
     }
 }
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Accepts connections until aborted; the connections end with it.
-async fn serve(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
+async fn serve(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // A connection that failed before it was accepted is the client's loss alone.
                 if let Ok((socket, _)) = accepted {
-                    connections.spawn(talk(socket, Arc::clone(&shared)));
+                    connections.spawn(talk(socket, Arc::clone(&state)));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -218,42 +210,45 @@ async fn serve(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
 }
 
 /// Answers the requests of one connection. A client that goes away ends it, which is no failure here.
-async fn talk(socket: TcpStream, shared: Arc<Mutex<Shared>>) -> io::Result<()> {
+async fn talk(socket: TcpStream, state: Arc<State>) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let mut connection = http::Connection::new(socket);
+    state.connected();
+    let mut waiting = None;
     while let Some(request) = connection.read_request().await? {
-        let queued = {
-            let mut shared = lock(&shared);
-            if shared.requests.len() == REMEMBERED {
-                shared.requests.pop_front();
+        drop(waiting.take());
+        let answer = match control::answer(&request, &state) {
+            Some(answer) => answer,
+            None => {
+                state.arrived(&request);
+                respond(&request, &state)
             }
-            shared.requests.push_back(request.clone());
-            let always = |shared: &Shared| {
-                let fitting = shared.always.iter().find(|(part, _)| request.path.contains(part));
-                fitting.map(|(_, answer)| answer.clone())
-            };
-            shared.queued.pop_front().or_else(|| always(&shared))
         };
-        let answer = queued.unwrap_or_else(|| route(&request));
-        if !connection.write_answer(&answer).await? {
-            break;
+        match connection.write_answer(&answer, &state).await {
+            Ended::Whole => waiting = Some(state.waits()),
+            Ended::Cut => break,
+            Ended::Left(chunks) => {
+                state.closed(Closed {
+                    path: request.bare_path().to_owned(),
+                    at: Instant::now(),
+                    chunks,
+                });
+                break;
+            }
         }
     }
     Ok(())
 }
 
-fn route(request: &Recorded) -> Answer {
-    let path = request.path.split('?').next().unwrap_or_default();
-    let is_anthropic = request.header("anthropic-version").is_some();
-    let dialect = if path.starts_with("/api/v1/") {
-        Dialect::OpenRouter
-    } else if path.starts_with("/v1beta/") {
-        Dialect::Gemini
-    } else if is_anthropic {
-        Dialect::Anthropic
-    } else {
-        Dialect::OpenAi
-    };
+fn respond(request: &Recorded, state: &State) -> Answer {
+    let mut told = state.told();
+    let always = told.always.iter().find(|(part, _)| request.path.contains(part));
+    let always = always.map(|(_, answer)| answer.clone());
+    if let Some(answer) = told.queued.pop_front().or(always) {
+        return answer;
+    }
+    let path = request.bare_path();
+    let dialect = Dialect::of(request);
     let bare = ["/api/v1", "/v1beta", "/v1"]
         .iter()
         .find_map(|base| path.strip_prefix(base));
@@ -266,31 +261,34 @@ fn route(request: &Recorded) -> Answer {
         !is_public && keys.any(|key| key.contains(part))
     };
     if has_key("rejected") {
-        return dialect.refusal(401, "invalid_api_key", "Incorrect API key provided.");
+        return dialect.refusal(401);
     }
     if has_key("unpaid") {
-        return dialect.refusal(402, "payment_required", "Insufficient credits.");
+        return dialect.refusal(402);
     }
-    let chat = || scripts::answer(&dialect.read(path, &request.body));
+    let mut chat = || {
+        let next = told.next_scripts.get_mut(&dialect).and_then(|next| next.pop_front());
+        let script = next.or_else(|| told.scripts.get(&dialect).cloned());
+        told.named += 1;
+        let asked = dialect.read(path, &request.body, told.named);
+        scripts::answer(&asked, script.as_deref(), &mut told.generations)
+    };
     match (dialect, call) {
-        (Dialect::OpenAi, ("GET", "/models")) => json_answer(200, &lists::openai()),
-        (Dialect::OpenRouter, ("GET", "/models")) => json_answer(200, &lists::openrouter()),
-        (Dialect::OpenRouter, ("GET", "/key")) => json_answer(200, &lists::openrouter_key()),
-        (Dialect::Anthropic, ("GET", "/models")) => json_answer(200, &lists::anthropic(&request.path)),
-        (Dialect::Gemini, ("GET", "/models")) => json_answer(200, &lists::gemini()),
+        (Dialect::OpenAi, ("GET", "/models")) => Answer::json(200, &lists::openai()),
+        (Dialect::OpenRouter, ("GET", "/models")) => Answer::whole(200, "application/json", lists::OPENROUTER),
+        (Dialect::OpenRouter, ("GET", "/key")) => Answer::json(200, &lists::openrouter_key()),
+        (Dialect::OpenRouter, ("GET", "/generation")) => openrouter::generation(&request.path, &mut told),
+        (Dialect::Anthropic, ("GET", "/models")) => Answer::json(200, &lists::anthropic(&request.path)),
+        (Dialect::Gemini, ("GET", "/models")) => Answer::json(200, &lists::gemini()),
         (Dialect::OpenAi | Dialect::OpenRouter, ("POST", "/chat/completions"))
         | (Dialect::Anthropic, ("POST", "/messages")) => chat(),
         (Dialect::OpenAi | Dialect::OpenRouter, ("POST", "/embeddings")) => {
-            json_answer(200, &embedding::answer(&request.body))
+            Answer::json(200, &embedding::answer(&request.body))
         }
         (Dialect::Gemini, ("POST", path)) if path.ends_with(":streamGenerateContent") => chat(),
         (Dialect::Gemini, ("POST", path)) if path.ends_with(":batchEmbedContents") => {
-            json_answer(200, &embedding::gemini_answer(&request.body))
+            Answer::json(200, &embedding::gemini_answer(&request.body))
         }
-        (_, (method, _)) => dialect.refusal(404, "not_found", &format!("Invalid URL ({method} {path})")),
+        (_, (method, _)) => dialect.refuse(404, "not_found", &format!("Invalid URL ({method} {path})")),
     }
-}
-
-fn json_answer(status: u16, body: &Value) -> Answer {
-    Answer::whole(status, "application/json", body.to_string())
 }

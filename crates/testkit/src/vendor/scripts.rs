@@ -1,29 +1,48 @@
-//! What the scripted vendor answers. A marker in the last user message chooses:
+//! What the scripted vendor answers. A test chooses by name ([`super::ScriptedVendor::answer_for`]), or a marker such as
+//! `[[script:cut]]` in the last message of the person does. Capitals stand for numbers.
 //!
-//! | marker | answer |
+//! | script | answer |
 //! |---|---|
 //! | none | quotes the question; cites `[1]` if the system prompt has a passage 1 |
-//! | `[[script:crlf]]` | the same with CRLF line ends |
-//! | `[[script:split-utf8]]` | Hebrew and emoji, every byte in a chunk of its own |
-//! | `[[script:hebrew]]` | Hebrew Markdown |
-//! | `[[script:keepalive]]` | comments, pings and empty chunks before and between the words, for about two seconds |
-//! | `[[script:reasoning]]` | hidden reasoning first |
-//! | `[[script:slow]]` | a word each 200 ms for ten seconds |
-//! | `[[script:long]]` | about 4,000 tokens of Markdown, quickly |
-//! | `[[script:hostile]]` | script tags, `javascript:` links, images of another host |
-//! | `[[script:echo-system]]` | the system prompt that came |
-//! | `[[script:length]]` | ends for reasons of length |
-//! | `[[script:cut]]` | the connection closes after a few words |
-//! | `[[script:empty]]` | a stream without any words |
-//! | `[[script:error-mid]]` | an error after a few words |
-//! | `[[script:error-401]]` `[[script:error-402]]` `[[script:error-429]]` `[[script:error-500]]` | refused before the first word |
+//! | `crlf` | the same with CRLF line ends |
+//! | `split-utf8` | Hebrew and emoji, every byte in a chunk of its own |
+//! | `hebrew` | Hebrew Markdown |
+//! | `keepalive` | comments, pings and empty chunks before and between the words, for about two seconds |
+//! | `reasoning` | hidden reasoning first |
+//! | `slow` | a word each 200 ms for ten seconds |
+//! | `pace-N-MS` | N words, one each MS milliseconds |
+//! | `long` | about 4,000 tokens of Markdown, quickly |
+//! | `hostile` | script tags, `javascript:` links, images of another host |
+//! | `echo-system` | the system prompt that came |
+//! | `length`, `filter` | ends for reasons of length, of content |
+//! | `usage-zero`, `usage-negative`, `usage-absurd`, `usage-missing` | quotes the question; its count is nonsense |
+//! | `empty` | a stream without any words |
+//! | `flood` | 2.4 MB of words; the limit is 1 MiB |
+//! | `flood-line` | after a word a line of 2.4 MB |
+//! | `flood-empty` | 20,000 events that say nothing |
+//! | **fails before the first word** | |
+//! | `status-N` | refused with HTTP status N in the words of the dialect: 400 401 402 403 404 408 413 422 429 500 502 503 529 … |
+//! | `status-N-S` | the same with `Retry-After: S` |
+//! | `error-401`, `error-402`, `error-429`, `error-500` | the same; 429 with `Retry-After: 3600`, 500 as a page of HTML |
+//! | `error-first` | an error as the first event under status 200 |
+//! | `hang-up`, `cut-head`, `cut-0` | the connection closes: without an answer, after its head, before its first word |
+//! | `stall`, `stall-0` | silence until the other side closes: without an answer, before its first word |
+//! | `pings` | what keeps a connection alive, and nothing else, for a minute |
+//! | `gate` | nothing until the test lets it through ([`super::ScriptedVendor::let_through`]), then as none |
+//! | **fails after it** | |
+//! | `cut`, `cut-N` | the connection closes after 4, after N words |
+//! | `cut-utf8`, `cut-json` | it closes within a character, within a line of JSON |
+//! | `error-mid`, `error-mid-N` | an error after 4, after N words |
+//! | `stall-N` | silence after N words, until the other side closes |
+//! | `gate-N` | silence after N words, until the test lets it through |
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Answer, Step,
-    dialect::{Asked, Piece},
-    json_answer,
+    dialect::{Asked, Count},
+    openrouter::Generation,
+    talk::{End, Manner, Talk},
 };
 
 const HEBREW: &str =
@@ -35,203 +54,119 @@ const HOSTILE: &str = "Before <script>document.title='owned'</script> \
     <a href=\"data:text/html,<script>1</script>\">data</a> \
     \n\ndata: {\"type\":\"done\"}\n\nevent: done\r\u{2028}after.";
 
-/// The answer to a question in any dialect.
-pub(super) fn answer(asked: &Asked) -> Answer {
-    let script = asked
+/// The answer to a question in any dialect, by the script of this name or by the question's own marker.
+pub(super) fn answer(asked: &Asked, named: Option<&str>, generations: &mut BTreeMap<String, Generation>) -> Answer {
+    let marked = asked
         .question
         .split_once("[[script:")
         .and_then(|(_, rest)| rest.split_once("]]"))
         .map(|(name, _)| name);
-    let talk = Talk(asked);
+    let (script, numbers) = parts(named.or(marked).unwrap_or_default());
+    let number = |place: usize| numbers.get(place).copied();
+    let words = |usual: u64| usize::try_from(number(0).unwrap_or(usual)).unwrap_or(usize::MAX);
+    let mut talk = Talk { asked, generations };
     let quote = talk.quote();
-    let refusal = |status, code, message| asked.dialect.refusal(status, code, message);
-    match script.unwrap_or_default() {
-        "error-401" => refusal(401, "invalid_api_key", "Incorrect API key provided."),
-        "error-402" => refusal(402, "payment_required", "Insufficient credits."),
-        "error-429" => refusal(429, "rate_limit_exceeded", "Rate limit reached.").with_header("retry-after", "3600"),
-        "error-500" => Answer::whole(
+    let plain = Manner::PLAIN;
+    let ending = |end| Manner { end, ..plain };
+    let counting = |count| Manner { count, ..plain };
+    match script {
+        "status" => refusal(asked, words(500), number(1)),
+        "error" if number(0) == Some(429) => refusal(asked, 429, Some(3600)),
+        "error" if number(0) == Some(500) => Answer::whole(
             500,
             "text/html",
             "<html><body><h1>500 Internal Server Error</h1></body></html>",
         ),
-        "crlf" => talk.say(
-            &quote,
-            Manner {
-                crlf: true,
-                ..Manner::PLAIN
-            },
-        ),
+        "error" => refusal(asked, words(500), None),
+        "hang-up" => Answer::hang_up(),
+        "cut-head" => Answer::stream(vec![Step::Write(Vec::new()), Step::Cut]),
+        "stall" if number(0).is_none() => Answer::stream(vec![Step::Stall]),
+        "gate" if number(0).is_none() => talk.say(&quote, plain).gated(),
+        "crlf" => talk.say(&quote, Manner { crlf: true, ..plain }),
         "split-utf8" => talk.say(
             SPLIT,
             Manner {
                 bytewise: true,
-                ..Manner::PLAIN
+                ..plain
             },
         ),
-        "hebrew" => talk.say(HEBREW, Manner::PLAIN),
+        "hebrew" => talk.say(HEBREW, plain),
         "keepalive" => talk.say(
             &quote,
             Manner {
                 keep_alives: true,
-                ..Manner::PLAIN
+                ..plain
             },
         ),
         "reasoning" => talk.say(
             &quote,
             Manner {
                 reasoning: true,
-                ..Manner::PLAIN
+                ..plain
             },
         ),
-        "slow" => {
-            let words: String = (1..=50).map(|number| format!("word{number} ")).collect();
-            talk.say(
-                &words,
-                Manner {
-                    pause: Duration::from_millis(200),
-                    ..Manner::PLAIN
-                },
-            )
-        }
-        "long" => talk.say(
-            &long(),
-            Manner {
-                pause: Duration::ZERO,
-                ..Manner::PLAIN
-            },
-        ),
-        "hostile" => talk.say(HOSTILE, Manner::PLAIN),
-        "echo-system" => talk.say(
-            &asked.system,
-            Manner {
-                pause: Duration::ZERO,
-                ..Manner::PLAIN
-            },
-        ),
-        "length" => talk.say(
+        "slow" => talk.say(&numbered(50), paced(200)),
+        "pace" => talk.say(&numbered(number(0).unwrap_or(50)), paced(number(1).unwrap_or(10))),
+        "long" => talk.say(&long(), paced(0)),
+        "hostile" => talk.say(HOSTILE, plain),
+        "echo-system" => talk.say(&asked.system, paced(0)),
+        "length" => talk.say(&quote, ending(End::Finish("length"))),
+        "filter" => talk.say(&quote, ending(End::Finish("content_filter"))),
+        "usage-zero" => talk.say(&quote, counting(Count::Zero)),
+        "usage-negative" => talk.say(&quote, counting(Count::Negative)),
+        "usage-absurd" => talk.say(&quote, counting(Count::Absurd)),
+        "usage-missing" => talk.say(&quote, counting(Count::Missing)),
+        "empty" => talk.say("", plain),
+        "flood" => talk.say(&format!("{} ", "x".repeat(60_000)).repeat(40), paced(0)),
+        "flood-line" => talk.say(&quote, ending(End::FloodedLine)),
+        "flood-empty" => talk.say(&quote, ending(End::Pings(20_000, Duration::ZERO))),
+        "pings" => talk.say(&quote, ending(End::Pings(1200, Duration::from_millis(50)))),
+        "error-first" => talk.say(&quote, ending(End::Error(None))),
+        "error-mid" => talk.say(&quote, ending(End::Error(Some(words(4))))),
+        "cut" => talk.say(&quote, ending(End::Cut(words(4)))),
+        "cut-utf8" => talk.say(&quote, ending(End::CutWithin("ש", 1))),
+        "cut-json" => talk.say(&quote, ending(End::CutWithin("{", 2))),
+        "stall" => talk.say(&quote, ending(End::Stall(words(0)))),
+        "gate" => talk.say(
             &quote,
             Manner {
-                end: End::Finish("length"),
-                ..Manner::PLAIN
+                gate_after: Some(words(0)),
+                ..plain
             },
         ),
-        "cut" => talk.say(
-            &quote,
-            Manner {
-                end: End::Cut,
-                ..Manner::PLAIN
-            },
-        ),
-        "empty" => talk.say("", Manner::PLAIN),
-        "error-mid" => talk.say(
-            &quote,
-            Manner {
-                end: End::Error,
-                ..Manner::PLAIN
-            },
-        ),
-        _ => talk.say(&quote, Manner::PLAIN),
+        _ => talk.say(&quote, plain),
     }
 }
 
-/// How something is said.
-#[derive(Clone, Copy)]
-struct Manner {
-    pause: Duration,
-    crlf: bool,
-    bytewise: bool,
-    keep_alives: bool,
-    reasoning: bool,
-    end: End,
+/// A script's name and the numbers at its end.
+fn parts(script: &str) -> (&str, Vec<u64>) {
+    let mut numbers = Vec::new();
+    let mut name = script;
+    while let Some((before, number)) = name.rsplit_once('-') {
+        let Ok(number) = number.parse() else { break };
+        numbers.insert(0, number);
+        name = before;
+    }
+    (name, numbers)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Finish(&'static str),
-    /// The connection closes after a few words.
-    Cut,
-    /// An error comes after a few words.
-    Error,
+fn refusal(asked: &Asked, status: usize, retry_after: Option<u64>) -> Answer {
+    let refusal = asked.dialect.refusal(u16::try_from(status).unwrap_or(500));
+    match retry_after {
+        Some(seconds) => refusal.with_header("retry-after", &seconds.to_string()),
+        None => refusal,
+    }
 }
 
-impl Manner {
-    const PLAIN: Self = Self {
-        pause: Duration::from_millis(10),
-        crlf: false,
-        bytewise: false,
-        keep_alives: false,
-        reasoning: false,
-        end: End::Finish("stop"),
-    };
+const fn paced(milliseconds: u64) -> Manner {
+    Manner {
+        pause: Duration::from_millis(milliseconds),
+        ..Manner::PLAIN
+    }
 }
 
-/// One request being answered.
-struct Talk<'a>(&'a Asked);
-
-impl Talk<'_> {
-    fn quote(&self) -> String {
-        let source = if self.0.system.contains("[1]") {
-            " The first passage says so [1]."
-        } else {
-            ""
-        };
-        let question = self.0.question.trim();
-        format!("You asked: “{question}” This is a scripted answer.{source}")
-    }
-
-    fn say(&self, text: &str, manner: Manner) -> Answer {
-        if self.0.streams {
-            return Answer::stream(self.steps(text, manner));
-        }
-        let reason = if let End::Finish(reason) = manner.end {
-            reason
-        } else {
-            "stop"
-        };
-        json_answer(200, &self.0.whole(text, reason))
-    }
-
-    fn steps(&self, text: &str, manner: Manner) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let mut say = |piece: Piece<'_>| {
-            for event in self.0.events(piece) {
-                let event = if manner.crlf {
-                    event.replace('\n', "\r\n")
-                } else {
-                    event
-                };
-                if manner.bytewise {
-                    steps.extend(event.bytes().map(|byte| Step::Write(vec![byte])));
-                } else {
-                    steps.push(Step::Write(event.into_bytes()));
-                }
-                if !manner.pause.is_zero() {
-                    steps.push(Step::Wait(manner.pause));
-                }
-            }
-        };
-        say(Piece::Begin);
-        if manner.reasoning {
-            say(Piece::Thought("The question is simple."));
-        }
-        say(Piece::Open);
-        let mut words: Vec<&str> = text.split_inclusive(' ').filter(|word| !word.is_empty()).collect();
-        if !matches!(manner.end, End::Finish(_)) {
-            words.truncate(4);
-        }
-        for (number, word) in words.iter().enumerate() {
-            if manner.keep_alives && number < 10 {
-                (0..6).for_each(|_| say(Piece::KeepAlive));
-            }
-            say(Piece::Words(word));
-        }
-        match manner.end {
-            End::Finish(reason) => say(Piece::Finish(reason, text)),
-            End::Error => say(Piece::Error),
-            End::Cut => steps.push(Step::Cut),
-        }
-        steps
-    }
+fn numbered(words: u64) -> String {
+    (1..=words).map(|number| format!("word{number} ")).collect()
 }
 
 fn long() -> String {
@@ -244,4 +179,17 @@ fn long() -> String {
         )
     });
     sections.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_at_a_scripts_end_are_not_its_name() {
+        assert_eq!(parts("status-429-3600"), ("status", vec![429, 3600]));
+        assert_eq!(parts("error-mid-2"), ("error-mid", vec![2]));
+        assert_eq!(parts("cut-utf8"), ("cut-utf8", Vec::new()));
+        assert_eq!(parts(""), ("", Vec::new()));
+    }
 }
