@@ -20,6 +20,7 @@ const administration = [
   ["admin-users", "/admin/users", "you"],
   ["admin-settings", "/admin/settings", "Longest message, in characters"],
   ["admin-audit", "/admin/audit-logs", "user.login"],
+  ["admin-providers", "/admin/providers", "Last answer"],
 ] as const;
 const empty = [
   ["admin-keys", "/admin/api-keys", "No provider keys yet"],
@@ -223,6 +224,23 @@ describe("an installation at work", () => {
     await judgeOverlay(page, "audit-sheet");
   });
 
+  it("what opens in a chat: models, the actions of a message, other words for a question", async () => {
+    await page.goto(pages.find(([name]) => name === "chat")?.[1] ?? "");
+    await page.getByRole("button", { name: /^Model for the next message/ }).click();
+    await page.getByRole("listbox", { name: "Models" }).waitFor();
+    await judgeOverlay(page, "model-picker");
+    await page.keyboard.press("Escape");
+    await settled(page, NAME).getByRole("button", { name: "More actions" }).click();
+    await page.getByRole("menuitem", { name: "Fork to a new chat" }).waitFor();
+    await judgeOverlay(page, "message-menu");
+    await page.keyboard.press("Escape");
+    await composer(page).focus();
+    await page.keyboard.press("ArrowUp");
+    await page.getByRole("dialog", { name: "Edit your message" }).waitFor();
+    await judgeOverlay(page, "edit-dialog");
+    await page.keyboard.press("Escape");
+  });
+
   it("the passage of a source, over the page", async () => {
     await page.goto(pages.find(([name]) => name === "chat-sources")?.[1] ?? "");
     await page.getByRole("button", { name: "Open passage" }).first().click();
@@ -313,7 +331,13 @@ describe("an installation at work", () => {
     await messagesOf(page, NAME).filter({ hasText: "This is a scripted answer." }).waitFor();
     expect((await api.messages(conversationId(page))).at(-2)?.content).toBe("Line one\nline two");
     await page.keyboard.press("Shift+Tab");
-    expect(await focused()).toMatch(/^(Copy|Sources \d+)$/);
+    const name = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
+    expect(await name()).toBe("More actions");
+    await page.keyboard.press("Enter");
+    await page.getByRole("menuitem", { name: "Copy as markdown" }).waitFor();
+    await page.locator("[role=menu]:focus, [role=menu] :focus").waitFor();
+    await page.keyboard.press("Escape");
+    await expect.poll(name).toBe("More actions");
   });
 
   /** Presses Tab until something with this name has the focus. */

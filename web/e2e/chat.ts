@@ -41,3 +41,23 @@ export async function words(answer: Locator): Promise<string> {
 export async function reaches(page: Page, author: string, text: string): Promise<void> {
   await expect.poll(() => words(writing(page, author)), { timeout: 20_000 }).toContain(text);
 }
+
+/** The question with these words. */
+export function question(page: Page, text: string): Locator {
+  return messagesOf(page, "You").filter({ hasText: text });
+}
+
+/** Chooses the model of exactly this name by keyboard; the list must be open. */
+export async function pickModel(page: Page, name: string): Promise<void> {
+  await page.getByRole("combobox", { name: "Search models" }).and(page.locator(":focus")).waitFor();
+  await page.keyboard.type(name);
+  const active = page.locator("[role=option][data-active]");
+  await active.filter({ hasText: name }).waitFor();
+  const offered = await page.getByRole("option").count();
+  for (let place = 1; place < offered; place += 1) {
+    if ((await active.locator("bdi").first().innerText()) === name) break;
+    await page.keyboard.press("ArrowDown");
+  }
+  await page.keyboard.press("Enter");
+  await page.getByRole("listbox", { name: "Models" }).waitFor({ state: "detached" });
+}

@@ -28,7 +28,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every stored key, and what the configuration and the program offer, with how each is. */
+        /**
+         * Every stored key, and what the configuration and the program offer, with how each is. Calls, times and breakers are those
+         *     of the process that answers, since it began. No provider is asked for this.
+         */
         get: operations["list_providers"];
         put?: never;
         post?: never;
@@ -322,6 +325,40 @@ export interface paths {
         patch: operations["rename_conversation"];
         trace?: never;
     };
+    "/api/v1/conversations/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies the path up to a message into a new conversation. */
+        post: operations["fork_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{id}/head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Makes another branch active: the newest message below the one that is named becomes the head. */
+        put: operations["move_head"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{id}/messages": {
         parameters: {
             query?: never;
@@ -351,6 +388,58 @@ export interface paths {
         get: operations["get_message"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Corrects the words of a message in place, one's own or the assistant's. */
+        patch: operations["correct_message"];
+        trace?: never;
+    };
+    "/api/v1/conversations/{id}/messages/{mid}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Goes on in place with an answer that was stopped, interrupted or cut at the length limit. */
+        post: operations["continue_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{id}/messages/{mid}/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a question in other words: it stands beside the old one, becomes active and is answered. */
+        post: operations["edit_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{id}/messages/{mid}/regenerate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a question once more: the new answer stands beside the others and becomes active. Of a question only if it has none. */
+        post: operations["regenerate_message"];
         delete?: never;
         options?: never;
         head?: never;
@@ -385,6 +474,23 @@ export interface paths {
         put?: never;
         /** Ends the answer being written; its text so far is kept. */
         post: operations["stop_answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/conversations/{id}/title": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the conversation a title made by a model; the call counts towards quotas. */
+        post: operations["title_conversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -556,7 +662,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The models that may be chatted with, at most five minutes old. */
+        /**
+         * The models that may be chatted with. Lists older than five minutes are asked for again, but nobody waits for them. A model
+         *     that several providers serve is on the list once, under its maker's name for it, with the price of who is asked first.
+         */
         get: operations["list_models"];
         put?: never;
         post?: never;
@@ -1077,6 +1186,11 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        /**
+         * @description Whether calls go to a provider.
+         * @enum {string}
+         */
+        BreakerState: "closed" | "open" | "half_open";
         /** @description A chunk of a file. */
         Chunk: {
             /**
@@ -1133,6 +1247,11 @@ export interface components {
              */
             start: number;
         };
+        /** @description How an answer goes on. */
+        Continue: {
+            /** @description Answer as a stream of events; wins over the Accept header. */
+            stream?: boolean | null;
+        };
         /** @description A conversation. */
         Conversation: {
             /** @description The assistant was archived: the conversation can be read only. */
@@ -1140,6 +1259,11 @@ export interface components {
             /** Format: uuid */
             assistant_id: string;
             assistant_name: string;
+            /**
+             * Format: double
+             * @description Dollars that all calls made for it cost; null in lists, which do not count it.
+             */
+            cost_usd: number | null;
             created_at: string;
             /** Format: uuid */
             head_message_id: string | null;
@@ -1169,6 +1293,11 @@ export interface components {
         /** @description What changes about a conversation. */
         ConversationUpdate: {
             title?: string | null;
+        };
+        /** @description What a message says instead. */
+        Correction: {
+            /** @description At most as many characters as the setting `message_max_chars` says. */
+            content: string;
         };
         /** @description A new account, with its password if one was made. */
         CreatedUser: components["schemas"]["ManagedUser"] & {
@@ -1234,6 +1363,18 @@ export interface components {
             /** @description Empty for formats without pages. */
             pages: components["schemas"]["PageSpan"][];
             text: string;
+        };
+        /** @description Who answered in whose place. */
+        FailoverJson: {
+            /**
+             * Format: int32
+             * @description How much more it costs, in percent; null if that is not known.
+             */
+            extra_cost_percent: number | null;
+            from: string;
+            /** @description Why, in a word: auth, no_credit, paused, rate_limited, overloaded, timeout, unreachable, model_gone or failed. */
+            reason: string;
+            to: string;
         };
         /** @description How many files there are. */
         FileCounts: {
@@ -1503,6 +1644,7 @@ export interface components {
             created_at: string;
             edited_at: string | null;
             error: components["schemas"]["MessageError"] | null;
+            failover: components["schemas"]["FailoverJson"] | null;
             finish_reason: components["schemas"]["FinishReason"] | null;
             /** Format: uuid */
             id: string;
@@ -1520,6 +1662,11 @@ export interface components {
             sibling_index: number;
             status: components["schemas"]["MessageStatus"];
             tokens_used: components["schemas"]["TokensUsed"] | null;
+        };
+        /** @description A message of the conversation. */
+        MessageChoice: {
+            /** Format: uuid */
+            message_id: string;
         };
         /** @description A question. */
         MessageCreate: {
@@ -1576,9 +1723,10 @@ export interface components {
         };
         /** @description All models, the default first. */
         ModelList: {
+            /** @description When the providers were asked; of several answers, the oldest. */
             fetched_at: string;
             models: components["schemas"]["Model"][];
-            /** @description A provider could not be asked; its models are as last known. */
+            /** @description A provider could not be asked: its models are as last known, or those that it is known to have. */
             stale: boolean;
             total: number;
         };
@@ -1640,12 +1788,25 @@ export interface components {
         PasswordReset: {
             new_password?: string;
         };
+        /**
+         * @description Where the price of a call comes from: the provider said with the answer or afterwards what it charges, its list of
+         *     models says it, the price table that is shipped, an administrator, the fallback for what nobody knows; or it is part
+         *     of this program and free.
+         * @enum {string}
+         */
+        PriceOrigin: "stated" | "live" | "table" | "administrator" | "fallback" | "built_in";
         /** @description What a person may change about their own account; what is absent stays. */
         ProfileUpdate: {
             name?: string;
         };
-        /** @description A way to a provider, and how it is. */
+        /**
+         * @description A way to a provider, and how it is. How calls went is what the process that answers knows from its own calls since it
+         *     began; other processes on the same database know other calls.
+         */
         ProviderHealth: {
+            breaker: components["schemas"]["BreakerState"];
+            /** @description Calls in progress. */
+            calls: number;
             /** @description Whether calls go this way now: of several keys of a provider one is used. */
             is_used: boolean;
             /**
@@ -1654,12 +1815,26 @@ export interface components {
              */
             key_id: string | null;
             key_name: string | null;
-            /** @description What was wrong the last time, in a word, until a call goes through. */
+            /** @description What was wrong the last time, in a word: with the stored key until a call goes through, else with a call. */
             last_error: string | null;
+            /** @description When a call last failed. */
+            last_error_at: string | null;
+            /** @description When an answer last began. */
+            last_success_at: string | null;
+            /** @description When a call last went through with the stored key, in any process. */
             last_used_at: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds that answers usually take to begin: the median of the last ones.
+             */
+            latency_ms: number | null;
             /** @description How many models are on offer this way now. */
             models: number;
+            /** @description Until when the provider is not called because its account has no credit. */
+            paused_until: string | null;
             provider: components["schemas"]["ProviderName"];
+            /** @description When a call may try again, while none does. */
+            retry_at: string | null;
             source: components["schemas"]["ProviderSource"];
         };
         /** @description All of them. */
@@ -1826,6 +2001,13 @@ export interface components {
         /** @description A refresh token, unless it is in the cookie. */
         Refresh: {
             refresh_token?: string | null;
+        };
+        /** @description By whom a question is answered once more. */
+        Regenerate: {
+            /** @description A model's id, instead of the assistant's. */
+            model?: string | null;
+            /** @description Answer as a stream of events; wins over the Accept header. */
+            stream?: boolean | null;
         };
         /** @description Which files are processed anew. */
         ReprocessAll: {
@@ -2077,8 +2259,15 @@ export interface components {
         };
         /** @description A call to a provider. */
         UsageRow: {
+            /** @description The model that answered, where its provider calls it otherwise. */
+            answered_model: string | null;
             /** Format: uuid */
             assistant_id: string | null;
+            /**
+             * Format: int64
+             * @description Tokens of the prompt that came from the provider's cache.
+             */
+            cached_tokens: number;
             /** Format: int64 */
             completion_tokens: number;
             /** Format: uuid */
@@ -2091,15 +2280,25 @@ export interface components {
             created_at: string;
             /** @description Counted by the platform because the provider did not say. */
             estimated: boolean;
+            /** @description Who should have answered instead. */
+            failover_from: string | null;
+            /** @description Why they did not, in a word. */
+            failover_reason: string | null;
             /** Format: uuid */
             id: string;
             /** Format: uuid */
             message_id: string | null;
             model: string;
+            price_source: components["schemas"]["PriceOrigin"] | null;
             /** Format: int64 */
             prompt_tokens: number;
             provider: string;
             purpose: components["schemas"]["Purpose"];
+            /**
+             * Format: int64
+             * @description Tokens of the answer that nobody saw.
+             */
+            reasoning_tokens: number;
             /** Format: int64 */
             total_tokens: number;
             /** Format: uuid */
@@ -4653,6 +4852,238 @@ export interface operations {
             };
         };
     };
+    fork_conversation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Visible characters of the client's choice, unique for this request. The same request with the same key is done
+                 *     once within 24 hours; the answer comes again, marked with `Idempotency-Replayed: true`.
+                 */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageChoice"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description PermissionDeniedError */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    move_head: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageChoice"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description PermissionDeniedError */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_messages: {
         parameters: {
             query?: {
@@ -4943,6 +5374,565 @@ export interface operations {
             };
         };
     };
+    correct_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Correction"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description PermissionDeniedError */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    continue_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Visible characters of the client's choice, unique for this request. The same request with the same key is done
+                 *     once within 24 hours; the answer comes again, marked with `Idempotency-Replayed: true`.
+                 */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                id: string;
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Continue"];
+            };
+        };
+        responses: {
+            /** @description As POST messages; the first chunk holds all the text so far */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exchange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description PermissionDeniedError */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    edit_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Visible characters of the client's choice, unique for this request. The same request with the same key is done
+                 *     once within 24 hours; the answer comes again, marked with `Idempotency-Replayed: true`.
+                 */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                id: string;
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageCreate"];
+            };
+        };
+        responses: {
+            /** @description As POST messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exchange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description PermissionDeniedError */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    regenerate_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Visible characters of the client's choice, unique for this request. The same request with the same key is done
+                 *     once within 24 hours; the answer comes again, marked with `Idempotency-Replayed: true`.
+                 */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                id: string;
+                mid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Regenerate"];
+            };
+        };
+        responses: {
+            /** @description As POST messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exchange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description PermissionDeniedError */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     stream_message: {
         parameters: {
             query?: never;
@@ -5112,6 +6102,92 @@ export interface operations {
             };
             /** @description ServiceUnavailableError */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    title_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversation"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description PermissionDeniedError */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,15 +2,25 @@
 import { createParser } from "eventsource-parser";
 import type { Citation, FinishReason, Message, Retrieval, TokensUsed } from "./types";
 
+/** What an answer has used; the price in dollars is absent while it is not known. */
+export type Used = TokensUsed & { cost_usd?: number | null };
+
 /** What the server tells about an answer, in the order it happens. */
 export type StreamEvent =
   | { type: "start"; message_id: string; user_message_id: string | null; conversation_id: string; model: string | null }
   | { type: "citations"; retrieval: Retrieval; citations: Citation[] }
-  | { type: "notice"; code: string; from?: string; to?: string; reason?: string }
+  | {
+      type: "notice";
+      code: string;
+      from?: string;
+      to?: string;
+      reason?: string;
+      extra_cost_percent?: number | null;
+    }
   | { type: "chunk"; content: string }
   | { type: "title"; title: string }
-  | { type: "usage"; usage: TokensUsed & { cost_usd?: number } }
-  | { type: "done"; message_id: string; finish_reason: FinishReason; usage?: TokensUsed }
+  | { type: "usage"; usage: Used }
+  | { type: "done"; message_id: string; finish_reason: FinishReason; usage?: Used }
   | {
       type: "error";
       error: string;

@@ -10,33 +10,29 @@ export interface StreamListener {
   readonly onActivity: () => void;
 }
 
-export interface SendOptions {
+export interface TurnOptions {
   readonly conversationId: string;
-  readonly content: string;
-  /** Absent: the assistant's own model. */
-  readonly model?: string | undefined;
+  /** Below the conversation, e.g. `messages`, or `messages/ID/regenerate`. */
+  readonly path: string;
+  readonly body: { readonly content?: string; readonly model?: string };
   /** The same key for every try of one message: the server then stores it once. */
   readonly idempotencyKey: string;
 }
 
 /**
- * Sends a message and reads the answer until the stream ends; `true` when it ended with its terminal event.
+ * Begins an answer and reads it until the stream ends; `true` when it ended with its terminal event.
  * Throws `ApiError` when the server refuses, or the abort of `signal`.
  */
-export async function sendMessage(
-  options: SendOptions,
-  listener: StreamListener,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const response = await request("POST", `/conversations/${options.conversationId}/messages`, {
-    body: { content: options.content, ...(options.model === undefined ? {} : { model: options.model }), stream: true },
+export async function openTurn(options: TurnOptions, listener: StreamListener, signal: AbortSignal): Promise<boolean> {
+  const response = await request("POST", `/conversations/${options.conversationId}/${options.path}`, {
+    body: { ...options.body, stream: true },
     headers: { Accept: "text/event-stream", "Idempotency-Key": options.idempotencyKey },
     signal,
   });
   return read(response, listener, signal);
 }
 
-/** Joins an answer that is being written, or reads a finished one again; as `sendMessage`. */
+/** Joins an answer that is being written, or reads a finished one again; as `openTurn`. */
 export async function joinMessage(
   conversationId: string,
   messageId: string,
@@ -97,7 +93,11 @@ export function replay(question: Message | null, answer: Message): StreamEvent[]
     },
   ];
   if (answer.retrieval) events.push({ type: "citations", retrieval: answer.retrieval, citations });
+  if (answer.failover !== null) events.push({ type: "notice", code: "failover", ...answer.failover });
   events.push({ type: "chunk", content: answer.content });
+  if (answer.tokens_used !== null) {
+    events.push({ type: "usage", usage: { ...answer.tokens_used, cost_usd: answer.cost_usd } });
+  }
   if (answer.status === "error" || answer.status === "interrupted") {
     const { error, message } = answer.error ?? { error: "ProviderStreamInterruptedError", message: "" };
     events.push({ type: "error", error, message, retryable: true, message_id: answer.id, status: answer.status });

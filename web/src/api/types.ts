@@ -29,6 +29,8 @@ export type Retrieval = Schemas["Retrieval"];
 export type Message = Schemas["Message"];
 export type MessageList = Schemas["MessageList"];
 export type Exchange = Schemas["Exchange"];
+/** Who should have answered, who did, why, and what that costs more. */
+export type Failover = Schemas["FailoverJson"];
 
 export type Model = Schemas["Model"];
 export type ModelList = Schemas["ModelList"];
@@ -81,8 +83,9 @@ export type ApiKeyList = Omit<Schemas["KeyList"], "api_keys"> & { readonly api_k
 export type ApiKeyCreate = Schemas["KeyCreate"];
 export type ApiKeyUpdate = Schemas["KeyUpdate"];
 export type ApiKeyTest = Schemas["KeyTest"];
-export type ProviderHealth = Schemas["ProviderHealth"];
-export type ProviderHealthList = Schemas["ProviderHealthList"];
+/** How one way to a provider fares. */
+export type ProviderStatus = Schemas["ProviderHealth"];
+export type ProviderStatusList = Schemas["ProviderHealthList"];
 
 export type AuditEntry = Schemas["AuditEntry"];
 /** Fields of an audited object; secrets are “[redacted]”. */

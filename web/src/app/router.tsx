@@ -18,6 +18,7 @@ const admin: RouteObject = {
         { index: true, lazy: () => withWords("usage", withWords("governance", import("./pages/admin-dashboard"))) },
         { path: "users", lazy: () => import("./pages/admin-users") },
         { path: "api-keys", lazy: () => import("./pages/admin-api-keys") },
+        { path: "providers", lazy: () => withWords("governance", import("./pages/admin-providers")) },
         { path: "audit-logs", lazy: () => import("./pages/admin-audit") },
         { path: "settings", lazy: () => withWords("governance", import("./pages/admin-settings")) },
       ],

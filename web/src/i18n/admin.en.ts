@@ -9,6 +9,7 @@ export const adminEn = {
   "admin.nav.dashboard": "Overview",
   "admin.nav.users": "Users",
   "admin.nav.keys": "API keys",
+  "admin.nav.providers": "Providers",
   "admin.nav.usage": "Usage and quotas",
   "admin.nav.settings": "System settings",
   "admin.nav.audit": "Audit log",

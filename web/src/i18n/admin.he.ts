@@ -10,6 +10,7 @@ export const adminHe: Translation<typeof adminEn> = {
   "admin.nav.dashboard": "סקירה",
   "admin.nav.users": "משתמשים",
   "admin.nav.keys": "מפתחות API",
+  "admin.nav.providers": "ספקים",
   "admin.nav.usage": "שימוש ומכסות",
   "admin.nav.settings": "הגדרות המערכת",
   "admin.nav.audit": "יומן ביקורת",

@@ -44,6 +44,10 @@ export const settingsEn = {
   "chatSettings.assistantFirst": "The first in the list",
   "chatSettings.cost": "Show the cost under answers",
   "chatSettings.costHint": "In US dollars, once the answer is complete.",
+  "chatSettings.copySources": "Copy the sources along with answers",
+  "chatSettings.copySourcesHint": "As a list at the end of what is copied.",
+  "chatSettings.singleKeys": "Shortcuts of a single key",
+  "chatSettings.singleKeysHint": "E edits your last message, M opens the models; only outside of text fields.",
 
   "ownUsage.today": "Today",
   "ownUsage.month": "This month",

@@ -45,6 +45,10 @@ export const settingsHe: Translation<typeof settingsEn> = {
   "chatSettings.assistantFirst": "הראשון ברשימה",
   "chatSettings.cost": "הצגת העלות מתחת לתשובות",
   "chatSettings.costHint": "בדולרים, אחרי שהתשובה הושלמה.",
+  "chatSettings.copySources": "העתקת המקורות יחד עם התשובות",
+  "chatSettings.copySourcesHint": "כרשימה בסוף מה שמועתק.",
+  "chatSettings.singleKeys": "קיצורים של מקש יחיד",
+  "chatSettings.singleKeysHint": "E עורך את ההודעה האחרונה שלך, M פותח את המודלים; רק מחוץ לשדות טקסט.",
 
   "ownUsage.today": "היום",
   "ownUsage.month": "החודש",

@@ -22,6 +22,10 @@ interface Ui {
   readonly enterKey: EnterKey;
   readonly followMode: FollowMode;
   readonly showCost: boolean;
+  /** Whether a copied answer carries the list of its sources. */
+  readonly copySources: boolean;
+  /** Whether single letters are shortcuts outside of text fields. */
+  readonly singleKeys: boolean;
   /** The assistant a new chat begins with, by the id of the person who chose it. */
   readonly defaultAssistants: Readonly<Record<string, string>>;
 }
@@ -42,6 +46,8 @@ export const useUi = create<Ui>()(
       enterKey: "sends",
       followMode: "end",
       showCost: true,
+      copySources: false,
+      singleKeys: true,
       defaultAssistants: {},
     }),
     { name: "ai-across:ui" },

@@ -38,6 +38,7 @@ export const server = setupServer(
     HttpResponse.json({ models: [], total: 0, stale: false, fetched_at: "2025-10-01T12:00:00.000Z" }),
   ),
   http.get(url("/conversations"), () => HttpResponse.json({ conversations: [], total: 0 })),
+  http.get(url("/conversations/:id/messages/:message"), () => refuse(404, { error: "NotFoundError" })),
   http.get(url("/settings"), () => HttpResponse.json({ settings: {}, total: 0 })),
   http.get(url("/notices"), () => HttpResponse.json({ notices: [], total: 0 })),
   http.get(url("/users/usage"), () => HttpResponse.json(noUsage)),

@@ -1,12 +1,12 @@
 // A button that copies and says so for two seconds, in its icon and to screen readers.
 import { CheckIcon, CopyIcon } from "lucide-react";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { toast } from "./toast";
 
 interface CopyButtonProps {
-  readonly label: string;
+  readonly label: ReactNode;
   /** Does the copying; on `false` it has selected the text. */
   readonly copy: () => Promise<boolean>;
   readonly className?: string;

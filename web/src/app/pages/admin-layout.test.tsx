@@ -64,6 +64,7 @@ describe("the sidebar", () => {
       ["Users", "/admin/users"],
       ["Assistants", "/assistants"],
       ["API keys", "/admin/api-keys"],
+      ["Providers", "/admin/providers"],
       ["Usage and quotas", "/admin/usage"],
       ["System settings", "/admin/settings"],
       ["Audit log", "/admin/audit-logs"],

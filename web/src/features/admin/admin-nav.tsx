@@ -1,5 +1,6 @@
 // The administrator's places, in the middle of the sidebar; folded, only their signs.
 import {
+  Activity,
   ArrowLeft,
   ChartColumn,
   KeyRound,
@@ -21,6 +22,7 @@ const places = [
   { to: "/admin/users", icon: UsersRound, label: "admin.nav.users", administrators: true },
   { to: "/assistants", icon: Shapes, label: "nav.assistants", administrators: false },
   { to: "/admin/api-keys", icon: KeyRound, label: "admin.nav.keys", administrators: true },
+  { to: "/admin/providers", icon: Activity, label: "admin.nav.providers", administrators: true },
   { to: "/admin/usage", icon: ChartColumn, label: "admin.nav.usage", administrators: false },
   { to: "/admin/settings", icon: Settings2, label: "admin.nav.settings", administrators: true },
   { to: "/admin/audit-logs", icon: ScrollText, label: "admin.nav.audit", administrators: true },

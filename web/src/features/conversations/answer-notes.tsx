@@ -1,102 +1,150 @@
-// What has to be said about an answer besides its text: how it ended, and on what it rests.
-import { useEffect, useState } from "react";
-import type { FinishReason, MessageStatus, Retrieval } from "@/api/types";
-import { useT } from "@/i18n";
+// What has to be said about an answer besides its text: how it ended, on what it rests, and how to go on (ui rule R12).
+import { Suspense, useRef, useState } from "react";
+import { FAILOVER_REASONS } from "@/api/tree";
+import type { Failover, Message } from "@/api/types";
+import { type T, useT } from "@/i18n";
 import { cn } from "@/lib/cn";
-import type { Phase } from "./streams";
-import type { FailoverNotice } from "./turn";
+import { providerName } from "@/lib/provider-name";
+import { Button } from "@/ui/button";
+import { useChatActions } from "./chat-actions";
+import { ModelPopover, useHasModels } from "./model-picker";
+import type { Turn } from "./turn";
 
 interface AnswerNotesProps {
-  readonly status: MessageStatus;
-  readonly finishReason: FinishReason | null;
-  readonly retrieval: Retrieval | null;
-  readonly failover: FailoverNotice | null;
-  readonly error: { readonly code: string; readonly message: string } | null;
-  /** The provider's name where it is known. */
-  readonly provider: string | null;
-  readonly empty: boolean;
+  readonly turn: Turn;
+  /** Null for the moment between an answer's end and its place in the list. */
+  readonly message: Message | null;
+  readonly isLast: boolean;
 }
 
-/** Short sentences under an answer; nothing when there is nothing to say. */
-export function AnswerNotes(props: AnswerNotesProps) {
+/** Short sentences under an answer, with the ways on under the last one; nothing when there is nothing to say. */
+export function AnswerNotes({ turn, message, isLast }: AnswerNotesProps) {
   const t = useT();
-  const { status, finishReason, retrieval, failover } = props;
-  const ending = useEnding(props);
+  const { busy, readOnly } = useChatActions();
+  const { retrieval, failover } = turn;
+  const provider = message?.provider ?? null;
+  const ending = endingOf(turn, provider === null ? t("chat.theProvider") : providerName(provider), t);
+  const ways = message !== null && isLast && !busy && !readOnly;
   return (
     <>
       {/* Without a model there is nothing that could have answered alone; the offline provider says so itself. */}
-      {retrieval === "none" && props.provider !== "offline" && <Note>{t("chat.retrieval.none")}</Note>}
+      {retrieval === "none" && provider !== "offline" && <Note>{t("chat.retrieval.none")}</Note>}
       {retrieval === "unavailable" && <Note tone="warning">{t("chat.retrieval.unavailable")}</Note>}
-      {failover !== null && (
-        <Note>{t("chat.failover", { first: failover.from, second: failover.to, reason: failover.reason })}</Note>
+      {failover !== null && <Note>{failoverWords(failover, t)}</Note>}
+      {ending !== null && (
+        <div className="mt-2 flex flex-wrap items-center gap-x-3 gap-y-1.5">
+          <Note tone={ending.tone} className="mt-0">
+            {ending.words}
+          </Note>
+          {ways && <Ways message={message} ways={ending.ways} />}
+        </div>
       )}
-      {status === "complete" && finishReason === "length" && <Note tone="warning">{t("chat.length")}</Note>}
-      {status === "complete" && finishReason === "content_filter" && <Note tone="warning">{t("chat.filtered")}</Note>}
-      {ending !== null && <Note tone={status === "error" ? "error" : "plain"}>{ending}</Note>}
     </>
   );
 }
 
-function useEnding({ status, error, provider, empty }: AnswerNotesProps): string | null {
-  const t = useT();
-  const who = provider ?? t("chat.theProvider");
-  if (status === "stopped") return t("chat.stopped");
-  if (status === "interrupted") return t("chat.interrupted");
-  if (status === "complete") return empty ? t("chat.emptyAnswer") : null;
-  if (status !== "error") return null;
-  if (error?.code === "ProviderTimeoutError") return t("chat.providerTimeout", { provider: who });
-  if (error?.code === "ProviderError" && empty) return t("chat.providerError", { provider: who });
+type Way = "continue" | "again" | "another";
+
+interface Ending {
+  readonly words: string;
+  readonly tone: keyof typeof tones;
+  readonly ways: readonly Way[];
+}
+
+function endingOf({ status, finishReason, error, content }: Turn, who: string, t: T): Ending | null {
+  const empty = content === "";
+  const onwards: readonly Way[] = empty ? ["again"] : ["continue", "again"];
+  switch (status) {
+    case "stopped":
+      return { words: t("chat.stopped"), tone: "plain", ways: onwards };
+    case "interrupted":
+      return { words: t("chat.interrupted"), tone: "plain", ways: onwards };
+    case "complete":
+      if (finishReason === "length") return { words: t("chat.length"), tone: "warning", ways: ["continue"] };
+      if (finishReason === "content_filter") return { words: t("chat.filtered"), tone: "warning", ways: ["again"] };
+      return empty ? { words: t("chat.emptyAnswer"), tone: "plain", ways: ["again"] } : null;
+    case "error":
+      return { words: errorWords(error, empty, who, t), tone: "error", ways: ["again", "another"] };
+    default:
+      return null;
+  }
+}
+
+function errorWords(error: Turn["error"], empty: boolean, provider: string, t: T): string {
+  if (error?.code === "ProviderTimeoutError") return t("chat.providerTimeout", { provider });
+  if (error?.code === "ProviderError" && empty) return t("chat.providerError", { provider });
   const reason = error?.message ?? "";
   return reason === "" ? t("chat.failed") : `${t("chat.failed")} ${reason}`;
 }
 
-const tones = { plain: "text-muted-foreground", warning: "text-warning", error: "text-destructive" } as const;
+/** Who did not answer, who did, why, and what that costs more. */
+function failoverWords({ from, to, reason, extra_cost_percent }: Failover, t: T): string {
+  const known = FAILOVER_REASONS.find((each) => each === reason);
+  const first = providerName(from);
+  const why = known === undefined ? "" : t(`chat.reason.${known}`, { provider: first });
+  const words = t("chat.failover", { first, second: providerName(to), reason: why }).trim();
+  const extra = extra_cost_percent ?? 0;
+  return extra > 0 ? `${words} ${t("chat.failoverCost", { percent: extra })}` : words;
+}
 
-function Note({ tone = "plain", children }: { readonly tone?: keyof typeof tones; readonly children: string }) {
+function Ways({ message, ways }: { readonly message: Message; readonly ways: readonly Way[] }) {
+  const t = useT();
+  const { defaultModel, goOn, tryAgain } = useChatActions();
+  const hasModels = useHasModels();
+  const anchor = useRef<HTMLButtonElement>(null);
+  const [choosing, setChoosing] = useState(false);
   return (
-    <p dir="auto" className={cn("mt-2 text-md", tones[tone])}>
-      {children}
-    </p>
+    <span className="flex flex-wrap gap-2">
+      {ways.includes("continue") && (
+        <Button size="sm" onClick={() => goOn(message)}>
+          {t("chat.continue")}
+        </Button>
+      )}
+      {ways.includes("again") && (
+        <Button size="sm" onClick={() => tryAgain(message)}>
+          {t("chat.tryAgain")}
+        </Button>
+      )}
+      {ways.includes("another") && hasModels && (
+        <Button
+          ref={anchor}
+          size="sm"
+          aria-haspopup="dialog"
+          aria-expanded={choosing}
+          onClick={() => setChoosing(!choosing)}
+        >
+          {t("chat.tryAnother")}
+        </Button>
+      )}
+      {choosing && (
+        <Suspense>
+          <ModelPopover
+            anchor={anchor}
+            label={t("chat.tryAnother")}
+            recommended={defaultModel}
+            chosen={message.model ?? undefined}
+            withDefault={false}
+            onChoose={(model) => tryAgain(message, model)}
+            onClose={() => setChoosing(false)}
+          />
+        </Suspense>
+      )}
+    </span>
   );
 }
 
-const EARLY = 400;
-const LONG = 15_000;
-const VERY_LONG = 45_000;
+const tones = { plain: "text-muted-foreground", warning: "text-warning", error: "text-destructive" } as const;
 
-interface ProgressWordProps {
-  readonly phase: Phase;
-  readonly startedAt: number;
-  /** Whether any text has come. */
-  readonly begun: boolean;
-  /** How many files are searched before the answer begins. */
-  readonly files: number;
+interface NoteProps {
+  readonly tone?: keyof typeof tones;
+  readonly className?: string;
+  readonly children: string;
 }
 
-/** What is going on, in a word beside the author's name. */
-export function ProgressWord({ phase, startedAt, begun, files }: ProgressWordProps) {
-  const t = useT();
-  const waited = useWaited(startedAt, !begun);
-  if (phase === "stopping") return t("chat.stopping");
-  if (phase === "reconnecting") return t("chat.reconnecting");
-  if (phase === "queued") return t("chat.queued");
-  if (begun) return t("chat.writing");
-  if (waited >= VERY_LONG) return t("chat.slow");
-  if (waited >= LONG) return t("chat.stillWorking");
-  if (waited < EARLY) return "";
-  return phase === "sending" && files > 0 ? t("chat.searching", { count: files }) : t("chat.writing");
-}
-
-/** Which of the steps the wait has passed, in milliseconds; renders only when it passes one. */
-function useWaited(since: number, counting: boolean): number {
-  const [now, setNow] = useState(Date.now);
-  const waited = now - since;
-  useEffect(() => {
-    if (!counting) return;
-    const next = [EARLY, LONG, VERY_LONG].find((step) => step > waited);
-    if (next === undefined) return;
-    const timer = setTimeout(() => setNow(Date.now()), next - (Date.now() - since) + 1);
-    return () => clearTimeout(timer);
-  }, [waited, since, counting]);
-  return waited;
+function Note({ tone = "plain", className, children }: NoteProps) {
+  return (
+    <p dir="auto" className={cn("mt-2 text-md", tones[tone], className)}>
+      {children}
+    </p>
+  );
 }

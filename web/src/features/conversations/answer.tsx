@@ -1,18 +1,15 @@
 // An assistant's message in the transcript: author, text, notes, actions; the same element while it is being written.
-import { BookOpenText } from "lucide-react";
 import { memo, useId, useMemo, useRef } from "react";
 import type { Message } from "@/api/types";
 import { useT } from "@/i18n";
-import { copyText } from "@/lib/clipboard";
 import { cn } from "@/lib/cn";
-import { formatDateTime, formatMoney, formatWhen } from "@/lib/format";
-import { useUi } from "@/lib/ui-store";
-import { CopyButton } from "@/ui/copy-button";
-import { AnswerNotes, ProgressWord } from "./answer-notes";
-import { cleanHtml, selectContents, withoutMarks } from "./copy";
+import { formatDateTime, formatWhen } from "@/lib/format";
+import { AnswerActions } from "./answer-actions";
+import { AnswerNotes } from "./answer-notes";
 import { CitationScopeContext, citedIndexes } from "./markdown/citations";
 import { StreamMarkdown } from "./markdown/stream-markdown";
 import { useModelName } from "./model-picker";
+import { ProgressWord, SlowHint } from "./progress";
 import { type LiveTurn, useStreams } from "./streams";
 import { turnOf } from "./turn";
 
@@ -36,7 +33,6 @@ export const Answer = memo(function Answer(props: AnswerProps) {
   const t = useT();
   const id = useId();
   const text = useRef<HTMLDivElement>(null);
-  const showCost = useUi((state) => state.showCost);
   const modelName = useModelName();
   // Only the answer being written follows the store; settled ones do not draw during a stream.
   const live = useStreams((state) => liveOf(state.turns[conversationId], message));
@@ -55,15 +51,7 @@ export const Answer = memo(function Answer(props: AnswerProps) {
   const createdAt = message?.created_at ?? new Date(live?.startedAt ?? 0).toISOString();
   const writing = live !== undefined && turn.status === "streaming";
   const begun = turn.content !== "";
-  const cost = showCost ? turn.cost : null;
   const cited = citedIndexes(turn.content, turn.citations);
-
-  const copy = async () => {
-    const markdown = withoutMarks(turn.content, new Set(cited));
-    const done = await copyText(markdown, text.current === null ? undefined : cleanHtml(text.current));
-    if (!done && text.current !== null) selectContents(text.current);
-    return done;
-  };
 
   return (
     <article
@@ -95,6 +83,9 @@ export const Answer = memo(function Answer(props: AnswerProps) {
               <time dateTime={createdAt} title={formatDateTime(createdAt)}>
                 {formatWhen(createdAt)}
               </time>
+              {message !== null && message.edited_at !== null && (
+                <span title={formatDateTime(message.edited_at)}> · {t("chat.edited")}</span>
+              )}
             </>
           )}
         </span>
@@ -105,42 +96,19 @@ export const Answer = memo(function Answer(props: AnswerProps) {
         </CitationScopeContext>
       </div>
       {writing && !begun && <div aria-hidden className="h-7 w-2 animate-breathe rounded-mark bg-primary/50" />}
+      {writing && !begun && <SlowHint phase={live.phase} startedAt={live.startedAt} />}
+      {!writing && <AnswerNotes turn={turn} message={message} isLast={isLast} />}
       {!writing && (
-        <AnswerNotes
-          status={turn.status}
-          finishReason={turn.finishReason}
-          retrieval={turn.retrieval}
-          failover={turn.failover}
-          error={turn.error}
-          provider={message?.provider ?? null}
-          empty={!begun}
+        <AnswerActions
+          message={message}
+          turn={turn}
+          sources={cited.length === 0 ? turn.citations.length : cited.length}
+          isLast={isLast}
+          text={text}
+          onSources={() => {
+            if (messageId !== null) onSource(messageId, null);
+          }}
         />
-      )}
-      {!writing && (begun || cost !== null || turn.citations.length > 0) && (
-        <footer
-          className={cn(
-            "-ms-2 mt-1.5 flex flex-wrap gap-x-0.5 transition-opacity duration-120",
-            !isLast && "hoverable:opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 coarse:opacity-100",
-          )}
-        >
-          {begun && <CopyButton label={t("chat.copy")} copy={copy} />}
-          {turn.citations.length > 0 && messageId !== null && (
-            <button
-              type="button"
-              onClick={() => onSource(messageId, null)}
-              className="inline-flex h-8 items-center gap-1.5 rounded-control px-2 text-md text-muted-foreground hoverable:hover:bg-muted hoverable:hover:text-foreground coarse:h-11"
-            >
-              <BookOpenText className="size-4" strokeWidth={1.75} aria-hidden />
-              {t("chat.sources", { count: cited.length === 0 ? turn.citations.length : cited.length })}
-            </button>
-          )}
-          {cost !== null && (
-            <span className="tabular ms-auto inline-flex h-8 items-center px-2 text-md text-muted-foreground coarse:h-11">
-              <span className="sr-only">{t("chat.cost")} </span>
-              {formatMoney(cost)}
-            </span>
-          )}
-        </footer>
       )}
     </article>
   );

@@ -8,6 +8,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { api } from "@/api/client";
+import { suggestTitle } from "@/api/tree";
 import type {
   AssistantList,
   Conversation,
@@ -17,8 +18,10 @@ import type {
   MessageList,
   ModelList,
 } from "@/api/types";
+import { before } from "./rows";
 
-const PAGE = 50;
+/** As many messages, and conversations, come at a time. */
+export const PAGE = 50;
 
 export const keys = {
   all: ["conversations"] as const,
@@ -90,24 +93,6 @@ export const fileTextQuery = (fileId: string) =>
 export const readMessage = (conversationId: string, messageId: string, signal?: AbortSignal) =>
   api.get<Message>(`/conversations/${conversationId}/messages/${messageId}`, { signal });
 
-/** The newest exchange that begins with `content` and is not among `seen`: a message whose sending was lost. */
-export async function findExchange(
-  conversationId: string,
-  content: string,
-  seen: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<{ question: Message; answer: Message } | null> {
-  const { messages } = await api.get<MessageList>(`/conversations/${conversationId}/messages`, {
-    query: { limit: 10, order: "desc" },
-    signal,
-  });
-  const wanted = content.normalize();
-  const isOurs = ({ id, role, content: text }: Message) => role === "user" && !seen.has(id) && text === wanted;
-  const question = messages.find(isOurs);
-  const answer = messages.find(({ parent_id }) => parent_id !== null && parent_id === question?.id);
-  return question === undefined || answer === undefined ? null : { question, answer };
-}
-
 /** What the cache holds of a conversation's messages. */
 export function loadedMessages(client: QueryClient, conversationId: string): Message[] {
   return flattenMessages(client.getQueryData(messagesQuery(conversationId).queryKey));
@@ -139,24 +124,49 @@ export function flattenMessages(data: InfiniteData<MessageList> | undefined): Me
   return messages.reverse();
 }
 
-/** Puts finished messages (oldest first) at the end of the loaded ones; one that is there already is replaced. */
-export function putMessages(client: QueryClient, conversationId: string, messages: readonly Message[]): void {
+/**
+ * Puts finished messages (oldest first) at the end of the loaded ones; one that is there already is replaced. Where the
+ * turn gave another version of `replaces`, that one and all below it make room.
+ */
+export function putMessages(
+  client: QueryClient,
+  conversationId: string,
+  messages: readonly Message[],
+  replaces: string | null = null,
+): void {
   client.setQueryData(messagesQuery(conversationId).queryKey, (data) => {
     // What nobody has looked at is not half-filled here: it is read whole when it is opened.
     if (data === undefined) return data;
-    const replaced = new Map(messages.map((message) => [message.id, message]));
-    const swap = (message: Message) => {
-      const found = replaced.get(message.id);
-      replaced.delete(message.id);
-      return found ?? message;
-    };
-    const pages = data.pages.map((page) => ({ ...page, messages: page.messages.map(swap) }));
-    const added = [...replaced.values()].reverse();
-    const [first, ...rest] = pages;
-    if (first === undefined) return data;
-    const newest = { total: first.total + added.length, messages: [...added, ...first.messages] };
-    return { ...data, pages: [newest, ...rest] };
+    const loaded = flattenMessages(data);
+    const kept = before(loaded, replaces);
+    const given = new Map(messages.map((message) => [message.id, message]));
+    const swapped = kept.map((message) => given.get(message.id) ?? message);
+    const there = new Set(kept.map((message) => message.id));
+    const all = [...swapped, ...messages.filter((message) => !there.has(message.id))];
+    const total = data.pages[0]?.total ?? loaded.length;
+    return pagesOf(all, total - loaded.length + all.length);
   });
+}
+
+/** Changes messages that are loaded and leaves the rest alone. */
+export function swapMessages(client: QueryClient, conversationId: string, messages: readonly Message[]): void {
+  const given = new Map(messages.map((message) => [message.id, message]));
+  const swap = (message: Message) => given.get(message.id) ?? message;
+  client.setQueryData(messagesQuery(conversationId).queryKey, (data) =>
+    data === undefined
+      ? data
+      : { ...data, pages: data.pages.map((page) => ({ ...page, messages: page.messages.map(swap) })) },
+  );
+}
+
+/** Loaded messages (oldest first) as the pages they would have come in. */
+export function pagesOf(messages: readonly Message[], total: number): InfiniteData<MessageList, number> {
+  const newest = [...messages].reverse();
+  const starts = Array.from({ length: Math.max(1, Math.ceil(newest.length / PAGE)) }, (_, page) => page * PAGE);
+  return {
+    pages: starts.map((start) => ({ messages: newest.slice(start, start + PAGE), total })),
+    pageParams: starts,
+  };
 }
 
 /** Makes a conversation that was created this moment show its page without asking the server. */
@@ -193,6 +203,18 @@ export function useRename() {
     },
     onSuccess: (saved) => patchConversation(client, saved.id, saved),
     onSettled: () => client.invalidateQueries({ queryKey: keys.recent }),
+  });
+}
+
+/** Has the server name the chat; the new title shows everywhere at once. */
+export function useSuggestTitle() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: suggestTitle,
+    onSuccess: (named) => {
+      patchConversation(client, named.id, { title: named.title });
+      return client.invalidateQueries({ queryKey: keys.recent });
+    },
   });
 }
 

@@ -4,6 +4,8 @@ import { lazy, Suspense, useState } from "react";
 import { Link } from "react-router";
 import type { Conversation } from "@/api/types";
 import { useT } from "@/i18n";
+import { formatMoney } from "@/lib/format";
+import { useUi } from "@/lib/ui-store";
 import { Button } from "@/ui/button";
 import { SidebarButton } from "@/ui/page";
 import { RenameField } from "./rename-field";
@@ -46,6 +48,7 @@ export function ChatHeader({ conversation, onDeleted }: ChatHeaderProps) {
         </>
       )}
       <span className="flex-1" />
+      <ChatCost cost={conversation.cost_usd} />
       <Link
         to={`/assistants/${conversation.assistant_id}`}
         className="hidden h-[30px] max-w-56 items-center rounded-control border border-border bg-surface px-2.5 text-md font-semibold hoverable:hover:bg-muted sm:inline-flex"
@@ -62,5 +65,19 @@ export function ChatHeader({ conversation, onDeleted }: ChatHeaderProps) {
         />
       </Suspense>
     </header>
+  );
+}
+
+/** What the chat has cost so far; on a phone its menu says it. */
+function ChatCost({ cost }: { readonly cost: number | null }) {
+  const t = useT();
+  const shown = useUi((state) => state.showCost);
+  if (!shown || cost === null || cost === 0) return null;
+  const words = t("chat.costOfChat", { cost: formatMoney(cost) });
+  return (
+    <span className="tabular me-1 text-md text-muted-foreground max-sm:hidden" title={words}>
+      <span className="sr-only">{words}</span>
+      <span aria-hidden>{formatMoney(cost)}</span>
+    </span>
   );
 }

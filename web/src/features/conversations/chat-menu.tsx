@@ -1,19 +1,21 @@
-// What one can do with a whole chat: rename and delete it.
-import { Ellipsis, PencilLine, Trash2 } from "lucide-react";
+// What one can do with a whole chat: rename it, have it named, delete it.
+import { Ellipsis, PencilLine, Sparkles, Trash2 } from "lucide-react";
 import { lazy, Suspense, useRef, useState } from "react";
 import { errorSentence } from "@/api/error";
 import type { Conversation } from "@/api/types";
 import { t as translate, useT } from "@/i18n";
+import { formatMoney } from "@/lib/format";
+import { useUi } from "@/lib/ui-store";
 import { Button } from "@/ui/button";
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/ui/menu";
 import { toast } from "@/ui/toast";
-import { useDelete } from "./api";
+import { useDelete, useSuggestTitle } from "./api";
 
 // Not needed before somebody deletes a chat.
 const ConfirmDialog = lazy(async () => ({ default: (await import("@/ui/dialog")).ConfirmDialog }));
 
 interface ChatMenuProps {
-  readonly conversation: Pick<Conversation, "id" | "title">;
+  readonly conversation: Pick<Conversation, "id" | "title" | "cost_usd">;
   readonly label: string;
   readonly className?: string;
   readonly onRename: () => void;
@@ -25,7 +27,17 @@ export function ChatMenu({ conversation, label, className, onRename, onDeleted }
   const t = useT();
   const [asking, setAsking] = useState(false);
   const opener = useRef<HTMLButtonElement>(null);
+  const opens = useRef(false);
   const removal = useDelete();
+  const naming = useSuggestTitle();
+  const showCost = useUi((state) => state.showCost);
+  const cost = showCost ? (conversation.cost_usd ?? 0) : 0;
+  const suggest = () =>
+    void naming
+      .mutateAsync(conversation.id)
+      .catch((error: unknown) =>
+        toast({ text: `${translate("chat.titleFailed")} ${errorSentence(error, translate)}` }),
+      );
   // The row this menu stands in goes with the chat, so the outcome is not tied to it.
   const remove = () =>
     removal.mutateAsync(conversation.id).then(
@@ -47,14 +59,40 @@ export function ChatMenu({ conversation, label, className, onRename, onDeleted }
             <Ellipsis aria-hidden />
           </Button>
         </MenuTrigger>
-        {/* The menu gives the focus to the field or dialog it opens, not back to its button. */}
-        <MenuContent align="end" onCloseAutoFocus={(event) => event.preventDefault()}>
-          <MenuItem onSelect={onRename}>
+        <MenuContent
+          align="end"
+          onCloseAutoFocus={(event) => {
+            // The focus goes to the field or dialog that was opened; else back to the menu's button.
+            if (opens.current) event.preventDefault();
+            opens.current = false;
+          }}
+        >
+          <MenuItem
+            onSelect={() => {
+              opens.current = true;
+              onRename();
+            }}
+          >
             <PencilLine aria-hidden />
             {t("chat.rename")}
           </MenuItem>
+          <MenuItem disabled={naming.isPending} onSelect={suggest}>
+            <Sparkles aria-hidden />
+            {t("chat.suggestTitle")}
+          </MenuItem>
+          {cost > 0 && (
+            <div className="px-2 py-1 text-md text-muted-foreground sm:hidden">
+              {t("chat.costOfChat", { cost: formatMoney(cost) })}
+            </div>
+          )}
           <MenuSeparator />
-          <MenuItem danger onSelect={() => setAsking(true)}>
+          <MenuItem
+            danger
+            onSelect={() => {
+              opens.current = true;
+              setAsking(true);
+            }}
+          >
             <Trash2 aria-hidden />
             {t("chat.delete")}
           </MenuItem>

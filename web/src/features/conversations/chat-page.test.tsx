@@ -154,9 +154,11 @@ describe("sending", () => {
     );
     const { requests } = answering(conversation.id);
     const { person } = open(`/chat/${conversation.id}`, aUser());
-    const picker = await screen.findByRole("combobox", { name: "Model for the next message" });
-    expect(within(picker).getAllByRole("option")[0]).toHaveTextContent("Use the assistant's default");
-    await person.selectOptions(picker, "Mini");
+    await person.click(await screen.findByRole("button", { name: /^Model for the next message/ }));
+    const list = await screen.findByRole("listbox", { name: "Models" });
+    expect(within(list).getAllByRole("option")[0]).toHaveTextContent("Use the assistant's default");
+    await person.keyboard("mini{Enter}");
+    expect(await screen.findByRole("button", { name: "Model for the next message: Mini" })).toHaveFocus();
     await person.type(await field(), "x{Enter}");
     await waitFor(() => expect(requests[0]?.body).toMatchObject({ model: "openai/mini" }));
   });
@@ -171,7 +173,7 @@ describe("sending", () => {
     );
     open(`/chat/${conversation.id}`, aUser());
     await screen.findByText("Chainlab opens.");
-    expect(screen.queryByRole("combobox", { name: /Model/ })).toBeNull();
+    expect(screen.queryByRole("button", { name: /^Model for/ })).toBeNull();
   });
 });
 
@@ -239,8 +241,11 @@ describe("an answer being written", () => {
     stream.fail();
     expect(await screen.findByText("Reconnecting… your answer goes on without you.")).toBeInTheDocument();
     expect(screen.getByText("Chainlab opens")).toBeInTheDocument();
-    again.say(start(conversation.id), chunk("Chainlab opens its mainnet"), chunk(" today."), done());
+    again.say(start(conversation.id), chunk("Chainlab opens its mainnet"), chunk(" today."));
     expect(await screen.findByText("Chainlab opens its mainnet today.", {}, { timeout: 3000 })).toBeInTheDocument();
+    const whole = { ...half, status: "complete", content: "Chainlab opens its mainnet today." } as const;
+    server.use(http.get(url(`/conversations/${conversation.id}/messages/m-answer`), () => HttpResponse.json(whole)));
+    again.say(done());
     await screen.findByRole("button", { name: "Copy" });
     expect(screen.getAllByRole("article")).toHaveLength(2);
   });
@@ -294,9 +299,9 @@ describe("how an answer ended", () => {
     ["The provider withheld the rest.", { finish_reason: "content_filter" }],
     ["No matching passage in the files. This answer comes from the model alone.", { retrieval: "none" }],
     ["File search did not work. This answer was written without your files.", { retrieval: "unavailable" }],
-    ["openai took too long.", { status: "error", error: failure("ProviderTimeoutError"), provider: "openai" }],
+    ["OpenAI took too long.", { status: "error", error: failure("ProviderTimeoutError"), provider: "openai" }],
     [
-      "openai had a problem. Nothing was charged.",
+      "OpenAI had a problem. Nothing was charged.",
       { status: "error", error: failure("ProviderError"), provider: "openai", content: "" },
     ],
     [

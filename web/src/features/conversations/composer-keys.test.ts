@@ -15,6 +15,7 @@ const press = (parts: Partial<KeyPress> = {}): KeyPress => ({
 const state = (parts: Partial<ComposerState> = {}): ComposerState => ({
   touchOnly: false,
   writing: false,
+  empty: false,
   enterMakesLine: false,
   ...parts,
 });
@@ -50,5 +51,19 @@ describe("R12 Escape", () => {
   it("stops an answer, and else does nothing", () => {
     expect(keyMeaning(press({ key: "Escape", keyCode: 27 }), state({ writing: true }))).toBe("stop");
     expect(keyMeaning(press({ key: "Escape", keyCode: 27 }), state())).toBe("none");
+  });
+});
+
+describe("R20 ArrowUp", () => {
+  const up = (parts: Partial<KeyPress> = {}) => press({ key: "ArrowUp", keyCode: 38, ...parts });
+
+  it("in an empty composer edits the last message", () => {
+    expect(keyMeaning(up(), state({ empty: true }))).toBe("editLast");
+  });
+
+  it("moves the caret as soon as something is typed, and waits for the answer", () => {
+    expect(keyMeaning(up(), state())).toBe("none");
+    expect(keyMeaning(up(), state({ empty: true, writing: true }))).toBe("none");
+    expect(keyMeaning(up({ shiftKey: true }), state({ empty: true }))).toBe("none");
   });
 });

@@ -1,17 +1,26 @@
 // Where a message is written, sent and its answer stopped; the text survives everything (ui rules R12, R14–R16, R19).
 import { ArrowUp, Square } from "lucide-react";
-import { useEffect, useId, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useId, useRef, useState } from "react";
 import { usePublicSettings } from "@/api/settings";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { useUi } from "@/lib/ui-store";
 import { Button } from "@/ui/button";
 import { keyMeaning, TOUCH_ONLY } from "./composer-keys";
-import { chosenModel, ModelPicker } from "./model-picker";
-import { RefusalNotice, useSecondsLeft } from "./refusal-notice";
+import { ModelPicker, useChosenModel } from "./model-picker";
 import type { Phase, Refusal } from "./streams";
 import { useDraft } from "./use-draft";
 import { useMedia } from "./use-media";
+import { useSecondsLeft } from "./use-seconds-left";
+
+/** Words to be put into the field; `at` makes the same words count twice. */
+export interface Quotation {
+  readonly text: string;
+  readonly at: number;
+}
+
+// Refusals are rare.
+const RefusalNotice = lazy(async () => ({ default: (await import("./refusal-notice")).RefusalNotice }));
 
 interface ComposerProps {
   readonly userId: string;
@@ -22,12 +31,20 @@ interface ComposerProps {
   readonly phase: Phase | null;
   readonly refusal: Refusal | undefined;
   readonly autoFocus?: boolean;
+  /** The assistant's own model; null leaves it to the server. */
+  readonly assistantModel: string | null;
+  readonly quotation?: Quotation | null;
+  /** Opens the person's last message to be changed; absent where there is none. */
+  readonly onEditLast?: (() => void) | undefined;
+  /** Shows the answer that is being written elsewhere. */
+  readonly onShow?: () => void;
   readonly onSend: (text: string, model: string | undefined) => void;
   readonly onStop: () => void;
 }
 
 export function Composer(props: ComposerProps) {
-  const { userId, place, label, phase, refusal, autoFocus = false, onSend, onStop } = props;
+  const { userId, place, label, phase, refusal, autoFocus = false, assistantModel, onSend, onStop } = props;
+  const { quotation = null, onEditLast, onShow } = props;
   const t = useT();
   const { text, setText, clear } = useDraft(userId, place);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -39,6 +56,7 @@ export function Composer(props: ComposerProps) {
   const writing = phase !== null;
   const { message_max_chars: longest } = usePublicSettings();
   const length = text.length > longest / 2 ? [...text].length : text.length;
+  const model = useChosenModel(place);
   const sendable = text.trim() !== "" && length <= longest && secondsLeft === 0;
 
   useEffect(() => {
@@ -54,6 +72,18 @@ export function Composer(props: ComposerProps) {
     setText(text.trim() === "" ? refusal.content : `${refusal.content}\n\n${text}`);
   }, [refusal, text, setText]);
 
+  const quoted = useRef<Quotation | null>(null);
+  useEffect(() => {
+    if (quotation === null || quotation === quoted.current) return;
+    quoted.current = quotation;
+    setText(`${text.trim() === "" ? "" : `${text.trimEnd()}\n\n`}${quotation.text}\n\n`);
+    // The menu it came from still holds the focus, and gives it back first.
+    requestAnimationFrame(() => {
+      field.current?.focus();
+      field.current?.setSelectionRange(field.current.value.length, field.current.value.length);
+    });
+  }, [quotation, text, setText]);
+
   useEffect(() => {
     const area = field.current;
     if (area === null) return;
@@ -64,25 +94,28 @@ export function Composer(props: ComposerProps) {
 
   const send = () => {
     if (!sendable || writing) return;
-    onSend(text, chosenModel(place));
+    onSend(text, model);
     clear();
   };
 
   const onKeyDown = (event: React.KeyboardEvent<HTMLTextAreaElement>) => {
     const { key, keyCode, shiftKey, ctrlKey, metaKey, altKey, nativeEvent } = event;
     const press = { key, keyCode, shiftKey, ctrlKey, metaKey, altKey, isComposing: nativeEvent.isComposing };
-    const meaning = keyMeaning(press, { touchOnly, writing, enterMakesLine });
-    if (meaning === "none") return;
+    const meaning = keyMeaning(press, { touchOnly, writing, enterMakesLine, empty: text === "" });
+    if (meaning === "none" || (meaning === "editLast" && onEditLast === undefined)) return;
     event.preventDefault();
     if (meaning === "send") send();
     if (meaning === "stop") onStop();
     if (meaning === "wait") setAskedToWait(true);
+    if (meaning === "editLast") onEditLast?.();
   };
 
   const tooLong = length > longest;
   return (
     <div data-slot="composer">
-      {refusal !== undefined && <RefusalNotice refusal={refusal} />}
+      <Suspense>
+        {refusal !== undefined && <RefusalNotice refusal={refusal} {...(onShow === undefined ? {} : { onShow })} />}
+      </Suspense>
       <div className="rounded-panel border border-input bg-surface px-3 pt-2.5 pb-2 shadow-[0_1px_2px_#0000000a] transition-colors duration-120 focus-within:border-ring focus-within:ring-1 focus-within:ring-ring">
         {/* The invisible copy gives the field its height: no measuring, no jump. */}
         <div className="grid max-h-[30dvh] overflow-y-auto overscroll-contain sm:max-h-[40dvh]">
@@ -106,7 +139,7 @@ export function Composer(props: ComposerProps) {
           />
         </div>
         <div className="mt-1.5 flex min-h-9 items-center gap-2">
-          <ModelPicker place={place} />
+          <ModelPicker place={place} assistantModel={assistantModel} />
           <span className="flex-1" />
           {writing ? (
             <StopButton phase={phase} onStop={onStop} />

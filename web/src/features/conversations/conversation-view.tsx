@@ -4,25 +4,31 @@ import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { ApiError, errorSentence } from "@/api/error";
 import type { Conversation, Message } from "@/api/types";
-import { t as translate, useT } from "@/i18n";
+import { useT } from "@/i18n";
 import { useTitle } from "@/lib/use-title";
 import { Button } from "@/ui/button";
 import { InlineNotice } from "@/ui/notice";
 import { SidebarButton } from "@/ui/page";
 import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
-import { toast } from "@/ui/toast";
 import { assistantsQuery, conversationQuery, flattenMessages, messagesQuery } from "./api";
+import { ChatActionsContext } from "./chat-actions";
 import { ChatHeader } from "./chat-header";
 import { Composer } from "./composer";
 import { draftPlace } from "./drafts";
 import { FileDropGuard } from "./file-drop-guard";
-import { resumeTurn, sendTurn, stopTurn } from "./run-turn";
+import { openModelPicker } from "./model-picker";
+import { beginTurn, resumeTurn } from "./run-turn";
 import type { SourceFocus } from "./sources-panel";
-import { useStreams, useTurnOutline } from "./streams";
+import { dropRefusal, useStreams, useTurnOutline } from "./streams";
 import { type OlderMessages, Transcript } from "./transcript";
 import { useAnnouncements } from "./use-announcements";
+import { useChatKeys } from "./use-chat-keys";
 import { forgetDraft } from "./use-draft";
+import { useLinkedMessage } from "./use-linked-message";
+import { LOOK_EVERY, useOtherDevices } from "./use-other-devices";
+import { type Editing, usePageActions } from "./use-page-actions";
 
+const EditDialog = lazy(async () => ({ default: (await import("./edit-dialog")).EditDialog }));
 const SourcesPanel = lazy(async () => ({ default: (await import("./sources-panel")).SourcesPanel }));
 
 interface ConversationViewProps {
@@ -32,9 +38,10 @@ interface ConversationViewProps {
 
 export function ConversationView({ id, userId }: ConversationViewProps) {
   const t = useT();
-  const conversation = useQuery(conversationQuery(id));
-  const messages = useInfiniteQuery(messagesQuery(id));
   const writing = useStreams((state) => state.turns[id] !== undefined);
+  // What other devices do to this chat is noticed here; an own answer tells of itself.
+  const conversation = useQuery({ ...conversationQuery(id), refetchInterval: writing ? false : LOOK_EVERY });
+  const messages = useInfiniteQuery(messagesQuery(id));
   const title = conversation.data?.title || t("chat.untitled");
   useTitle(writing ? `● ${title}` : title);
 
@@ -107,13 +114,17 @@ function Open({ conversation, userId, messages }: OpenProps) {
   const live = useTurnOutline(id);
   const refusal = useStreams((state) => state.refusals[id]);
   const { data: assistants } = useQuery(assistantsQuery);
-  const files = assistants?.assistants.find((one) => one.id === assistant_id)?.file_count ?? 0;
+  const assistant = assistants?.assistants.find((one) => one.id === assistant_id);
   const stored = useMemo(() => flattenMessages(messages.data), [messages.data]);
   const total = messages.data?.pages[0]?.total ?? stored.length;
   const older = useOlder(messages);
   const sources = useSources();
   const place = draftPlace(id, null);
+  const [toEnd, setToEnd] = useState(0);
+  const { actions, editing, save, close, quotation } = usePageActions(conversation, place, live !== undefined);
   useAnnouncements(id, assistant_name);
+  useOtherDevices(conversation, stored);
+  const marked = useLinkedMessage(id, stored, older);
 
   // An answer begun before this page was loaded, or in another tab, is joined and goes on here.
   const unfinished = stored.findLast((message) => message.status === "streaming");
@@ -122,14 +133,20 @@ function Open({ conversation, userId, messages }: OpenProps) {
   }, [unfinished, client]);
 
   const send = (content: string, model: string | undefined) => {
-    sendTurn(client, { conversationId: id, content, model, onStored: () => forgetDraft(userId, place, content) });
+    const onStored = () => forgetDraft(userId, place, content);
+    beginTurn(client, { kind: "send", conversationId: id, content, model, onStored });
   };
-  const stop = useCallback(() => {
-    void stopTurn(id).then((told) => {
-      if (!told) toast({ text: translate("chat.stopFailed") });
-    });
-  }, [id]);
-  useStopShortcut(live !== undefined, stop);
+  const show = () => {
+    dropRefusal(id);
+    void messages.refetch();
+    setToEnd((times) => times + 1);
+  };
+  const lastQuestion = actions.readOnly ? undefined : stored.findLast((message) => message.role === "user");
+  const editLast = live === undefined && lastQuestion !== undefined ? () => actions.edit(lastQuestion) : undefined;
+  useChatKeys({ onStop: live === undefined ? undefined : actions.stop, onEdit: editLast, onModels: openModelPicker });
+  // A question that was refused after it had been changed opens again with its new words.
+  const refused = stored.find((message) => message.id === refusal?.editing);
+  const open: Editing | null = refused === undefined ? editing : { kind: "edit", message: refused };
 
   return (
     <FileDropGuard>
@@ -138,16 +155,20 @@ function Open({ conversation, userId, messages }: OpenProps) {
         {stored.length === 0 && live === undefined ? (
           <p className="grid flex-1 place-items-center px-6 text-center text-muted-foreground">{t("chat.empty")}</p>
         ) : (
-          <Transcript
-            conversationId={id}
-            author={assistant_name}
-            files={files}
-            messages={stored}
-            total={total}
-            live={live}
-            older={older}
-            onSource={sources.open}
-          />
+          <ChatActionsContext value={actions}>
+            <Transcript
+              conversationId={id}
+              author={assistant_name}
+              files={assistant?.file_count ?? 0}
+              messages={stored}
+              total={total}
+              live={live}
+              older={older}
+              toEnd={toEnd}
+              marked={marked}
+              onSource={sources.open}
+            />
+          </ChatActionsContext>
         )}
         <div className="mx-auto w-full max-w-[796px] shrink-0 px-2.5 pb-[max(0.75rem,env(safe-area-inset-bottom))] sm:px-5">
           {conversation.assistant_deleted ? (
@@ -168,10 +189,14 @@ function Open({ conversation, userId, messages }: OpenProps) {
               place={place}
               label={t("chat.compose", { assistant: assistant_name })}
               phase={live?.phase ?? null}
-              refusal={refusal}
+              refusal={refused === undefined ? refusal : undefined}
               autoFocus
+              assistantModel={assistant?.model ?? null}
+              quotation={quotation}
+              onEditLast={editLast}
+              onShow={show}
               onSend={send}
-              onStop={stop}
+              onStop={actions.stop}
             />
           )}
         </div>
@@ -179,6 +204,17 @@ function Open({ conversation, userId, messages }: OpenProps) {
       {sources.messageId !== null && (
         <Sources conversationId={id} messages={stored} {...sources} messageId={sources.messageId} />
       )}
+      <Suspense>
+        {open !== null && (
+          <EditDialog
+            key={open.message.id}
+            {...open}
+            refusal={refused === undefined ? undefined : refusal}
+            onSave={(content) => save(open, content)}
+            onClose={close}
+          />
+        )}
+      </Suspense>
     </FileDropGuard>
   );
 }
@@ -210,6 +246,16 @@ function useOlder(messages: ReturnType<typeof useMessages>): OlderMessages {
   return { more: hasNextPage, loading: isFetchingNextPage, failed: isFetchNextPageError, load };
 }
 
+/** The address's query with one value changed, or taken out. */
+function searchWith(name: string, value: string | null): (search: URLSearchParams) => URLSearchParams {
+  return (search) => {
+    const next = new URLSearchParams(search);
+    if (value === null) next.delete(name);
+    else next.set(name, value);
+    return next;
+  };
+}
+
 /** Whose sources are shown stands in the address, so that going back closes them. */
 function useSources() {
   const [search, setSearch] = useSearchParams();
@@ -217,24 +263,10 @@ function useSources() {
   const open = useCallback(
     (messageId: string, index: number | null) => {
       setFocus({ index, at: performance.now() });
-      setSearch({ sources: messageId }, { replace: true });
+      setSearch(searchWith("sources", messageId), { replace: true });
     },
     [setSearch],
   );
-  const close = useCallback(() => setSearch({}, { replace: true }), [setSearch]);
+  const close = useCallback(() => setSearch(searchWith("sources", null), { replace: true }), [setSearch]);
   return { messageId: search.get("sources"), focus, open, close };
-}
-
-/** Ctrl . or ⌘ . stops the answer from anywhere on the page. */
-function useStopShortcut(writing: boolean, stop: () => void): void {
-  useEffect(() => {
-    if (!writing) return;
-    const onKeyDown = (event: KeyboardEvent) => {
-      if (event.code !== "Period" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
-      event.preventDefault();
-      stop();
-    };
-    window.addEventListener("keydown", onKeyDown);
-    return () => window.removeEventListener("keydown", onKeyDown);
-  }, [writing, stop]);
 }

@@ -1,24 +1,15 @@
-// The model for the next messages of one chat; shown only where there is a choice.
+// The model for the next messages of one chat; shown only where there is a choice (ui rule R26).
 import { useQuery } from "@tanstack/react-query";
 import { ChevronDown } from "lucide-react";
-import { create } from "zustand";
-import type { Model } from "@/api/types";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useT } from "@/i18n";
+import { Button } from "@/ui/button";
 import { modelsQuery } from "./api";
+import { chooseModel, useModelChoices } from "./model-choice";
 
-/** Chosen models per place (a chat, or a new chat with some assistant); absent means the assistant's default. */
-const useChoices = create<Readonly<Record<string, string>>>(() => ({}));
-
-export function chosenModel(place: string): string | undefined {
-  return useChoices.getState()[place];
-}
-
-export function chooseModel(place: string, model: string | undefined): void {
-  useChoices.setState((choices) => {
-    const { [place]: _, ...others } = choices;
-    return model === undefined ? others : { ...others, [place]: model };
-  }, true);
-}
+// The list comes when somebody opens it.
+const popover = () => import("./model-popover");
+export const ModelPopover = lazy(() => popover().then((module) => ({ default: module.ModelPopover })));
 
 /** The name people know a model by; its id when the list does not have it. */
 export function useModelName(): (id: string | null) => string {
@@ -26,43 +17,76 @@ export function useModelName(): (id: string | null) => string {
   return (id) => data?.models.find((model) => model.id === id)?.name ?? id ?? "";
 }
 
-export function ModelPicker({ place }: { readonly place: string }) {
+/** Whether there is more than one model to choose from. */
+export function useHasModels(): boolean {
+  const { data } = useQuery(modelsQuery);
+  return (data?.models.length ?? 0) > 1;
+}
+
+/** The model chosen for a place, unless it is no longer on offer. */
+export function useChosenModel(place: string): string | undefined {
+  const { data } = useQuery(modelsQuery);
+  const choice = useModelChoices((choices) => choices.places[place]);
+  return data === undefined || data.models.some((model) => model.id === choice) ? choice : undefined;
+}
+
+interface ModelPickerProps {
+  readonly place: string;
+  /** The assistant's own model; null leaves it to the server. */
+  readonly assistantModel: string | null;
+}
+
+export function ModelPicker({ place, assistantModel }: ModelPickerProps) {
   const t = useT();
   const { data } = useQuery(modelsQuery);
-  const choice = useChoices((choices) => choices[place]);
-  const models = data?.models ?? [];
-  if (models.length < 2) return null;
-  const chosen = models.find((model) => model.id === choice);
+  const chosen = useChosenModel(place);
+  const name = useModelName();
+  const button = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
+  const offered = useHasModels();
+  // The shortcut of the page names no picker: it asks whichever is there.
+  useEffect(() => {
+    const show = () => setOpen(true);
+    window.addEventListener(OPEN_MODELS, show);
+    return () => window.removeEventListener(OPEN_MODELS, show);
+  }, []);
+  if (!offered) return null;
   return (
-    <div className="relative inline-flex min-w-0 items-center rounded-control text-md font-semibold text-muted-foreground focus-within:outline-2 focus-within:outline-offset-2 focus-within:outline-ring hoverable:hover:bg-muted hoverable:hover:text-foreground">
-      <span aria-hidden className="truncate py-1.5 ps-2.5 pe-7">
-        {chosen?.name ?? t("chat.modelAuto")}
-      </span>
-      <ChevronDown className="pointer-events-none absolute end-2 size-4 stroke-[1.75]" aria-hidden />
-      {/* The browser's own list over our label: it opens natively everywhere and needs no script. */}
-      <select
-        aria-label={t("chat.model")}
-        value={chosen?.id ?? ""}
-        onChange={(event) => chooseModel(place, event.target.value === "" ? undefined : event.target.value)}
-        className="absolute inset-0 cursor-pointer appearance-none bg-surface text-lg text-foreground opacity-0"
+    <>
+      <Button
+        ref={button}
+        variant="ghost"
+        size="sm"
+        aria-haspopup="dialog"
+        aria-expanded={open}
+        aria-label={`${t("chat.model")}: ${chosen === undefined ? t("chat.modelAuto") : name(chosen)}`}
+        onPointerEnter={() => void popover()}
+        onClick={() => setOpen(!open)}
+        className="min-w-0 shrink text-muted-foreground hoverable:hover:text-foreground"
       >
-        <option value="">{t("chat.modelDefault")}</option>
-        {byProvider(models).map(([provider, offered]) => (
-          <optgroup key={provider} label={provider}>
-            {offered.map((model) => (
-              <option key={model.id} value={model.id}>
-                {model.name}
-              </option>
-            ))}
-          </optgroup>
-        ))}
-      </select>
-    </div>
+        <bdi className="truncate">{chosen === undefined ? t("chat.modelAuto") : name(chosen)}</bdi>
+        <ChevronDown aria-hidden />
+      </Button>
+      <Suspense>
+        {open && (
+          <ModelPopover
+            anchor={button}
+            label={t("chat.model")}
+            recommended={assistantModel ?? data?.models.find((model) => model.is_default)?.id}
+            chosen={chosen ?? null}
+            withDefault
+            onChoose={(model) => chooseModel(place, model)}
+            onClose={() => setOpen(false)}
+          />
+        )}
+      </Suspense>
+    </>
   );
 }
 
-function byProvider(models: readonly Model[]): [string, Model[]][] {
-  const groups = new Map<string, Model[]>();
-  for (const model of models) groups.set(model.provider, [...(groups.get(model.provider) ?? []), model]);
-  return [...groups];
+const OPEN_MODELS = "ai-across:open-models";
+
+/** Opens the picker of the page, if it has one. */
+export function openModelPicker(): void {
+  window.dispatchEvent(new Event(OPEN_MODELS));
 }

@@ -18,9 +18,9 @@ import { assistantsQuery, createConversation, keys, seedConversation } from "./a
 import { Composer } from "./composer";
 import { draftPlace } from "./drafts";
 import { FileDropGuard } from "./file-drop-guard";
-import { chooseModel } from "./model-picker";
-import { sendTurn, TAKEN_BACK } from "./run-turn";
-import type { Refusal } from "./streams";
+import { chooseModel } from "./model-choice";
+import { beginTurn } from "./run-turn";
+import { type Refusal, TAKEN_BACK } from "./streams";
 import { forgetDraft } from "./use-draft";
 
 /** The same first message keeps its key, so that trying again makes no second conversation. */
@@ -111,7 +111,7 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
         // The model chosen here is the choice of the chat it becomes.
         chooseModel(draftPlace(conversation.id, null), model);
         const onStored = () => forgetDraft(userId, place, content);
-        sendTurn(client, { conversationId: conversation.id, content, model, onStored });
+        beginTurn(client, { kind: "send", conversationId: conversation.id, content, model, onStored });
         void navigate(`/chat/${conversation.id}`, { replace: true });
       } catch (error) {
         const reason = controller.signal.aborted ? TAKEN_BACK : error;
@@ -145,6 +145,7 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
         phase={creating === null ? null : "sending"}
         refusal={refusal}
         autoFocus
+        assistantModel={assistant.model}
         onSend={(content, model) => void send(content, model)}
         onStop={() => creating?.abort()}
       />

@@ -1,21 +1,47 @@
 // Why a message was not taken, above the composer that holds its text again.
-import { useEffect, useState } from "react";
 import { Link } from "react-router";
 import { type ApiError, errorSentence } from "@/api/error";
+import { useSession } from "@/api/session";
 import { type T, useT } from "@/i18n";
 import { formatDay, formatMoney, formatTime } from "@/lib/format";
 import { InlineNotice } from "@/ui/notice";
-import { TAKEN_BACK } from "./run-turn";
-import type { Refusal } from "./streams";
+import { type Refusal, TAKEN_BACK } from "./streams";
+import { useSecondsLeft } from "./use-seconds-left";
 
-export function RefusalNotice({ refusal }: { readonly refusal: Refusal }) {
+interface RefusalNoticeProps {
+  readonly refusal: Refusal;
+  /** Shows the answer that is being written elsewhere. */
+  readonly onShow?: () => void;
+}
+
+export function RefusalNotice({ refusal, onShow }: RefusalNoticeProps) {
   const t = useT();
+  const isAdmin = useSession((session) => session.user?.role === "admin");
   const wait = useSecondsLeft(refusal);
   if (refusal.error === TAKEN_BACK) return null;
   const warns = refusal.error.status === 429 || refusal.error.status === 409;
+  const noModel = isNoModel(refusal.error);
   return (
     <InlineNotice tone={warns ? "warning" : "error"} role="alert" className="mb-2">
-      {refusal.error.code === "QuotaExceededError" ? (
+      {noModel ? (
+        <>
+          {t(isAdmin ? "chat.refused.noKey" : "chat.refused.noModel")}{" "}
+          {isAdmin && (
+            <Link to="/admin/api-keys" className="font-semibold underline underline-offset-3">
+              {t("chat.refused.openKeys")}
+            </Link>
+          )}
+        </>
+      ) : isRunning(refusal.error) ? (
+        <>
+          {t("chat.refused.running")}{" "}
+          {onShow !== undefined && (
+            <button type="button" onClick={onShow} className="font-semibold underline underline-offset-3">
+              {t("chat.refused.show")}
+            </button>
+          )}
+        </>
+      ) : refusal.error.code === "QuotaExceededError" ? (
         <QuotaRefusal error={refusal.error} />
       ) : (
         sentence(refusal.error, wait, t)
@@ -60,17 +86,14 @@ function QuotaRefusal({ error }: { readonly error: ApiError }) {
   );
 }
 
-/** Seconds until another try makes sense; the send button waits with it. */
-export function useSecondsLeft(refusal: Refusal | undefined): number {
-  const seconds = refusal?.error.code === "RateLimitError" ? (refusal.error.retryAfter ?? 0) : 0;
-  const [, tick] = useState(0);
-  const left = seconds === 0 ? 0 : Math.max(0, Math.ceil(((refusal?.at ?? 0) + seconds * 1000 - Date.now()) / 1000));
-  useEffect(() => {
-    if (left === 0) return;
-    const timer = setTimeout(() => tick((count) => count + 1), 1000);
-    return () => clearTimeout(timer);
-  });
-  return left;
+/** An answer is being written already; the refusal names it. */
+function isRunning({ code, details }: ApiError): boolean {
+  return code === "ConflictError" && details.some((detail) => detail.message_id !== undefined);
+}
+
+/** Nobody can answer until an administrator acts; what passes by itself says when to come back. */
+function isNoModel({ code, retryAfter, message }: ApiError): boolean {
+  return code === "ServiceUnavailableError" && retryAfter === undefined && message.startsWith("No model");
 }
 
 function sentence(error: ApiError, wait: number, t: T): string {
@@ -80,9 +103,6 @@ function sentence(error: ApiError, wait: number, t: T): string {
     case "RateLimitError":
       return wait > 0 ? t("chat.refused.rate", { count: wait }) : t("chat.refused.rateOver");
     case "ConflictError":
-      return error.details.some((detail) => detail.message_id !== undefined)
-        ? t("chat.refused.running")
-        : error.message;
     case "ServiceUnavailableError":
       return error.message;
     case "ValidationError":

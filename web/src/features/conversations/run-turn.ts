@@ -3,10 +3,9 @@ import type { QueryClient } from "@tanstack/react-query";
 import { ApiError } from "@/api/error";
 import { useSession } from "@/api/session";
 import { isTerminal, type StreamEvent } from "@/api/sse";
-import { joinMessage, replay, sendMessage } from "@/api/stream";
+import { joinMessage, openTurn, replay } from "@/api/stream";
 import type { Message } from "@/api/types";
-import { newId } from "@/lib/idempotency";
-import { findExchange, keys, loadedMessages, patchConversation, putMessages, readMessage, stopAnswer } from "./api";
+import { keys, loadedMessages, patchConversation, putMessages, readMessage, stopAnswer, swapMessages } from "./api";
 import { createBatch } from "./batch";
 import { loadHealer } from "./markdown/blocks";
 import { followAnswer } from "./reconnect";
@@ -20,9 +19,11 @@ import {
   nameRows,
   putRefusal,
   putTurn,
+  TAKEN_BACK,
   useStreams,
 } from "./streams";
-import { NEW_TURN, reduceTurn, turnOf } from "./turn";
+import { reduceTurn, turnOf } from "./turn";
+import { beginning, findArrived, optionsOf, type TurnRequest } from "./turn-requests";
 
 /** After asking the server to stop, its last word is awaited this long, in milliseconds. */
 const STOP_PATIENCE = 2_500;
@@ -37,36 +38,28 @@ useSession.subscribe((session) => {
   useStreams.setState({ turns: {}, refusals: {} });
 });
 
-export interface Send {
-  readonly conversationId: string;
-  readonly content: string;
-  readonly model?: string | undefined;
-  /** Called once the server has stored the message: now the draft may go. */
-  readonly onStored: () => void;
-}
-
-/** Sends a message and follows its answer; what becomes of it is read from the streams store. */
-export function sendTurn(client: QueryClient, send: Send): void {
-  if (liveTurn(send.conversationId) !== undefined) return;
-  dropRefusal(send.conversationId);
-  const live: LiveTurn = {
-    key: newId(),
-    conversationId: send.conversationId,
-    question: send.content,
-    startedAt: Date.now(),
-    phase: navigator.onLine ? "sending" : "queued",
-    turn: NEW_TURN,
-  };
-  void run(client, live, send);
+/** Asks for an answer and follows it; what becomes of it is read from the streams store. */
+export function beginTurn(client: QueryClient, request: TurnRequest): void {
+  const { conversationId } = request;
+  if (liveTurn(conversationId) !== undefined) return;
+  dropRefusal(conversationId);
+  const last = loadedMessages(client, conversationId).at(-1);
+  void run(client, beginning(request, last?.id ?? null, Date.now()), request);
 }
 
 /** Follows an answer that was found half-written: after a reload, or begun in another tab. */
 export function resumeTurn(client: QueryClient, message: Message): void {
-  if (liveTurn(message.conversation_id) !== undefined) return;
+  const { id, conversation_id: conversationId } = message;
+  if (liveTurn(conversationId) !== undefined) return;
   const live: LiveTurn = {
-    key: message.id,
-    conversationId: message.conversation_id,
+    key: id,
+    conversationId,
+    kind: "join",
     question: null,
+    replaces: null,
+    version: null,
+    parent: message.parent_id,
+    stored: true,
     startedAt: Date.parse(message.created_at),
     phase: "writing",
     turn: turnOf(message),
@@ -82,7 +75,7 @@ export async function stopTurn(conversationId: string): Promise<boolean> {
   const live = liveTurn(conversationId);
   const controller = running.get(conversationId);
   if (live === undefined || live.phase === "stopping") return true;
-  if (live.turn.messageId === null && live.phase === "queued") {
+  if (!live.stored && live.phase === "queued") {
     controller?.abort(new TakenBack());
     return true;
   }
@@ -98,11 +91,24 @@ export async function stopTurn(conversationId: string): Promise<boolean> {
   }
 }
 
+/** Calls back once, when nothing is being written in the conversation. */
+export function whenIdle(conversationId: string, then: () => void): void {
+  if (liveTurn(conversationId) === undefined) {
+    then();
+    return;
+  }
+  const unsubscribe = useStreams.subscribe(({ turns }) => {
+    if (turns[conversationId] !== undefined) return;
+    unsubscribe();
+    then();
+  });
+}
+
 /** The reasons for which we end a turn ourselves. */
 class Stopped extends Error {}
 class TakenBack extends Error {}
 
-async function run(client: QueryClient, live: LiveTurn, send: Send | null): Promise<void> {
+async function run(client: QueryClient, live: LiveTurn, request: TurnRequest | null): Promise<void> {
   const { conversationId, key } = live;
   const controller = new AbortController();
   running.set(conversationId, controller);
@@ -119,7 +125,7 @@ async function run(client: QueryClient, live: LiveTurn, send: Send | null): Prom
       batch.flush();
       const now = liveTurn(conversationId);
       if (now !== undefined) nameRows(now);
-      send?.onStored();
+      if (request?.kind === "send") request.onStored();
       // The first message gives a chat its title and puts it on top of the list.
       for (const queryKey of [keys.list, keys.one(conversationId)]) void client.invalidateQueries({ queryKey });
     }
@@ -132,18 +138,18 @@ async function run(client: QueryClient, live: LiveTurn, send: Send | null): Prom
     await followAnswer(
       {
         send:
-          send === null
+          request === null
             ? null
-            : (signal, onActivity) => sendMessage({ ...send, idempotencyKey: key }, listener(onActivity), signal),
+            : (signal, onActivity) => openTurn(optionsOf(request, key), listener(onActivity), signal),
         arrived: async (signal) => {
-          if (send === null) return true;
-          const exchange = await findExchange(conversationId, send.content, seen, signal);
-          if (exchange !== null) replay(exchange.question, exchange.answer).slice(0, 1).forEach(onEvent);
-          return exchange !== null;
+          if (request === null) return true;
+          const start = await findArrived(request, seen, signal);
+          if (start !== undefined) onEvent(start);
+          return start !== undefined;
         },
         join: (messageId, signal, onActivity) => joinMessage(conversationId, messageId, listener(onActivity), signal),
         read: (messageId, signal) => readMessage(conversationId, messageId, signal),
-        messageId: () => liveTurn(conversationId)?.turn.messageId ?? null,
+        messageId: () => storedId(liveTurn(conversationId)),
         onTruth: (message) => replay(null, message).forEach(onEvent),
         onPhase: (phase) => change((now) => ({ ...now, phase: phaseOf(now, phase === "live") })),
         onWake,
@@ -155,48 +161,72 @@ async function run(client: QueryClient, live: LiveTurn, send: Send | null): Prom
   }
   batch.flush();
   if (running.get(conversationId) === controller) running.delete(conversationId);
-  finish(client, conversationId, key, failure);
+  finish(client, conversationId, key, request, failure);
 }
 
 /** One event applied; after a stop only the end counts, so that nothing received later is shown. */
 function applyEvent(live: LiveTurn, event: StreamEvent): LiveTurn {
   if (live.phase === "stopping" && event.type === "chunk") return live;
   const phase = live.phase === "stopping" ? live.phase : "writing";
-  return { ...live, phase, turn: reduceTurn(live.turn, event) };
+  return { ...live, phase, stored: live.stored || event.type === "start", turn: reduceTurn(live.turn, event) };
+}
+
+function storedId(live: LiveTurn | undefined): string | null {
+  return live?.stored === true ? live.turn.messageId : null;
 }
 
 function phaseOf(live: LiveTurn, connected: boolean): LiveTurn["phase"] {
   if (live.phase === "stopping") return "stopping";
-  if (live.turn.messageId !== null) return connected ? "writing" : "reconnecting";
+  if (live.stored) return connected ? "writing" : "reconnecting";
   return navigator.onLine ? "sending" : "queued";
 }
 
-function finish(client: QueryClient, conversationId: string, key: string, failure: unknown): void {
+function finish(
+  client: QueryClient,
+  conversationId: string,
+  key: string,
+  request: TurnRequest | null,
+  failure: unknown,
+): void {
   const live = liveTurn(conversationId);
   if (live?.key !== key) return;
-  const stored = live.turn.messageId !== null;
-  if (live.question !== null && !stored) {
-    const error = failure instanceof ApiError ? failure : null;
-    if (error !== null) putRefusal(conversationId, { content: live.question, error, at: Date.now() });
-    else putRefusal(conversationId, { content: live.question, error: TAKEN_BACK, at: Date.now() });
+  const { stored } = live;
+  if (request !== null && !stored) {
+    const error = failure instanceof ApiError ? failure : TAKEN_BACK;
+    const editing = request.kind === "edit" ? { editing: request.target.id } : {};
+    putRefusal(conversationId, { content: live.question ?? "", ...editing, error, at: Date.now() });
   }
   // An answer we let go of before its last word was stopped by us, or is told by the server on the next reading.
   const status = live.turn.status === "streaming" ? "stopped" : live.turn.status;
   const gone = failure instanceof ApiError && failure.status === 404;
-  if (stored && !gone) putMessages(client, conversationId, messagesOf({ ...live, turn: { ...live.turn, status } }));
+  const known = stored && !gone;
+  if (known) {
+    const loaded = loadedMessages(client, conversationId);
+    const left = messagesOf({ ...live, turn: { ...live.turn, status } }, loaded);
+    putMessages(client, conversationId, left, live.replaces);
+  }
+  const end = known ? { head_message_id: live.turn.messageId } : {};
+  patchConversation(client, conversationId, { is_generating: false, ...end });
   dropTurn(conversationId, key);
-  patchConversation(client, conversationId, { is_generating: false });
   // What we could not see to its end is read again: an answer begun in another tab then shows up and is joined.
-  const unseen = gone || !stored;
-  void client.invalidateQueries({ queryKey: keys.messages(conversationId), refetchType: unseen ? "active" : "none" });
+  const refetchType = known ? "none" : "active";
+  void client.invalidateQueries({ queryKey: keys.messages(conversationId), refetchType });
+  if (known) void readTruth(client, live);
   // The answer has used something: meters and figures of use are read again.
   for (const queryKey of [keys.list, keys.recent, keys.one(conversationId), ["usage"]]) {
     void client.invalidateQueries({ queryKey });
   }
 }
 
-/** Says that a message came back because the person took it back: there is no reason to show. */
-export const TAKEN_BACK = new ApiError(0, { error: "TakenBack", message: "" });
+/** Where a message stands in the tree, what it cost and who wrote it is the server's to say. */
+async function readTruth(client: QueryClient, { conversationId, question, turn }: LiveTurn): Promise<void> {
+  const ids = [question === null ? null : turn.userMessageId, turn.messageId].filter((id) => id !== null);
+  try {
+    swapMessages(client, conversationId, await Promise.all(ids.map((id) => readMessage(conversationId, id))));
+  } catch {
+    // The line is lost again: what is shown is read anew when the conversation is next opened.
+  }
+}
 
 function onWake(wake: () => void): () => void {
   const onVisible = () => {

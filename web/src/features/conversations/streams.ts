@@ -2,7 +2,7 @@
 // nothing.
 import { create } from "zustand";
 import { useShallow } from "zustand/react/shallow";
-import type { ApiError } from "@/api/error";
+import { ApiError } from "@/api/error";
 import type { Message } from "@/api/types";
 import type { Turn } from "./turn";
 
@@ -12,23 +12,50 @@ import type { Turn } from "./turn";
  */
 export type Phase = "sending" | "queued" | "writing" | "reconnecting" | "stopping";
 
+/**
+ * `send`: a question at the end; `edit`: another version of a question; `regenerate`: another version of an answer;
+ * `continue`: an answer that goes on in place; `join`: an answer that was begun elsewhere.
+ */
+export type TurnKind = "send" | "edit" | "regenerate" | "continue" | "join";
+
+/** Which of its versions a message is, counted from 0. */
+export interface Version {
+  readonly index: number;
+  readonly count: number;
+}
+
 export interface LiveTurn {
   /** Names this turn; also the idempotency key of its message. */
   readonly key: string;
   readonly conversationId: string;
-  /** What was asked; null when an answer begun elsewhere is followed. */
+  readonly kind: TurnKind;
+  /** What is asked; null where there is no new question. */
   readonly question: string | null;
+  /** The first of the messages that give way to this turn; null where it only adds. */
+  readonly replaces: string | null;
+  /** What the new version will be: of the question when it was edited, of the answer when it is tried again. */
+  readonly version: Version | null;
+  /** The message that comes before the turn's first new one. */
+  readonly parent: string | null;
+  /** Whether the server has taken it. */
+  readonly stored: boolean;
   readonly startedAt: number;
   readonly phase: Phase;
   readonly turn: Turn;
 }
 
-/** A message the server did not take: it goes back to the composer with the reason above it. */
+/** A message the server did not take: it goes back to where it was written, with the reason. */
 export interface Refusal {
+  /** Empty where nothing was written. */
   readonly content: string;
+  /** The question that was to be changed; absent for what came from the composer. */
+  readonly editing?: string;
   readonly error: ApiError;
   readonly at: number;
 }
+
+/** Says that a message came back because the person took it back: there is no reason to show. */
+export const TAKEN_BACK = new ApiError(0, { error: "TakenBack", message: "" });
 
 interface Streams {
   readonly turns: Readonly<Record<string, LiveTurn>>;
@@ -71,11 +98,8 @@ export function dropRefusal(conversationId: string): void {
 }
 
 /** What the page shows of a turn besides its growing text: it changes only a few times. */
-export interface TurnOutline {
-  readonly key: string;
-  readonly question: string | null;
-  readonly startedAt: number;
-  readonly phase: Phase;
+export interface TurnOutline
+  extends Pick<LiveTurn, "key" | "kind" | "question" | "replaces" | "startedAt" | "phase" | "stored"> {
   readonly messageId: string | null;
   readonly userMessageId: string | null;
 }
@@ -86,8 +110,9 @@ export function useTurnOutline(conversationId: string): TurnOutline | undefined 
     useShallow((state): TurnOutline | Record<string, never> => {
       const live = state.turns[conversationId];
       if (live === undefined) return {};
-      const { key, question, startedAt, phase, turn } = live;
-      return { key, question, startedAt, phase, messageId: turn.messageId, userMessageId: turn.userMessageId };
+      const { key, kind, question, replaces, startedAt, phase, stored, turn } = live;
+      const { messageId, userMessageId } = turn;
+      return { key, kind, question, replaces, startedAt, phase, stored, messageId, userMessageId };
     }),
   );
   return "key" in outline ? (outline as TurnOutline) : undefined;
@@ -98,60 +123,74 @@ const rowNames = new Map<string, string>();
 
 export function nameRows(live: LiveTurn): void {
   const { messageId, userMessageId } = live.turn;
-  if (live.question === null) return;
-  if (userMessageId !== null) rowNames.set(userMessageId, questionRow(live));
+  if (live.kind === "join" || live.kind === "continue") return;
+  if (live.question !== null && userMessageId !== null) rowNames.set(userMessageId, questionRow(live));
   if (messageId !== null) rowNames.set(messageId, answerRow(live));
+}
+
+/** Another version takes the row of this one: the page keeps its place, and the keyboard its button. */
+export function shareRow(versionId: string, shownId: string): void {
+  rowNames.set(versionId, messageRow(shownId));
 }
 
 export const questionRow = (live: Pick<LiveTurn, "key">) => `${live.key}:question`;
 export const answerRow = (live: Pick<LiveTurn, "key">) => `${live.key}:answer`;
 export const messageRow = (id: string) => rowNames.get(id) ?? id;
 
-/** The messages a finished turn leaves behind, as the server would list them. */
-export function messagesOf(live: LiveTurn): Message[] {
-  const { turn } = live;
+/**
+ * The messages a finished turn leaves behind, as far as they are known before the server is asked for them; an answer
+ * that is among `loaded` keeps what is known of it.
+ */
+export function messagesOf(live: LiveTurn, loaded: readonly Message[] = []): Message[] {
+  const { turn, question, version } = live;
   const created_at = new Date(live.startedAt).toISOString();
   const common = {
     conversation_id: live.conversationId,
-    sibling_index: 0,
-    sibling_count: 1,
     seq: 0,
     edited_at: null,
     created_at,
-    tokens_used: null,
     provider: null,
-    cost_usd: null,
   };
+  const only = { sibling_index: 0, sibling_count: 1 };
+  const versioned = version === null ? only : { sibling_index: version.index, sibling_count: version.count };
   const messages: Message[] = [];
-  if (live.question !== null && turn.userMessageId !== null) {
+  if (question !== null && turn.userMessageId !== null) {
     messages.push({
       ...common,
+      ...versioned,
       id: turn.userMessageId,
-      parent_id: null,
+      parent_id: live.parent,
       role: "user",
-      content: live.question,
+      content: question,
       model: null,
       status: "complete",
       error: null,
       finish_reason: null,
+      tokens_used: null,
+      cost_usd: null,
       citations: [],
       retrieval: null,
+      failover: null,
     });
   }
   if (turn.messageId !== null) {
     messages.push({
       ...common,
-      id: turn.messageId,
-      parent_id: turn.userMessageId,
+      ...(question === null ? versioned : only),
+      parent_id: turn.userMessageId ?? live.parent,
       role: "assistant",
+      ...loaded.find(({ id }) => id === turn.messageId),
+      id: turn.messageId,
       content: turn.content,
       model: turn.model,
       status: turn.status,
       error: turn.error === null ? null : { error: turn.error.code, message: turn.error.message },
       finish_reason: turn.finishReason,
+      tokens_used: turn.used,
       cost_usd: turn.cost,
       citations: [...turn.citations],
       retrieval: turn.retrieval,
+      failover: turn.failover,
     });
   }
   return messages;

@@ -1,5 +1,5 @@
 // The messages of a conversation, drawn only where they are seen; never moves its reader (ui rules R1–R7, A5).
-import { defaultRangeExtractor, type Range, useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Message } from "@/api/types";
@@ -13,6 +13,8 @@ import { buildRows, estimateRow, type Row } from "./rows";
 import { END_DISTANCE } from "./scroll";
 import type { TurnOutline } from "./streams";
 import { useFollow } from "./use-follow";
+import { keptPlace, useLeaving, usePlacing, type Virtual } from "./use-placing";
+import { useFloor, useMarked } from "./use-view";
 
 interface TranscriptProps {
   readonly conversationId: string;
@@ -23,6 +25,10 @@ interface TranscriptProps {
   readonly total: number;
   readonly live: TurnOutline | undefined;
   readonly older: OlderMessages;
+  /** Goes up when the page wants its end to be seen. */
+  readonly toEnd: number;
+  /** The message the address points to, to be brought into view and marked; null for none. */
+  readonly marked: string | null;
   readonly onSource: AnswerProps["onSource"];
 }
 
@@ -37,20 +43,9 @@ export interface OlderMessages {
 const LOAD_DISTANCE = 600;
 /** The room above an answer at which following it may end: the design's gap and one line, which one batch may add. */
 const TOP_GAP = 16 + 28;
-const PLACE_AGE = 30 * 60_000;
-
-interface Place {
-  readonly at: number;
-  readonly firstRow: string;
-  readonly offset: number;
-  readonly snapshot: VirtualItem[];
-}
-
-/** Where a reader left each conversation, unless at its end. */
-const places = new Map<string, Place>();
 
 export function Transcript(props: TranscriptProps) {
-  const { conversationId, messages, total, live, older } = props;
+  const { conversationId, messages, total, live, older, toEnd, marked } = props;
   const t = useT();
   const box = useRef<HTMLElement>(null);
   const focusedKey = useRef<string | null>(null);
@@ -85,14 +80,21 @@ export function Transcript(props: TranscriptProps) {
     ...(kept === null ? {} : { initialOffset: kept.offset, initialMeasurementsCache: kept.snapshot }),
   });
   const placed = usePlacing(virtualizer, rows, kept !== null, hold);
+  const flashed = useMarked(virtualizer, rows, placed, marked, hold);
+  const floor = useFloor(box, rows);
 
   // Own send goes to the end, wherever the reader was.
-  const sent = live !== undefined && live.question !== null ? live.key : null;
+  const sent = live !== undefined && live.kind !== "join" ? live.key : null;
   useEffect(() => {
     if (sent === null) return;
     followEnd();
     virtualizer.scrollToEnd();
   }, [sent, followEnd, virtualizer]);
+  useEffect(() => {
+    if (toEnd === 0) return;
+    followEnd();
+    virtualizer.scrollToEnd();
+  }, [toEnd, followEnd, virtualizer]);
 
   // A resized window or a grown composer is no act of the reader: the end stays in view.
   useEffect(() => {
@@ -118,17 +120,7 @@ export function Transcript(props: TranscriptProps) {
   useLayoutEffect(settle);
   useStopAtTop(box, virtualizer, rows.length - 1, live, following, hold);
 
-  const leave = useRef(() => {});
-  leave.current = () => {
-    const firstRow = rows[0]?.key;
-    if (firstRow === undefined || following || virtualizer.isAtEnd(END_DISTANCE)) {
-      places.delete(conversationId);
-      return;
-    }
-    const offset = virtualizer.scrollOffset ?? 0;
-    places.set(conversationId, { at: Date.now(), firstRow, offset, snapshot: virtualizer.takeSnapshot() });
-  };
-  useEffect(() => () => leave.current(), []);
+  useLeaving(conversationId, virtualizer, rows, following);
 
   const jump = () => {
     followEnd();
@@ -162,7 +154,7 @@ export function Transcript(props: TranscriptProps) {
           aria-busy={loading}
           aria-label={t("chat.transcript")}
           className="relative mx-auto w-full max-w-[760px]"
-          style={{ height: virtualizer.getTotalSize() }}
+          style={{ height: Math.max(virtualizer.getTotalSize(), floor) }}
         >
           {virtualizer.getVirtualItems().map(({ key, index, start }) => {
             const row = rows[index];
@@ -173,7 +165,10 @@ export function Transcript(props: TranscriptProps) {
                 ref={virtualizer.measureElement}
                 data-index={index}
                 data-row={row.key}
-                className="absolute inset-x-0 top-0 px-4 sm:px-5"
+                className={cn(
+                  "absolute inset-x-0 top-0 px-4 sm:px-5",
+                  row.key === flashed && "rounded-card bg-mark/40",
+                )}
                 style={{ transform: `translateY(${start}px)` }}
               >
                 <RowView
@@ -214,14 +209,15 @@ interface RowViewProps extends TranscriptProps {
 }
 
 function RowView({ row, place, count, isLast, conversationId, author, files, onSource }: RowViewProps) {
-  const position = { place, count };
+  const position = { place, count, isLast };
   if (row.kind === "question") {
     const phase = row.live.stored ? undefined : row.live.queued ? "queued" : "sending";
     const createdAt = new Date(row.live.startedAt).toISOString();
-    return <Question content={row.live.content} createdAt={createdAt} phase={phase} {...position} />;
+    return <Question content={row.live.content} createdAt={createdAt} message={null} phase={phase} {...position} />;
   }
   if (row.kind === "message" && row.message.role === "user") {
-    return <Question content={row.message.content} createdAt={row.message.created_at} {...position} />;
+    const { content, created_at } = row.message;
+    return <Question content={content} createdAt={created_at} message={row.message} {...position} />;
   }
   return (
     <Answer
@@ -229,7 +225,6 @@ function RowView({ row, place, count, isLast, conversationId, author, files, onS
       author={author}
       message={row.kind === "message" ? row.message : null}
       files={files}
-      isLast={isLast}
       onSource={onSource}
       {...position}
     />
@@ -253,12 +248,6 @@ function OlderStatus({ older }: { readonly older: OlderMessages }) {
   );
 }
 
-function keptPlace(conversationId: string, rows: readonly Row[]): Place | null {
-  const place = places.get(conversationId);
-  if (place === undefined || Date.now() - place.at > PLACE_AGE) return null;
-  return place.firstRow === rows[0]?.key ? place : null;
-}
-
 /** For those who chose to read an answer from its start: following ends, once, when its first line nears the top. */
 function useStopAtTop(
   box: RefObject<HTMLElement | null>,
@@ -278,38 +267,4 @@ function useStopAtTop(
     stoppedAt.current = live.key;
     hold();
   });
-}
-
-type Virtual = ReturnType<typeof useVirtualizer<HTMLElement, Element>>;
-
-/**
- * Opens a conversation where reading begins: at the place left before, else at the last question when its answer is
- * longer than the screen, else at the end. Returns whether that has been done.
- */
-function usePlacing(virtualizer: Virtual, rows: readonly Row[], restored: boolean, hold: () => void): boolean {
-  const [placed, setPlaced] = useState(restored || rows.length === 0);
-  useLayoutEffect(() => {
-    if (restored) hold();
-  }, [restored, hold]);
-  useLayoutEffect(() => {
-    if (placed) return;
-    virtualizer.scrollToEnd();
-    // Two frames later the rows at the end have been measured.
-    let frame = requestAnimationFrame(() => {
-      frame = requestAnimationFrame(() => {
-        const last = rows.length - 1;
-        const row = rows[last];
-        const settled =
-          row?.kind === "message" && row.message.role === "assistant" && row.message.status !== "streaming";
-        const size = virtualizer.measurementsCache[last]?.size ?? 0;
-        if (settled && last > 0 && size > (virtualizer.scrollRect?.height ?? 0)) {
-          hold();
-          virtualizer.scrollToIndex(last - 1, { align: "start" });
-        }
-        setPlaced(true);
-      });
-    });
-    return () => cancelAnimationFrame(frame);
-  }, [placed, rows, virtualizer, hold]);
-  return placed;
 }

@@ -1,7 +1,8 @@
 // Events folded into the visible answer.
 import { describe, expect, it } from "vitest";
 import type { StreamEvent } from "@/api/sse";
-import { NEW_TURN, reduceTurn, type Turn } from "./turn";
+import { aMessage } from "@/testing/factories";
+import { continued, NEW_TURN, reduceTurn, type Turn } from "./turn";
 
 const START: StreamEvent = {
   type: "start",
@@ -40,8 +41,23 @@ describe("a turn", () => {
       { type: "title", title: "Pitch" },
       chunk("x"),
     );
-    expect(turn).toMatchObject({ retrieval: "none", failover: { from: "a", to: "b", reason: "overloaded" } });
+    const failover = { from: "a", to: "b", reason: "overloaded", extra_cost_percent: null };
+    expect(turn).toMatchObject({ retrieval: "none", failover });
     expect(turn.title).toBe("Pitch");
+  });
+
+  it("B10 takes the price from the last event, too, and an unknown one forgets nothing", () => {
+    const used = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, estimated: true };
+    expect(fold(START, { ...DONE, usage: { ...used, cost_usd: 0.02 } })).toMatchObject({ cost: 0.02, used });
+    const early = fold(START, { type: "usage", usage: { ...used, cost_usd: 0.01 } }, { ...DONE, usage: used });
+    expect(early.cost).toBe(0.01);
+  });
+
+  it("R12 goes on where it was: the text stays until the stream brings it again", () => {
+    const message = aMessage({ id: "m1", role: "assistant", status: "stopped", content: "Hel", parent_id: "u1" });
+    const events: StreamEvent[] = [START, chunk("Hel"), chunk("lo"), DONE];
+    expect(continued(message)).toMatchObject({ messageId: "m1", content: "Hel", status: "streaming" });
+    expect(events.reduce(reduceTurn, continued(message))).toMatchObject({ content: "Hello", status: "complete" });
   });
 
   it("R12 keeps the partial text when it was stopped", () => {

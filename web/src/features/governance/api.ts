@@ -3,9 +3,9 @@ import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient }
 import { api, request } from "@/api/client";
 import type {
   AdminStats,
-  ApiKeyList,
   AssistantList,
   ModelList,
+  ProviderStatusList,
   Quota,
   QuotaLimits,
   QuotaList,
@@ -43,9 +43,10 @@ export const statsQuery = queryOptions({
   queryFn: ({ signal }) => api.get<AdminStats>("/admin/stats", { signal }),
 });
 
-export const providerKeysQuery = queryOptions({
-  queryKey: ["api-keys", "health"],
-  queryFn: ({ signal }) => api.get<ApiKeyList>("/api-keys", { query: { limit: 100 }, signal }),
+/** How every way to a provider fares; read again when a key changes. */
+export const providersQuery = queryOptions({
+  queryKey: ["api-keys", "providers"],
+  queryFn: ({ signal }) => api.get<ProviderStatusList>("/admin/providers", { signal }),
 });
 
 export const quotasQuery = queryOptions({

@@ -2,7 +2,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
-import type { AdminStats, Quota, UsageGroup } from "@/api/types";
+import type { AdminStats, ProviderStatus, Quota, UsageGroup } from "@/api/types";
 import { aUser, uuid } from "@/testing/factories";
 import { open } from "@/testing/render";
 import { refuse, server, url } from "@/testing/server";
@@ -83,33 +83,91 @@ function quotasAre(...quotas: Quota[]) {
   return http.get(url("/quotas"), () => HttpResponse.json({ quotas, total: quotas.length }));
 }
 
-describe("dashboard", () => {
-  const key = {
-    id: uuid(),
+function aProvider(fields: Partial<ProviderStatus> = {}): ProviderStatus {
+  return {
     provider: "anthropic",
-    name: "Main",
-    key_hint: "…9f2c",
-    is_default: true,
-    is_active: true,
-    base_url: null,
-    last_used_at: MOMENT,
+    key_name: "Main",
+    key_id: uuid(),
+    calls: 0,
+    last_used_at: null,
+    source: "key",
+    is_used: true,
+    models: 12,
+    last_success_at: MOMENT,
     last_error: null,
-    version: 1,
-    created_at: MOMENT,
-    updated_at: MOMENT,
+    last_error_at: null,
+    latency_ms: null,
+    breaker: "closed",
+    retry_at: null,
+    paused_until: null,
+    ...fields,
   };
+}
 
+function providersAre(...providers: ProviderStatus[]) {
+  return http.get(url("/admin/providers"), () => HttpResponse.json({ providers, total: providers.length }));
+}
+
+describe("provider status", () => {
+  it("says in words how each one fares, and reads again on request", async () => {
+    const soon = new Date(Date.now() + 60_000).toISOString();
+    server.use(
+      providersAre(
+        aProvider({ latency_ms: 412.4 }),
+        aProvider({
+          provider: "openai",
+          key_name: "Backup",
+          breaker: "open",
+          retry_at: soon,
+          last_error: "overloaded",
+        }),
+        aProvider({ provider: "google", key_name: "Paused", paused_until: soon }),
+        aProvider({ provider: "openrouter", source: "configuration", key_id: null, breaker: "half_open" }),
+        aProvider({ provider: "custom", key_name: "House models", is_used: false }),
+        aProvider({ provider: "offline", source: "built_in", key_id: null, last_success_at: null }),
+      ),
+    );
+    const { person } = open("/admin/providers", admin);
+    const table = await screen.findByRole("table", { name: "Provider status" });
+    const row = (name: RegExp) => within(table).getByRole("row", { name });
+    expect(row(/^Anthropic ?Main Working 12 412 ms/)).toBeInTheDocument();
+    expect(row(/^OpenAI ?Backup Passed over until \d\d:\d\d.*OpenAI is overloaded\./)).toBeInTheDocument();
+    expect(row(/^Google ?Paused Paused until \d\d:\d\d/)).toBeInTheDocument();
+    expect(row(/^OpenRouter ?from the configuration On trial/)).toBeInTheDocument();
+    expect(row(/^Compatible server ?House models In reserve/)).toBeInTheDocument();
+    expect(row(/^Answers without a model ?built in Not asked yet/)).toBeInTheDocument();
+    server.use(providersAre(aProvider({ key_name: "Only one" })));
+    await person.click(screen.getByRole("button", { name: "Read the states again" }));
+    expect(await screen.findByRole("row", { name: /^Anthropic ?Only one/ })).toBeInTheDocument();
+    expect(screen.queryByText("House models")).toBeNull();
+  });
+
+  it("leads to the keys when there is nothing, and to another try when it failed", async () => {
+    server.use(http.get(url("/admin/providers"), () => refuse(500, { error: "InternalError", request_id: "r-7" })));
+    const { person } = open("/admin/providers", admin);
+    expect(await screen.findByText("r-7")).toBeInTheDocument();
+    server.use(providersAre());
+    await person.click(screen.getByRole("button", { name: "Try again" }));
+    expect(await screen.findByText("No provider yet")).toBeInTheDocument();
+    expect(screen.getAllByRole("link", { name: "Open API keys" })[0]).toHaveAttribute("href", "/admin/api-keys");
+  });
+
+  it("is for administrators only", async () => {
+    open("/admin/providers", manager);
+    expect(await screen.findByRole("heading", { name: "Not for your role" })).toBeInTheDocument();
+  });
+});
+
+describe("dashboard", () => {
   it("shows the figures, the cost per day, who uses most, and how the providers fare", async () => {
     const today = new Date().toISOString().slice(0, 10);
     const asked: URLSearchParams[] = [];
     server.use(
       http.get(url("/admin/stats"), () => HttpResponse.json(stats)),
       quotasAre(aQuota()),
-      http.get(url("/api-keys"), () =>
-        HttpResponse.json({
-          api_keys: [key, { ...key, id: uuid(), name: "Backup", last_error: "unauthorized" }],
-          total: 2,
-        }),
+      providersAre(
+        aProvider({ latency_ms: 412 }),
+        aProvider({ key_name: "Backup", last_error: "auth", last_error_at: "2025-10-01T13:00:00.000Z" }),
       ),
       summaries(
         {
@@ -130,6 +188,9 @@ describe("dashboard", () => {
       expect.stringMatching(/sonnet \$3\.00, mini \$1\.00/),
     );
     expect(await screen.findByRole("list", { name: "Top people" })).toHaveTextContent("Dana Levi$4.00");
+    expect(screen.getByText("412 ms")).toBeInTheDocument();
+    expect(screen.getByText("The key of Anthropic was refused.")).toBeInTheDocument();
+    expect(screen.getByRole("link", { name: "Provider status" })).toHaveAttribute("href", "/admin/providers");
     expect(await screen.findByRole("link", { name: "Fix key" })).toHaveAttribute("href", "/admin/api-keys");
     await person.click(screen.getByRole("button", { name: "7 days" }));
     expect(address()).toBe("/admin?days=7");
@@ -143,7 +204,7 @@ describe("dashboard", () => {
     server.use(
       http.get(url("/admin/stats"), () => refuse(500, { error: "InternalError", request_id: "r-9" })),
       quotasAre(),
-      http.get(url("/api-keys"), () => HttpResponse.json({ api_keys: [], total: 0 })),
+      providersAre(),
       summaries({}),
     );
     open("/admin", admin);

@@ -1,50 +1,53 @@
-// How the provider keys fared when they were last used.
+// How the providers fare, in a few lines for the dashboard.
 import { useQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleDashed, CircleOff, CircleX } from "lucide-react";
+import { CircleAlert, CircleCheck, CircleDashed, CircleX } from "lucide-react";
 import { Link } from "react-router";
 import { errorParts } from "@/api/error";
-import type { ApiKey } from "@/api/types";
+import type { ProviderStatus } from "@/api/types";
 import { useT } from "@/i18n";
-import { keyProblem } from "@/lib/key-problem";
 import { Button } from "@/ui/button";
-import { RelativeTime } from "@/ui/relative-time";
 import { ErrorState, Loading, SkeletonRows } from "@/ui/states";
-import { providerKeysQuery } from "./api";
+import { providersQuery } from "./api";
+import {
+  errorWords,
+  isFailing,
+  providerDetail,
+  providerKey,
+  providerState,
+  providerTitle,
+  stateWords,
+} from "./provider-state";
 
 const looks = {
-  ok: { icon: CircleCheck, className: "text-success", word: "overview.keyOk" },
-  failing: { icon: CircleX, className: "text-destructive", word: "overview.keyFailing" },
-  unused: { icon: CircleDashed, className: "text-muted-foreground", word: "overview.keyUnused" },
-  off: { icon: CircleOff, className: "text-muted-foreground", word: "overview.keyOff" },
+  success: { icon: CircleCheck, className: "text-success" },
+  warning: { icon: CircleAlert, className: "text-warning" },
+  danger: { icon: CircleX, className: "text-destructive" },
+  neutral: { icon: CircleDashed, className: "text-muted-foreground" },
 } as const;
-
-function stateOf(key: ApiKey): keyof typeof looks {
-  if (!key.is_active) return "off";
-  if (key.last_error !== null) return "failing";
-  return key.last_used_at === null ? "unused" : "ok";
-}
 
 export function ProviderHealth({ every }: { every: number }) {
   const t = useT();
-  const keys = useQuery({ ...providerKeysQuery, refetchInterval: every });
-  if (keys.isPending) {
+  const providers = useQuery({ ...providersQuery, refetchInterval: every });
+  if (providers.isPending) {
     return (
       <Loading label={t("overview.loading")}>
         <SkeletonRows rows={3} />
       </Loading>
     );
   }
-  if (keys.data === undefined) {
+  if (providers.data === undefined) {
     return (
       <ErrorState
         className="py-6"
-        title={t("error.couldNotLoad", { things: t("overview.keyThings") })}
-        {...errorParts(keys.error, t)}
-        onRetry={() => void keys.refetch()}
+        title={t("error.couldNotLoad", { things: t("providers.things") })}
+        {...errorParts(providers.error, t)}
+        onRetry={() => void providers.refetch()}
       />
     );
   }
-  if (keys.data.api_keys.length === 0) {
+  // What is built in always works; what is told here is what somebody may have to act on.
+  const outside = providers.data.providers.filter(({ source }) => source !== "built_in");
+  if (outside.length === 0) {
     return (
       <div className="flex flex-col items-start gap-3">
         <p className="text-muted-foreground">{t("overview.noKeys")}</p>
@@ -55,41 +58,56 @@ export function ProviderHealth({ every }: { every: number }) {
     );
   }
   return (
-    <ul className="flex flex-col divide-y">
-      {keys.data.api_keys.map((key) => {
-        const { icon: Icon, className, word } = looks[stateOf(key)];
-        return (
-          <li key={key.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 py-2 first:pt-0 last:pb-0">
-            <div className="min-w-0 flex-1">
-              <p className="truncate font-semibold">
-                <bdi>{key.name}</bdi> <span className="isolate-ltr text-md text-muted-foreground">{key.key_hint}</span>
-              </p>
-              <p className="flex items-center gap-1.5 text-md text-muted-foreground">
-                <span className={`flex items-center gap-1 ${className}`}>
-                  <Icon className="size-4 shrink-0 stroke-[1.75]" aria-hidden />
-                  {t(word)}
-                </span>
-                <span aria-hidden>·</span>
-                <span>{t(`keys.provider.${key.provider}`)}</span>
-                {key.last_used_at !== null && (
-                  <>
-                    <span aria-hidden>·</span>
-                    <RelativeTime iso={key.last_used_at} />
-                  </>
-                )}
-              </p>
-              {key.is_active && key.last_error !== null && (
-                <p className="text-md text-destructive">{t(keyProblem(key.last_error))}</p>
-              )}
-            </div>
-            {stateOf(key) === "failing" && (
-              <Button asChild size="sm">
-                <Link to="/admin/api-keys">{t("overview.fixKey")}</Link>
-              </Button>
-            )}
-          </li>
-        );
-      })}
-    </ul>
+    <>
+      <ul className="flex flex-col divide-y">
+        {outside.map((status) => (
+          <Line key={providerKey(status)} status={status} />
+        ))}
+      </ul>
+      <Link
+        to="/admin/providers"
+        className="mt-3 inline-block text-md font-semibold text-primary-text underline decoration-primary-text/40 underline-offset-3"
+      >
+        {t("providers.all")}
+      </Link>
+    </>
+  );
+}
+
+function Line({ status }: { status: ProviderStatus }) {
+  const t = useT();
+  const state = providerState(status, Date.now());
+  const { icon: Icon, className } = looks[state.tone];
+  const failing = isFailing(status);
+  const detail = providerDetail(status, t);
+  return (
+    <li className="flex flex-wrap items-center gap-x-3 gap-y-1 py-2 first:pt-0 last:pb-0">
+      <div className="min-w-0 flex-1">
+        <p className="truncate font-semibold">
+          {providerTitle(status, t)}{" "}
+          <span className="text-md font-normal text-muted-foreground">
+            <bdi>{detail}</bdi>
+          </span>
+        </p>
+        <p className="flex flex-wrap items-center gap-x-1.5 text-md text-muted-foreground">
+          <span className={`flex items-center gap-1 ${className}`}>
+            <Icon className="size-4 shrink-0 stroke-[1.75]" aria-hidden />
+            {stateWords(status, state, t)}
+          </span>
+          {status.latency_ms !== null && (
+            <>
+              <span aria-hidden>·</span>
+              <span className="tabular">{t("providers.latencyOf", { ms: Math.round(status.latency_ms) })}</span>
+            </>
+          )}
+        </p>
+        {failing && status.last_error !== null && <p className="text-md text-destructive">{errorWords(status, t)}</p>}
+      </div>
+      {failing && status.source === "key" && (
+        <Button asChild size="sm">
+          <Link to="/admin/api-keys">{t("overview.fixKey")}</Link>
+        </Button>
+      )}
+    </li>
   );
 }

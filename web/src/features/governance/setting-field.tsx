@@ -30,7 +30,7 @@ export function valueText(name: SettingKey, value: SettingValue | undefined, mod
     if (value.length === 0) return t(field.kind === "models" ? "system.allModels" : "system.none");
     return value.map((each) => (field.kind === "models" ? modelName(each) : each)).join(", ");
   }
-  if (typeof value !== "string" || value === "") return t(field.kind === "model" ? "system.noModel" : "system.none");
+  if (typeof value !== "string" || value === "") return t(field.kind === "model" ? field.none : "system.none");
   if (field.kind === "choice") return t(`system.choice.${value as "degrade"}`);
   return field.kind === "model" ? modelName(value) : value;
 }
@@ -130,7 +130,7 @@ export function SettingField(props: SettingFieldProps) {
               value={String(value ?? "")}
               onChange={(event) => onChange(event.target.value || null)}
             >
-              <option value="">{t("system.noModel")}</option>
+              <option value="">{t(field.none)}</option>
               {typeof value === "string" && value !== "" && !models.some((model) => model.id === value) && (
                 <option value={value}>{value}</option>
               )}

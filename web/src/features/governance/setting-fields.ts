@@ -9,7 +9,8 @@ export type FieldKind =
   | { readonly kind: "switch" }
   | { readonly kind: "choice"; readonly options: readonly string[] }
   | { readonly kind: "several"; readonly options: readonly string[] }
-  | { readonly kind: "model" }
+  /** A model or none; `none` says what happens without one. */
+  | { readonly kind: "model"; readonly none: "system.noModel" | "system.noTitleModel" }
   | { readonly kind: "models" };
 
 const whole = (min: number, max: number): FieldKind => ({ kind: "number", min, max, whole: true });
@@ -22,7 +23,8 @@ const fields = {
   message_max_chars: whole(1_000, 200_000),
   max_upload_mb: whole(1, 200),
   allowed_file_types: { kind: "several", options: ["pdf", "docx", "txt", "md"] },
-  default_model: { kind: "model" },
+  default_model: { kind: "model", none: "system.noModel" },
+  title_model: { kind: "model", none: "system.noTitleModel" },
   allowed_models: { kind: "models" },
   default_temperature: decimal(0, 2),
   default_max_tokens: whole(1, 32_768),
@@ -49,7 +51,14 @@ export const GROUPS = {
     "max_upload_mb",
     "allowed_file_types",
   ],
-  models: ["default_model", "allowed_models", "default_temperature", "default_max_tokens", "prompt_template"],
+  models: [
+    "default_model",
+    "title_model",
+    "allowed_models",
+    "default_temperature",
+    "default_max_tokens",
+    "prompt_template",
+  ],
   retrieval: [
     "rag_top_k",
     "rag_similarity_threshold",

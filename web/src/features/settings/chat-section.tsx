@@ -15,7 +15,7 @@ interface ChatSectionProps {
 
 export function ChatSection({ assistants }: ChatSectionProps) {
   const t = useT();
-  const { enterKey, followMode, showCost, defaultAssistants } = useUi();
+  const { enterKey, followMode, showCost, copySources, singleKeys, defaultAssistants } = useUi();
   const userId = useSession((state) => state.user?.id) ?? "";
   const chosen = defaultAssistants[userId] ?? "";
   const isGone = chosen !== "" && assistants !== undefined && !assistants.some((one) => one.id === chosen);
@@ -66,6 +66,18 @@ export function ChatSection({ assistants }: ChatSectionProps) {
         hint={t("chatSettings.costHint")}
         checked={showCost}
         onChange={(event) => useUi.setState({ showCost: event.target.checked })}
+      />
+      <Switch
+        label={t("chatSettings.copySources")}
+        hint={t("chatSettings.copySourcesHint")}
+        checked={copySources}
+        onChange={(event) => useUi.setState({ copySources: event.target.checked })}
+      />
+      <Switch
+        label={t("chatSettings.singleKeys")}
+        hint={t("chatSettings.singleKeysHint")}
+        checked={singleKeys}
+        onChange={(event) => useUi.setState({ singleKeys: event.target.checked })}
       />
     </div>
   );
