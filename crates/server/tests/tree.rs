@@ -78,7 +78,7 @@ fn shown(vendor: &ScriptedVendor) -> Vec<(String, String)> {
     let calls = requests
         .iter()
         .filter(|request| request.path.ends_with("/chat/completions"));
-    let last = calls.last().unwrap().body["messages"].as_array().unwrap().clone();
+    let last = calls.next_back().unwrap().body["messages"].as_array().unwrap().clone();
     let turns = last
         .iter()
         .filter(|turn| turn["role"] != "system" && turn["role"] != "developer");
