@@ -180,6 +180,8 @@ async fn r27_what_breaks_off_is_never_shown_as_complete() {
             outcome.failed("ProviderStreamInterruptedError", "interrupted");
             assert_eq!(outcome.kept["content"], expected);
             assert!(outcome.is_charged_once(), "{:?}", outcome.rows);
+            // Five failures in a row would have it left alone.
+            assert_eq!(ask_whole(&admin, &assistant).await.0, 201);
         }
     }
     // Before the first word it is asked again, once.
@@ -245,6 +247,7 @@ async fn r29_odd_streams_are_read_and_senseless_ones_end_as_failures() {
         (0..2).for_each(|_| vendor.answer_next(Answer::stream(empty.clone())));
         let outcome = ask(&admin, &assistant, "Hello?").await;
         outcome.failed("ProviderError", "error");
+        assert_eq!(ask_whole(&admin, &assistant).await.0, 201);
     }
     vendor.answer_next(Answer::stream(vec![line(&thought), finish("stop")]));
     let outcome = ask(&admin, &assistant, "Hello?").await;
