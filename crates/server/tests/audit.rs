@@ -11,12 +11,19 @@ use crate::harness::{PASSWORD, Person, Server, database::on_each_database, form,
 const AGENT: &str = "A browser of ours/1.0";
 
 /// What one's own chats and sign-ins leave to themselves: nobody but their owner sees that they change.
-const UNWATCHED: [&str; 7] = [
+const UNWATCHED: [&str; 14] = [
     "POST /conversations",
     "PATCH /conversations/{id}",
     "DELETE /conversations/{id}",
     "POST /conversations/{id}/messages",
     "POST /conversations/{id}/stop",
+    "POST /conversations/{id}/fork",
+    "PUT /conversations/{id}/head",
+    "POST /conversations/{id}/title",
+    "PATCH /conversations/{id}/messages/{mid}",
+    "POST /conversations/{id}/messages/{mid}/continue",
+    "POST /conversations/{id}/messages/{mid}/edit",
+    "POST /conversations/{id}/messages/{mid}/regenerate",
     "DELETE /notices/{id}",
     // It asks and changes nothing.
     "POST /assistants/{id}/retrieval-test",

@@ -187,7 +187,7 @@ async fn r50_a_question_sent_again_is_answered_once_in_the_way_that_is_wanted_th
         .filter_map(|line| line.strip_prefix("data: "))
         .map(|data| text(&serde_json::from_str::<Value>(data).unwrap()["type"]))
         .collect();
-    assert_eq!(kinds, ["start", "chunk", "done"], "{events}");
+    assert_eq!(kinds, ["start", "chunk", "usage", "done"], "{events}");
     assert_eq!(send(&admin, &path, "q", &json!({ "content": "Other?" })).await.0, 422);
     assert_eq!(admin.get(&path).await.1["total"], json!(2));
     let asked = vendor.requests();

@@ -21,6 +21,8 @@ mod edge;
 #[cfg(test)]
 mod extractor;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod harness;

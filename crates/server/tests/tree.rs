@@ -75,10 +75,10 @@ async fn usage_of(person: &Person, message: &Value) -> Vec<Value> {
 /// What the model was shown in its last call: role and words of every turn but the system's.
 fn shown(vendor: &ScriptedVendor) -> Vec<(String, String)> {
     let requests = vendor.requests();
-    let calls = requests
+    let mut calls = requests
         .iter()
         .filter(|request| request.path.ends_with("/chat/completions"));
-    let last = calls.last().unwrap().body["messages"].as_array().unwrap().clone();
+    let last = calls.next_back().unwrap().body["messages"].as_array().unwrap().clone();
     let turns = last
         .iter()
         .filter(|turn| turn["role"] != "system" && turn["role"] != "developer");

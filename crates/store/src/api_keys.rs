@@ -27,7 +27,7 @@ use crate::{
     entity::api_key::{self, Column},
     error::Fault,
     kept::hold_name,
-    notices,
+    key_notes::note,
     paging::rows_and_total,
     rows::hold,
 };
@@ -35,8 +35,6 @@ use crate::{
 const TABLE: &str = "api_keys";
 /// The row that changes to keys wait for: which key is the one that is used is decided by all of them together.
 const TURNSTILE: &str = "api_keys";
-/// What is noted on a key that its provider refuses: it stays refused until somebody does something about it.
-const REFUSALS: [&str; 2] = ["unauthorized", "no_credit"];
 /// In the audit log: from which key, or to which, the default went by a change of another one.
 const MOVED_FROM: &str = "default_taken_from";
 const MOVED_TO: &str = "default_given_to";
@@ -63,7 +61,7 @@ fn custom_of(row: &api_key::Model) -> Result<Option<Custom>, Fault> {
     }))
 }
 
-fn key_of(row: &api_key::Model) -> Result<ApiKey, Fault> {
+pub(crate) fn key_of(row: &api_key::Model) -> Result<ApiKey, Fault> {
     Ok(ApiKey {
         id: row.id.into(),
         provider: ProviderKind::parse(&row.provider).ok_or_else(|| Fault::corrupt(TABLE, "provider", row.id))?,
@@ -375,37 +373,4 @@ impl ApiKeyStore for SqlStore {
         });
         Ok(write.await?)
     }
-}
-
-/// Notes on a key how a call or a trial with it ended. Administrators are told when its provider begins to refuse it, once:
-/// not again until a call has gone through or another key was entered.
-pub(crate) async fn note(
-    tx: &DatabaseTransaction,
-    id: ApiKeyId,
-    problem: Option<String>,
-    at: Time,
-) -> Result<(), Fault> {
-    let this = Column::Id.eq(id.uuid());
-    let noted = Expr::value(problem.clone().map(storable));
-    let change = api_key::Entity::update_many().col_expr(Column::LastError, noted);
-    let Some(problem) = problem else {
-        change
-            .col_expr(Column::LastUsedAt, Expr::value(at))
-            .filter(this)
-            .exec(tx)
-            .await?;
-        return Ok(());
-    };
-    if REFUSALS.contains(&problem.as_str()) {
-        // Of any number of calls that were refused at the same moment, one finds it well.
-        let was_well = Condition::any()
-            .add(Column::LastError.is_null())
-            .add(Column::LastError.is_not_in(REFUSALS));
-        let began = change.clone().filter(this.clone()).filter(was_well);
-        if let Some(key) = began.exec_with_returning(tx).await?.into_iter().next() {
-            return notices::key_refused(tx, &key_of(&key)?, &problem, at).await;
-        }
-    }
-    change.filter(this).exec(tx).await?;
-    Ok(())
 }

@@ -75,9 +75,10 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
                 .insert(tx)
                 .await?;
             let head = answer.id;
-            (question, answer, head)
+            (*question, answer, head)
         }
-        Spot::Again(question, answer) => {
+        Spot::Again(both) => {
+            let (question, answer) = *both;
             let head = head_over(tx, &row, answer.id).await?;
             (question, go_on(tx, &turn, answer).await?, head)
         }
@@ -154,9 +155,9 @@ enum Spot {
     /// A new question, below this message if below one.
     New(Question, Option<Uuid>),
     /// Another answer to this question.
-    Below(message::Model),
+    Below(Box<message::Model>),
     /// This question's answer, which goes on.
-    Again(message::Model, message::Model),
+    Again(Box<(message::Model, message::Model)>),
 }
 
 impl Spot {
@@ -165,7 +166,7 @@ impl Spot {
         match self {
             Self::New(..) => 2,
             Self::Below(_) => 1,
-            Self::Again(..) => 0,
+            Self::Again(_) => 0,
         }
     }
 }
@@ -193,7 +194,7 @@ async fn find_spot(
             if is_first && has_answer(tx, &question).await? {
                 return unfit(Unfit::Answered);
             }
-            Ok(Ok(Spot::Below(question)))
+            Ok(Ok(Spot::Below(Box::new(question))))
         }
         TurnPlace::Again => {
             let Some(answer) = one_of(tx, row.id, turn.answer.uuid()).await? else {
@@ -207,7 +208,7 @@ async fn find_spot(
                 None => None,
             };
             let question = question.ok_or_else(|| Fault::corrupt("messages", "parent_id", answer.id))?;
-            Ok(Ok(Spot::Again(question, answer)))
+            Ok(Ok(Spot::Again(Box::new((question, answer)))))
         }
     }
 }

@@ -29,6 +29,7 @@ mod fulltext;
 mod identity;
 mod inspection;
 mod kept;
+mod key_notes;
 mod knowledge;
 mod messages;
 mod meter;

@@ -24,12 +24,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    SqlStore, api_keys,
+    SqlStore,
     convert::storable,
     corrections,
     counters::{Change, before, change, counted, natural},
     entity::{assistant, conversation, message, quota_hold, usage_log, usage_quota},
     error::Fault,
+    key_notes,
     notices::alert,
     paging::scalar,
     scopes::{limits_of, matching, scope_of},
@@ -155,12 +156,12 @@ pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, te
     }
     if teller == Teller::Caller {
         for (key, problem) in &spent.refused_keys {
-            api_keys::note(tx, *key, Some(problem.clone()), at).await?;
+            key_notes::note(tx, *key, Some(problem.clone()), at).await?;
         }
         // A call that used nothing says nothing about its key.
         let is_telling = spent.prompt_tokens > 0 || spent.completion_tokens > 0;
         if let Some(key) = spent.key.filter(|_| is_telling) {
-            api_keys::note(tx, key, None, at).await?;
+            key_notes::note(tx, key, None, at).await?;
         }
     }
     Ok(true)

@@ -23,13 +23,16 @@ const TOP: usize = ORDER.len() - 1;
 const RUNS_EVERYTHING: [&str; 2] = ["jobs/runner", "jobs/schedule"];
 /// Operations that need several ports at once take the platform as their context; they may name it and nothing else to
 /// their right. Types, rules and ports never do.
-const OPERATIONS: [&str; 7] = [
+const OPERATIONS: [&str; 10] = [
     "identity/account",
     "identity/sign_in",
     "providers/credentials",
     "knowledge/upload",
     "knowledge/ingest",
+    "conversations/accounting",
+    "conversations/grounds",
     "conversations/reply",
+    "conversations/title",
     "conversations/writing",
 ];
 

@@ -2,13 +2,12 @@
 
 use crate::{
     conversations::{
-        conversation::{Question, TurnPlace, Unfit},
+        conversation::{ConversationStore, Question, TurnPlace, Unfit},
         message::{Message, State},
         reply::ReplyError,
         tree::PathEnd,
     },
     id::{ConversationId, MessageId, UserId},
-    platform::Store,
     providers::chat::Speaker,
 };
 
@@ -93,7 +92,7 @@ impl Asked {
     /// [`ReplyError::Missing`] if it is not one of this conversation.
     pub(super) async fn find(
         &self,
-        store: &dyn Store,
+        store: &dyn ConversationStore,
         owner: UserId,
         conversation: ConversationId,
     ) -> Result<Option<Message>, ReplyError> {
@@ -108,7 +107,7 @@ impl Asked {
     /// [`ReplyError::Unfit`] if that message is not one to be asked this of.
     pub(super) async fn plan(
         self,
-        store: &dyn Store,
+        store: &dyn ConversationStore,
         owner: UserId,
         message: Option<Message>,
     ) -> Result<Plan, ReplyError> {
@@ -198,7 +197,7 @@ pub fn can_go_on(message: &Message) -> bool {
 }
 
 /// The question that an answer answers.
-async fn question_of(store: &dyn Store, owner: UserId, answer: &Message) -> Result<Message, ReplyError> {
+async fn question_of(store: &dyn ConversationStore, owner: UserId, answer: &Message) -> Result<Message, ReplyError> {
     let parent = answer.parent.ok_or(ReplyError::Missing)?;
     let found = store.find_message(owner, answer.conversation, parent).await?;
     found.ok_or(ReplyError::Missing)

@@ -4,16 +4,17 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     conversations::{
+        conversation::ConversationStore,
         event::{Event, Failure, FailureKind},
         message::Message,
         reply,
     },
     fault::StoreError,
     id::UserId,
-    platform::Platform,
 };
 
 /// How often something new is looked for. Writers save every two seconds or two kilobytes.
@@ -23,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A reader of an answer that this process does not write.
 pub struct Follower {
-    platform: Arc<Platform>,
+    store: Arc<dyn ConversationStore>,
+    stopping: CancellationToken,
     owner: UserId,
     seen: Seen,
     /// Since when the database has not answered.
@@ -39,11 +41,18 @@ struct Seen {
 }
 
 impl Follower {
-    /// A reader from what `answer` has on; everything that it holds is told already.
+    /// A reader from what `answer` has on; everything that it holds is told already. Reading ends when `stopping` says that
+    /// this process does.
     #[must_use]
-    pub const fn new(platform: Arc<Platform>, owner: UserId, answer: Message) -> Self {
+    pub const fn new(
+        store: Arc<dyn ConversationStore>,
+        stopping: CancellationToken,
+        owner: UserId,
+        answer: Message,
+    ) -> Self {
         Self {
-            platform,
+            store,
+            stopping,
             owner,
             seen: Seen {
                 answer,
@@ -65,14 +74,14 @@ impl Follower {
             }
             tokio::select! {
                 () = sleep(LOOK_EVERY) => {}
-                () = self.platform.stopping.cancelled() => {
+                () = self.stopping.cancelled() => {
                     let leaving = "AI-Across is restarting here. The answer goes on; open it again to read on.";
                     self.ready = vec![self.seen.broken(FailureKind::Unavailable, leaving)];
                     continue;
                 }
             }
             let (conversation, id) = (self.seen.answer.conversation, self.seen.answer.id);
-            let found = self.platform.store.find_message(self.owner, conversation, id).await;
+            let found = self.store.find_message(self.owner, conversation, id).await;
             self.take(found);
         }
     }

@@ -283,10 +283,7 @@ mod tests {
     fn a_title_is_one_line_without_ornaments() {
         let check = |text: &str, expected: Option<&str>| assert_eq!(clean(text).as_deref(), expected, "{text:?}");
         check("Autumn launch plan", Some("Autumn launch plan"));
-        check(
-            "\n  **\"Autumn launch plan.\"**\nBecause …",
-            Some("Autumn launch plan"),
-        );
+        check("\n  **\"Autumn launch plan.\"**\nBecause …", Some("Autumn launch plan"));
         check("Title: Herbst\u{0}plan.", Some("Herbstplan"));
         check("# תוכנית השקה", Some("תוכנית השקה"));
         check(" \n ", None);

@@ -249,7 +249,7 @@ async fn run(
                 match step {
                     Some(Ok(Step::Event(ChatEvent::Finish(reason)))) => finish = Some(reason),
                     Some(Ok(step)) => draft.hear(step, writer),
-                    Some(Err(error)) => return failed(&error),
+                    Some(Err(error)) => return failed(&error, writer.text_len() == 0),
                     None => break,
                 }
                 if writer.text_len() - draft.saved < SAVE_BYTES {
@@ -347,7 +347,7 @@ fn refused() -> Outcome {
 }
 
 /// What the reader is told of a provider's failure. Its own words stay in the log: they may hold keys or prompts.
-fn failed(error: &ProviderError) -> Outcome {
+fn failed(error: &ProviderError, is_empty: bool) -> Outcome {
     tracing::warn!(%error, "the provider failed");
     let (kind, sentence) = match error.category {
         Category::AuthBad => (
@@ -373,6 +373,10 @@ fn failed(error: &ProviderError) -> Outcome {
         ),
         Category::Blocked => return refused(),
         Category::Timeout => (FailureKind::ProviderTimeout, "The provider took too long."),
+        Category::Cut if is_empty => (
+            FailureKind::Interrupted,
+            "The connection broke before the first word. Try again.",
+        ),
         Category::Cut => (FailureKind::Interrupted, "The connection broke. This part was saved."),
         Category::Network => (FailureKind::Provider, "The provider could not be reached."),
         Category::Upstream

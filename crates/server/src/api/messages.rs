@@ -1,7 +1,5 @@
 //! Messages: read them, join an answer that is being written.
 
-use std::sync::Arc;
-
 use across::{
     actor::Actor,
     conversations::{
@@ -304,6 +302,7 @@ pub(crate) async fn stream(
     if answer.state != MessageState::Streaming {
         return Ok(sse::stream(state, actor, mid, &so_far, None));
     }
-    let follower = Follower::new(Arc::clone(&state.platform), actor.user, answer);
+    let platform = &state.platform;
+    let follower = Follower::new(platform.store.clone(), platform.stopping.clone(), actor.user, answer);
     Ok(sse::follow(state, actor, mid, &so_far, follower))
 }

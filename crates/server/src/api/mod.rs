@@ -19,6 +19,7 @@ pub(crate) mod titles;
 pub(crate) mod tree;
 pub(crate) mod turns;
 pub(crate) mod usage;
+mod usage_row;
 pub(crate) mod users;
 pub(crate) mod words;
 

@@ -383,6 +383,12 @@ fn conversations() -> Vec<Row> {
             owner(201),
         ),
         row(
+            "POST /api/v1/conversations/{id}/title",
+            Of::Conversation,
+            nothing,
+            owner(200),
+        ),
+        row(
             "POST /api/v1/conversations/{id}/stop",
             Of::Conversation,
             empty,
