@@ -83,7 +83,7 @@ pub trait Provider: Send + Sync {
     /// does not know yet.
     ///
     /// # Errors
-    /// [`Category::Unsupported`](crate::providers::failure::Category::Unsupported) if it keeps no account that can be asked.
+    /// [`Category::Unsupported`] if it keeps no account that can be asked.
     async fn accounted(&self, upstream_id: &str) -> Result<Option<Accounted>, ProviderError> {
         let _ = upstream_id;
         let message = "this provider tells nothing afterwards";
