@@ -186,8 +186,16 @@ fn lost(message: MessageId, has_text: bool) -> Event {
 
 /// One event as it goes over the wire. The text is inside a JSON string, so nothing that a model writes can end a line.
 fn frame(event: &Event) -> String {
-    format!("data: {}\n\n", to_json(event))
+    match event {
+        // By far the most events are these; no map is made for them.
+        Event::Chunk(content) => {
+            let content = Value::from(content.as_str());
+            format!("data: {{\"content\":{content},\"type\":\"chunk\"}}\n\n")
+        }
+        event => format!("data: {}\n\n", to_json(event)),
+    }
 }
+
 
 fn to_json(event: &Event) -> Value {
     match event {

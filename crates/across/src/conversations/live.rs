@@ -1,13 +1,18 @@
 //! Answers being written by this process, and their readers. An answer never waits for a reader: it grows in one place, and
 //! each reader takes from there what it has not seen yet, as fast as it can. So readers join and leave as they like, and a
-//! slow one costs nothing but its own delay.
+//! slow one costs nothing but its own delay. After its first words a reader is given new ones some thirty times a second
+//! and no oftener: a screen shows no more, and each time costs a wake, a frame and a packet.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,6 +22,8 @@ use crate::{
 
 /// Bytes of one chunk at most: what a reader who hardly reads holds in memory.
 const CHUNK: usize = 256 * 1024;
+/// How long words gather after a reader was given some.
+const GATHER: Duration = Duration::from_millis(33);
 
 /// The answers being written by this process.
 #[derive(Default)]
@@ -29,6 +36,8 @@ struct Live {
     grown: Mutex<Grown>,
     /// Changes whenever something was added, and closes when the writer is gone.
     added: watch::Receiver<()>,
+    /// The same of everything but words.
+    marked: watch::Receiver<()>,
     stop: CancellationToken,
 }
 
@@ -77,10 +86,12 @@ impl LiveReplies {
         in_all: usize,
     ) -> Result<Writer, Crowded> {
         let (add, added) = watch::channel(());
+        let (mark, marked) = watch::channel(());
         let live = Arc::new(Live {
             owner,
             grown: Mutex::default(),
             added,
+            marked,
             stop: CancellationToken::new(),
         });
         let mut all = lock(&self.0);
@@ -99,6 +110,7 @@ impl LiveReplies {
             message,
             live,
             add,
+            mark,
             all: Arc::clone(&self.0),
         })
     }
@@ -131,23 +143,31 @@ pub struct Writer {
     message: MessageId,
     live: Arc<Live>,
     add: watch::Sender<()>,
+    mark: watch::Sender<()>,
     all: Arc<Mutex<HashMap<MessageId, Arc<Live>>>>,
 }
 
 impl Writer {
     /// Adds an event for every reader.
     pub fn tell(&self, event: Event) {
-        {
+        let is_mark = {
             let mut grown = lock(&self.live.grown);
             match event {
-                Event::Chunk(words) => grown.text.push_str(&words),
+                Event::Chunk(words) => {
+                    grown.text.push_str(&words);
+                    false
+                }
                 mark => {
                     let at = grown.text.len();
                     grown.marks.push((at, mark));
+                    true
                 }
             }
-        }
+        };
         self.add.send_replace(());
+        if is_mark {
+            self.mark.send_replace(());
+        }
     }
 
     /// Which answer it is.
@@ -194,20 +214,26 @@ impl Drop for Writer {
 pub struct Reader {
     live: Arc<Live>,
     added: watch::Receiver<()>,
+    marked: watch::Receiver<()>,
     marks_seen: usize,
     text_seen: usize,
+    /// Until when words gather.
+    gather: Option<Instant>,
     ended: bool,
 }
 
 impl Reader {
     fn new(live: Arc<Live>) -> Self {
-        let mut added = live.added.clone();
+        let (mut added, mut marked) = (live.added.clone(), live.marked.clone());
         added.mark_unchanged();
+        marked.mark_unchanged();
         Self {
             live,
             added,
+            marked,
             marks_seen: 0,
             text_seen: 0,
+            gather: None,
             ended: false,
         }
     }
@@ -216,8 +242,19 @@ impl Reader {
     /// gone without one.
     pub async fn next(&mut self) -> Option<Event> {
         while !self.ended {
+            // Whatever is no word, the end above all, is told at once, and so are the words before it.
+            if let Some(until) = self.gather
+                && !self.has_mark()
+            {
+                drop(timeout_at(until, self.marked.changed()).await);
+                self.gather = None;
+            }
             if let Some(event) = self.take() {
                 self.ended = event.is_last();
+                // A whole chunk is followed by more that is there already.
+                if matches!(&event, Event::Chunk(words) if words.len() < CHUNK / 2) {
+                    self.gather = Some(Instant::now() + GATHER);
+                }
                 return Some(event);
             }
             // Something may have been added between looking and waiting; the receiver has seen neither then.
@@ -226,6 +263,10 @@ impl Reader {
             }
         }
         None
+    }
+
+    fn has_mark(&self) -> bool {
+        lock(&self.live.grown).marks.len() > self.marks_seen
     }
 
     fn is_read(&self) -> bool {
@@ -313,6 +354,26 @@ mod tests {
             chunks.push(words);
         }
         assert_eq!((chunks.len(), chunks.concat()), (said.len().div_ceil(CHUNK), said));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn words_gather_after_the_first_but_the_end_does_not_wait() {
+        let replies = LiveReplies::default();
+        let message = MessageId::new();
+        let writer = replies.begin(UserId::new(), message, 5, 5).unwrap();
+        let mut reader = writer.reader();
+        let began = Instant::now();
+        for (word, after) in [("one ", Duration::ZERO), ("two ", GATHER), ("three ", GATHER * 2)] {
+            writer.tell(Event::Chunk(word.into()));
+            assert_eq!(reader.next().await, Some(Event::Chunk(word.into())));
+            assert_eq!(began.elapsed().as_millis(), after.as_millis());
+        }
+        writer.tell(Event::Chunk("four ".into()));
+        writer.tell(Event::Chunk("five".into()));
+        writer.tell(done(message));
+        assert_eq!(reader.next().await, Some(Event::Chunk("four five".into())));
+        assert_eq!(reader.next().await, Some(done(message)));
+        assert_eq!(began.elapsed().as_millis(), (GATHER * 2).as_millis());
     }
 
     #[tokio::test]
