@@ -76,13 +76,22 @@ fn day(date: &str) -> Option<NaiveDate> {
     date.get(..10)?.parse().ok()
 }
 
+/// What to call a model whose server names it by the file that it was loaded from, as llama.cpp's does.
+fn file_name(id: &str) -> &str {
+    let stem = id.strip_suffix(".gguf").unwrap_or(id);
+    match stem.rsplit_once(['/', '\\']) {
+        Some((_, name)) if id.len() > stem.len() || id.starts_with('/') => name,
+        _ => stem,
+    }
+}
+
 fn describe(listed: ListedModel, kind: ProviderKind) -> Model {
     let window = listed
         .max_model_len
         .or(listed.context_length)
-        .or(listed.meta.and_then(|meta| meta.n_ctx_train));
+        .or(listed.meta.and_then(|meta| meta.n_ctx.or(meta.n_ctx_train)));
     Model {
-        name: listed.name.unwrap_or_else(|| listed.id.clone()),
+        name: listed.name.unwrap_or_else(|| file_name(&listed.id).to_owned()),
         provider: kind,
         context_length: window,
         max_output_tokens: listed.top_provider.and_then(|best| best.max_completion_tokens),
@@ -109,6 +118,23 @@ mod tests {
         let model =
             |(id, created): &(&str, u32)| serde_json::from_value(json!({"id": id, "created": created})).unwrap();
         ids.iter().map(model).collect()
+    }
+
+    #[test]
+    fn a_model_named_by_its_file_is_called_like_it_and_has_the_window_it_was_started_with() {
+        // As the server of llama.cpp 0.7.0 lists it, started with half of the model's window.
+        let listed = json!({"id": "/models/SmolLM2-135M-Instruct.Q4_1.gguf", "object": "model", "created": 1_795_458_946,
+            "owned_by": "llamacpp", "meta": {"n_ctx": 4096, "n_ctx_train": 8192, "n_params": 134_515_008}});
+        let model = describe(serde_json::from_value(listed).unwrap(), ProviderKind::Custom);
+        assert_eq!(model.name, "SmolLM2-135M-Instruct.Q4_1");
+        assert_eq!(model.context_length, Some(4096));
+        for (id, name) in [
+            ("C:\\models\\a.gguf", "a"),
+            ("meta/llama-4", "meta/llama-4"),
+            ("llama3:8b", "llama3:8b"),
+        ] {
+            assert_eq!(file_name(id), name);
+        }
     }
 
     #[test]

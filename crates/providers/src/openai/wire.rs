@@ -198,7 +198,9 @@ impl ListedModel {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ModelMeta {
-    /// llama.cpp's name for it.
+    /// The window that llama.cpp's server was started with; older ones do not say.
+    pub(super) n_ctx: Option<u32>,
+    /// The window that the model was made with.
     pub(super) n_ctx_train: Option<u32>,
 }
 
