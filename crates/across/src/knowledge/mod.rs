@@ -4,5 +4,6 @@ pub mod blob;
 pub mod chunk;
 pub mod extractor;
 pub mod file;
+pub mod fill;
 pub mod ingest;
 pub mod upload;

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use across::{
     fault::StoreError,
     id::{AssistantId, ChunkId},
-    retrieval::vectors::{Match, VectorQuery, VectorStore},
+    retrieval::vectors::{
+        Collection, Match, Point, Scope, StoredVectors as _, VectorError, VectorQuery, VectorStore, has_direction,
+    },
 };
 use async_trait::async_trait;
 use moka::future::Cache;
@@ -111,7 +113,7 @@ const COLUMNS: [chunk::Column; 6] = [
 ];
 
 impl SqlStore {
-    async fn index(&self, query: &VectorQuery) -> Result<Option<Arc<Index>>, Fault> {
+    async fn index(&self, space: &str, query: &VectorQuery) -> Result<Option<Arc<Index>>, Fault> {
         let generation: Option<i64> = assistant::Entity::find_by_id(query.assistant.uuid())
             .select_only()
             .column(assistant::Column::IndexGeneration)
@@ -121,7 +123,7 @@ impl SqlStore {
         let Some(generation) = generation else { return Ok(None) };
         let key = Key {
             assistant: query.assistant,
-            space: query.space.clone(),
+            space: space.to_owned(),
             generation,
         };
         let make = async {
@@ -135,13 +137,12 @@ impl SqlStore {
         made.map(Some).map_err(|fault: Arc<Fault>| fault.again())
     }
 
-    async fn search(&self, query: &VectorQuery) -> Result<Vec<Match>, Fault> {
-        let usable = query.vector.iter().all(|x| x.is_finite()) && query.vector.iter().any(|x| *x != 0.0);
-        if query.limit == 0 || !usable {
+    async fn scan(&self, space: &str, query: &VectorQuery) -> Result<Vec<Match>, Fault> {
+        if query.limit == 0 || !has_direction(&query.vector) {
             return Ok(Vec::new());
         }
         let Some(index) = self
-            .index(query)
+            .index(space, query)
             .await?
             .filter(|index| index.dim() == query.vector.len())
         else {
@@ -231,11 +232,32 @@ async fn load(snapshot: &DatabaseTransaction, key: &Key, dim: usize) -> Result<I
 
 #[async_trait]
 impl VectorStore for SqlStore {
-    async fn nearest(&self, query: &VectorQuery) -> Result<Vec<Match>, StoreError> {
-        Ok(self.search(query).await?)
+    async fn ensure(&self, collection: &Collection) -> Result<u64, VectorError> {
+        let promised = self.promised_points().await.map_err(unavailable)?;
+        let held = promised.into_iter().find(|(other, _)| other == collection);
+        Ok(held.map_or(0, |(_, points)| points))
     }
 
-    async fn vectors_healthy(&self) -> Result<(), StoreError> {
-        Ok(self.db.ping().await?)
+    /// The rows are the truth, and are written where chunks are.
+    async fn upsert(&self, collection: &Collection, points: &[Point]) -> Result<(), VectorError> {
+        points.iter().try_for_each(|point| collection.takes(&point.vector))
     }
+
+    async fn search(&self, collection: &Collection, query: &VectorQuery) -> Result<Vec<Match>, VectorError> {
+        collection.takes(&query.vector)?;
+        self.scan(&collection.space, query).await.map_err(unavailable)
+    }
+
+    /// The rows are removed where chunks are.
+    async fn delete(&self, _: &Collection, _: Scope) -> Result<(), VectorError> {
+        Ok(())
+    }
+
+    async fn health(&self) -> Result<(), VectorError> {
+        self.db.ping().await.map_err(unavailable)
+    }
+}
+
+fn unavailable(fault: impl Into<StoreError>) -> VectorError {
+    VectorError::Unavailable(fault.into().to_string())
 }
