@@ -5,6 +5,7 @@ pub(crate) mod assistant;
 pub(crate) mod audit_log;
 pub(crate) mod audit_retention;
 pub(crate) mod chunk;
+pub(crate) mod chunk_vector;
 pub(crate) mod conversation;
 pub(crate) mod file_text;
 pub(crate) mod job;
