@@ -31,7 +31,7 @@ use crate::{
     replay::Replays,
     retrieval::{
         passage::Passages,
-        vectors::{KeywordIndex, VectorStore},
+        vectors::{KeywordIndex, StoredVectors, Vectors},
     },
     secret::Vault,
     settings::{LiveSettings, SettingsStore},
@@ -55,7 +55,7 @@ pub trait Store:
     + AssistantStore
     + KnowledgeStore
     + Passages
-    + VectorStore
+    + StoredVectors
     + KeywordIndex
     + ConversationStore
     + MessageTree
@@ -148,6 +148,8 @@ pub struct Platform {
     pub installation: InstallationId,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// Finds the nearest vectors.
+    pub vectors: Vectors,
     /// Files' bytes.
     pub blobs: Arc<dyn Blobs>,
     /// Documents to text.

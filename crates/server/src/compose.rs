@@ -18,6 +18,7 @@ use across::{
         provider::Provider,
         registry::{Connection, LOCAL_MODEL, Providers},
     },
+    retrieval::vectors::{VectorStore, Vectors},
     settings::{Changed, LiveSettings},
 };
 use across_providers::{LocalEmbedder, OfflineProvider, Reach, VendorConnector, http::Timeouts};
@@ -65,9 +66,11 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
     let extractor = ChildExtractor::of_this_program()
         .map_err(|error| Failure::Working(format!("the program cannot find its own file: {error}")))?;
     let cores = available_parallelism().map_or(1, NonZero::get);
+    let store = Arc::new(store);
     let platform = Arc::new(Platform {
         installation: held.installation()?,
-        store: Arc::new(store),
+        vectors: Vectors::of_rows(Arc::clone(&store) as Arc<dyn VectorStore>),
+        store,
         blobs: Arc::new(blobs),
         extractor: Arc::new(extractor),
         providers: providers(config, Arc::clone(&clock))?,

@@ -474,6 +474,11 @@ impl ApiError {
                     .because(cause)
             }
             SearchError::Refused(refusal) => Self::quota(&refusal, now),
+            SearchError::Vectors(_) | SearchError::TooSlow => {
+                Self::new(Kind::UNAVAILABLE, "The files could not be searched. Try again soon.")
+                    .retry_after(5)
+                    .because(cause)
+            }
             SearchError::Store(error) => error.into(),
         }
     }

@@ -37,6 +37,7 @@ mod migration;
 mod notices;
 mod paging;
 mod passages;
+mod points;
 mod queue;
 mod quotas;
 mod replays;

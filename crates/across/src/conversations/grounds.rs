@@ -1,7 +1,5 @@
 //! What an answer rests on: the passages that a search finds in the assistant's files, and what is cited of them.
 
-use std::time::Duration;
-
 use crate::{
     conversations::{
         context::{Knowledge, shorten},
@@ -15,9 +13,6 @@ use crate::{
     retrieval::search::{self, Candidate, Inquiry, SearchError, Verdict},
     settings::{OnRetrievalFailure, Settings},
 };
-
-/// How long retrieval may take before the answer goes on without it.
-const RETRIEVAL_TIME: Duration = Duration::from_secs(5);
 
 /// What an answer rests on.
 pub(super) struct Grounds {
@@ -96,12 +91,10 @@ async fn retrieve(
         settings,
         clock: platform.clock.as_ref(),
     };
-    let search = search::search(store, &platform.providers, inquiry);
-    let problem = match tokio::time::timeout(RETRIEVAL_TIME, search).await {
-        Ok(Ok(found)) => return Ok(judge(found)),
-        Ok(Err(SearchError::Refused(refusal))) => return Err(ReplyError::Quota(refusal)),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "it took too long".to_owned(),
+    let problem = match search::search(store, &platform.vectors, &platform.providers, inquiry).await {
+        Ok(found) => return Ok(judge(found)),
+        Err(SearchError::Refused(refusal)) => return Err(ReplyError::Quota(refusal)),
+        Err(error) => error.to_string(),
     };
     match settings.rag_on_failure {
         OnRetrievalFailure::Degrade => {

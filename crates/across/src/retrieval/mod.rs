@@ -3,6 +3,7 @@
 pub mod fusion;
 pub mod language;
 pub mod passage;
+mod recheck;
 pub mod relevance;
 pub mod search;
 pub mod vectors;

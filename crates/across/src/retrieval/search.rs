@@ -1,6 +1,9 @@
 //! From a question to passages: embed it, rank by vector and by keyword, fuse, load, judge, keep the best.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use crate::{
     clock::Clock,
@@ -21,14 +24,17 @@ use crate::{
         fusion::{self, Fused, Weights},
         language::{self, Words},
         passage::{Passage, Passages},
+        recheck,
         relevance::Calibration,
-        vectors::{KeywordIndex, VectorQuery, VectorStore},
+        vectors::{Collection, KeywordIndex, VectorError, VectorQuery, Vectors},
     },
     settings::Settings,
 };
 
 /// How deep each ranking is read before fusion.
 const DEPTH: usize = 50;
+/// How long a search may take in all, embedding the question included.
+const SEARCH_TIME: Duration = Duration::from_secs(5);
 
 /// How files are cut and searched.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,7 +102,13 @@ pub enum SearchError {
     /// A quota has no room for embedding the question.
     #[error("a quota has no room for this call")]
     Refused(Box<Refusal>),
-    /// The database or the vector store failed.
+    /// The vector store failed.
+    #[error(transparent)]
+    Vectors(#[from] VectorError),
+    /// It took longer than a question can wait.
+    #[error("the search took longer than {} s", SEARCH_TIME.as_secs())]
+    TooSlow,
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -127,15 +139,27 @@ pub struct Inquiry<'a> {
 }
 
 /// What a search asks of what is remembered.
-pub trait Index: VectorStore + KeywordIndex + Passages + KeptValues + Meter {}
-impl<T: VectorStore + KeywordIndex + Passages + KeptValues + Meter + ?Sized> Index for T {}
+pub trait Index: KeywordIndex + Passages + KeptValues + Meter {}
+impl<T: KeywordIndex + Passages + KeptValues + Meter + ?Sized> Index for T {}
 
-/// Everything found for a question in the files of an assistant, in fused order.
+/// Everything found for a question in the files of an assistant, in fused order. What words alone would find is not passed
+/// off as an answer when the vectors cannot be asked.
 ///
 /// # Errors
-/// [`SearchError`] if the question could not be embedded or the store failed.
+/// [`SearchError`] if the question could not be embedded, a store failed, or all of it took too long.
 pub async fn search(
     index: &(impl Index + ?Sized),
+    vectors: &Vectors,
+    providers: &Providers,
+    inquiry: Inquiry<'_>,
+) -> Result<Vec<Candidate>, SearchError> {
+    let found = tokio::time::timeout(SEARCH_TIME, rank(index, vectors, providers, inquiry)).await;
+    found.unwrap_or(Err(SearchError::TooSlow))
+}
+
+async fn rank(
+    index: &(impl Index + ?Sized),
+    vectors: &Vectors,
     providers: &Providers,
     inquiry: Inquiry<'_>,
 ) -> Result<Vec<Candidate>, SearchError> {
@@ -150,22 +174,22 @@ pub async fn search(
     let words = Words::of(question);
     let by_vector = async {
         let embedder = providers.embedder(index, &settings.embedding_model).await?;
-        let vectors = embedder
+        let embedded = embedder
             .embed(index, clock, payer, vec![question.to_owned()], EmbedPurpose::Query)
             .await?;
         let model = embedder.model;
-        let vector = vectors
+        let vector = embedded
             .into_iter()
             .next()
             .and_then(|pieces| pieces.into_iter().next())
             .unwrap_or_default();
+        let collection = Collection::from(&model);
         let query = VectorQuery {
             assistant,
-            space: model.space(),
             vector,
             limit: DEPTH,
         };
-        Ok::<_, SearchError>((index.nearest(&query).await?, model))
+        Ok::<_, SearchError>((recheck::nearest(index, vectors, &collection, query).await?, model))
     };
     let by_keyword = async { Ok(index.with_words(assistant, &words.terms, DEPTH).await?) };
     let ((matches, model), keyword_ids) = futures::try_join!(by_vector, by_keyword)?;

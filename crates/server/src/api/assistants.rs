@@ -481,7 +481,7 @@ pub(crate) async fn retrieval_test(
         settings: &platform.settings.get(),
         clock: platform.clock.as_ref(),
     };
-    let found = search::search(platform.store.as_ref(), &platform.providers, inquiry).await;
+    let found = search::search(platform.store.as_ref(), &platform.vectors, &platform.providers, inquiry).await;
     let found = found.map_err(|error| ApiError::search(error, platform.clock.now()))?;
     let passages: Vec<_> = found.into_iter().map(FoundPassage::from).collect();
     Ok(Json(FoundPassages {

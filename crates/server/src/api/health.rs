@@ -1,5 +1,6 @@
 //! Whether the process lives, and whether it should get work.
 
+use across::retrieval::vectors::VectorStore as _;
 use axum::{
     Json,
     extract::State,
@@ -42,7 +43,7 @@ pub(crate) struct Ready {
 pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Ready>) {
     let platform = &state.platform;
     let database = platform.store.healthy().await.is_ok();
-    let vectors = platform.store.vectors_healthy().await.is_ok();
+    let vectors = platform.vectors.health().await.is_ok();
     let room = platform.blobs.has_room().await;
     let is_ready = database && room && state.ready.is_ready();
     let answer = Ready {

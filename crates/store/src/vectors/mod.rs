@@ -16,7 +16,9 @@ use std::{collections::HashSet, sync::Arc};
 use across::{
     fault::StoreError,
     id::ChunkId,
-    retrieval::vectors::{Match, VectorQuery, VectorStore},
+    retrieval::vectors::{
+        Collection, Match, Point, Scope, StoredVectors as _, VectorError, VectorQuery, VectorStore, has_direction,
+    },
 };
 use async_trait::async_trait;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
@@ -90,9 +92,8 @@ pub(crate) fn sound(bytes: &[u8], stored_checksum: i64, dim: i32) -> Option<Vec<
 
 impl SqlStore {
     /// The copies of all files that the list names.
-    async fn copies(&self, files: &Files, query: &VectorQuery) -> Result<Vec<Arc<Segment>>, Fault> {
-        let space: Arc<str> = query.space.as_str().into();
-        let dim = query.vector.len();
+    async fn copies(&self, files: &Files, space: &str, dim: usize) -> Result<Vec<Arc<Segment>>, Fault> {
+        let space: Arc<str> = space.into();
         let mut copies = Vec::with_capacity(files.len());
         let mut missing = Vec::new();
         for file in files.iter() {
@@ -107,25 +108,24 @@ impl SqlStore {
         Ok(copies.into_iter().filter(|copy| copy.dim() == dim).collect())
     }
 
-    async fn search(&self, query: &VectorQuery) -> Result<Vec<Match>, Fault> {
-        let usable = query.vector.iter().all(|x| x.is_finite()) && query.vector.iter().any(|x| *x != 0.0);
-        if query.limit == 0 || !usable {
+    async fn scan(&self, space: &str, query: &VectorQuery) -> Result<Vec<Match>, Fault> {
+        if query.limit == 0 || !has_direction(&query.vector) {
             return Ok(Vec::new());
         }
         for _ in 0..REPEATS {
             let files = self.files_of(query.assistant).await?;
-            let found = self.search_in(&files, query).await?;
+            let found = self.search_in(&files, space, query).await?;
             // Fewer rows than the copies promised: a file was replaced meanwhile, unless some are damaged.
             if found.is_whole || self.generation(query.assistant).await? == Some(files.generation) {
                 return Ok(found.matches);
             }
         }
         let files = self.files_of(query.assistant).await?;
-        Ok(self.search_in(&files, query).await?.matches)
+        Ok(self.search_in(&files, space, query).await?.matches)
     }
 
-    async fn search_in(&self, files: &Files, query: &VectorQuery) -> Result<Found, Fault> {
-        let copies = self.copies(files, query).await?;
+    async fn search_in(&self, files: &Files, space: &str, query: &VectorQuery) -> Result<Found, Fault> {
+        let copies = self.copies(files, space, query.vector.len()).await?;
         let count = query.limit.saturating_mul(2).saturating_add(SPARE);
         let products: usize = copies.iter().map(|copy| copy.products()).sum();
         let numbers = if products > LARGE {
@@ -139,7 +139,7 @@ impl SqlStore {
         let mut matches = Vec::with_capacity(numbers.len());
         let mut rows = 0;
         for some in numbers.chunks(ROWS) {
-            for stored in self.stored(some, &query.space).await? {
+            for stored in self.stored(some, space).await? {
                 rows += 1;
                 match sound(&stored.vectors, stored.checksum, stored.dim) {
                     Some(vectors) => matches.extend(blob::best_cosine(&vectors, &query.vector).map(|cosine| Match {
@@ -150,7 +150,7 @@ impl SqlStore {
                     None => self.segments.damaged(Damaged {
                         file: stored.file_id,
                         chunk: stored.number,
-                        space: query.space.clone(),
+                        space: space.to_owned(),
                     }),
                 }
             }
@@ -194,11 +194,32 @@ struct Found {
 
 #[async_trait]
 impl VectorStore for SqlStore {
-    async fn nearest(&self, query: &VectorQuery) -> Result<Vec<Match>, StoreError> {
-        Ok(self.search(query).await?)
+    async fn ensure(&self, collection: &Collection) -> Result<u64, VectorError> {
+        let promised = self.promised_points().await.map_err(unavailable)?;
+        let held = promised.into_iter().find(|(other, _)| other == collection);
+        Ok(held.map_or(0, |(_, points)| points))
     }
 
-    async fn vectors_healthy(&self) -> Result<(), StoreError> {
-        Ok(self.db.ping().await?)
+    /// The rows are the truth, and are written where chunks are.
+    async fn upsert(&self, collection: &Collection, points: &[Point]) -> Result<(), VectorError> {
+        points.iter().try_for_each(|point| collection.takes(&point.vector))
     }
+
+    async fn search(&self, collection: &Collection, query: &VectorQuery) -> Result<Vec<Match>, VectorError> {
+        collection.takes(&query.vector)?;
+        self.scan(&collection.space, query).await.map_err(unavailable)
+    }
+
+    /// The rows are removed where chunks are.
+    async fn delete(&self, _: &Collection, _: Scope) -> Result<(), VectorError> {
+        Ok(())
+    }
+
+    async fn health(&self) -> Result<(), VectorError> {
+        self.db.ping().await.map_err(unavailable)
+    }
+}
+
+fn unavailable(fault: impl Into<StoreError>) -> VectorError {
+    VectorError::Unavailable(fault.into().to_string())
 }

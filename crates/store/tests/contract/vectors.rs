@@ -8,7 +8,7 @@ use across::{
     page::PageRequest,
     retrieval::{
         passage::Passages as _,
-        vectors::{Match, VectorQuery, VectorStore as _},
+        vectors::{Collection, Match, VectorError, VectorQuery, VectorStore as _},
     },
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -22,16 +22,20 @@ crate::contracts!(
     what_changes_is_seen_at_once,
     damaged_vectors_are_left_out,
     hits_are_checked_again,
+    what_is_stored_is_told_as_points,
 );
 
 async fn nearest(bench: &Bench, assistant: AssistantId, vector: &[f32], limit: usize) -> Vec<Match> {
     let query = VectorQuery {
         assistant,
-        space: SPACE.into(),
         vector: vector.to_vec(),
         limit,
     };
-    bench.store.nearest(&query).await.unwrap()
+    let collection = Collection {
+        space: SPACE.into(),
+        dimensions: vector.len(),
+    };
+    bench.store.search(&collection, &query).await.unwrap()
 }
 
 async fn files(bench: &Bench, assistant: AssistantId, vector: &[f32]) -> Vec<FileId> {
@@ -130,13 +134,18 @@ async fn the_scope_never_leaks(bench: &Bench) {
     assert_eq!(files(bench, mine, &query).await, [file]);
     assert_eq!(files(bench, other, &query).await, [theirs]);
     assert!(files(bench, AssistantId::new(), &query).await.is_empty());
-    let elsewhere = VectorQuery {
+    let asked = VectorQuery {
         assistant: mine,
-        space: "other:4".into(),
         vector: query.to_vec(),
         limit: 5,
     };
-    assert!(bench.store.nearest(&elsewhere).await.unwrap().is_empty());
+    let other = |dimensions| Collection {
+        space: "other:4".into(),
+        dimensions,
+    };
+    assert!(bench.store.search(&other(4), &asked).await.unwrap().is_empty());
+    let refused = bench.store.search(&other(3), &asked).await;
+    assert!(matches!(refused, Err(VectorError::Dimension { .. })), "{refused:?}");
 }
 
 async fn what_changes_is_seen_at_once(bench: &Bench) {
@@ -237,7 +246,7 @@ async fn damaged_vectors_are_left_out(bench: &Bench) {
         ))
         .await;
     assert_eq!(nearest(bench, assistant, &query, 10).await.len(), 1);
-    bench.store.vectors_healthy().await.unwrap();
+    bench.store.health().await.unwrap();
 }
 
 async fn hits_are_checked_again(bench: &Bench) {
@@ -275,4 +284,60 @@ async fn hits_are_checked_again(bench: &Bench) {
         .unwrap();
     assert!(bench.store.passages(mine, &ids).await.unwrap().is_empty());
     assert!(!bench.store.has_knowledge(mine).await.unwrap());
+}
+
+async fn what_is_stored_is_told_as_points(bench: &Bench) {
+    use across::retrieval::vectors::StoredVectors as _;
+
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    assert!(bench.store.promised_points().await.unwrap().is_empty());
+    let pieces = vec![vec![0.0, 0.0, 0.0, 1.0], vec![0.6, 0.8, 0.0, 0.0]];
+    let chunks = vec![
+        chunk(0, "two", pieces.clone()),
+        chunk(1, "one", vec![pieces[0].clone()]),
+    ];
+    let file = bench.ready(assistant, user, chunks).await;
+    let collection = Collection {
+        space: SPACE.into(),
+        dimensions: 4,
+    };
+    let promised = bench.store.promised_points().await.unwrap();
+    assert_eq!(promised, [(collection.clone(), 3)]);
+    assert_eq!(bench.store.ensure(&collection).await.unwrap(), 3);
+    assert_eq!(
+        bench.store.collections_of(file).await.unwrap(),
+        std::slice::from_ref(&collection)
+    );
+    assert_eq!(bench.store.searchable_files().await.unwrap(), [(file, 1)]);
+
+    let (first, next) = bench.store.points_of(file, 1, 0, 1).await.unwrap();
+    let (second, end) = bench.store.points_of(file, 1, next.unwrap(), 5).await.unwrap();
+    assert_eq!(end, None);
+    let told: Vec<_> = first
+        .iter()
+        .chain(&second)
+        .map(|(_, point)| (point.piece, point.vector.clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [(0, pieces[0].clone()), (1, pieces[1].clone()), (0, pieces[0].clone())]
+    );
+    assert!(
+        first
+            .iter()
+            .all(|(of, point)| (of, point.file, point.assistant) == (&collection, file, assistant))
+    );
+    assert_eq!(first[0].1.chunk, first[1].1.chunk);
+
+    bench
+        .store
+        .delete_file(file, deed(Action::FileDelete, 9))
+        .await
+        .unwrap();
+    assert!(bench.store.promised_points().await.unwrap().is_empty());
+    assert!(bench.store.searchable_files().await.unwrap().is_empty());
+    assert!(bench.store.points_of(file, 1, 0, 5).await.unwrap().0.is_empty());
+    // Until they are purged, whoever removes the copies must know where they are.
+    assert_eq!(bench.store.collections_of(file).await.unwrap(), [collection]);
 }
