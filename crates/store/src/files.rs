@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     audit::{Trace, Traced},
     convert::{column_i32, column_i64, fold, storable},
+    embedding,
     entity::{assistant, chunk, chunk_vector, file_text, job, knowledge_file as file},
     error::Fault,
     knowledge::{TABLE, file_of},
@@ -296,6 +297,9 @@ pub(crate) async fn publish(
     let row = leased_file(tx, lease, id).await?;
     if generation < row.generation {
         return Err(Fault::conflict("a newer generation is published already"));
+    }
+    if embedding::lacks_vectors(tx, generation_of(id, generation)).await? {
+        return Err(Fault::conflict("the embedding model was changed meanwhile"));
     }
     let chunks = chunk::Entity::find()
         .filter(generation_of(id, generation))

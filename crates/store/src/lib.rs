@@ -22,6 +22,7 @@ mod conversations;
 mod convert;
 mod corrections;
 mod counters;
+mod embedding;
 mod entity;
 mod error;
 mod files;

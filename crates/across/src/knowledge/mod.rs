@@ -2,7 +2,9 @@
 
 pub mod blob;
 pub mod chunk;
+pub mod embedding;
 pub mod extractor;
 pub mod file;
 pub mod ingest;
+pub mod reembed;
 pub mod upload;

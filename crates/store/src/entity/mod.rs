@@ -7,6 +7,7 @@ pub(crate) mod audit_retention;
 pub(crate) mod chunk;
 pub(crate) mod chunk_vector;
 pub(crate) mod conversation;
+pub(crate) mod embedding_change;
 pub(crate) mod file_text;
 pub(crate) mod job;
 pub(crate) mod kept_value;

@@ -1,12 +1,16 @@
-//! Vectors in a table of their own, one row for each chunk and space, with what the copy in memory is made of.
+//! Vectors in a table of their own, one row for each chunk and space, with what the copy in memory is made of; the changes
+//! of the embedding model, and which one the server of a custom key has.
 
 use sea_orm_migration::{
     prelude::*,
-    schema::{big_integer, big_pk_auto, blob, integer, text},
+    schema::{
+        big_integer, big_integer_null, big_pk_auto, blob, integer, pk_uuid, text, text_null, timestamp_with_time_zone,
+        timestamp_with_time_zone_null, uuid_null,
+    },
     sea_orm::QueryResult,
 };
 
-use super::index;
+use super::{index, one_of, references};
 use crate::vectors;
 
 /// Chunks that are moved at a time.
@@ -52,8 +56,45 @@ impl MigrationTrait for Migration {
             let drop = Table::alter().table("chunks").drop_column(column).to_owned();
             manager.alter_table(drop).await?;
         }
+        changes(manager).await?;
+        for column in [text_null("embedding_model"), big_integer_null("embedding_dimensions")] {
+            let add = Table::alter().table("api_keys").add_column(column).to_owned();
+            manager.alter_table(add).await?;
+        }
         Ok(())
     }
+}
+
+/// The changes of the embedding model.
+async fn changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = "embedding_changes";
+    manager
+        .create_table(
+            Table::create()
+                .table(table)
+                .col(pk_uuid("id"))
+                .col(text("from_space"))
+                .col(text("to_model"))
+                .col(integer("to_dim"))
+                .col(one_of("phase", &["running", "done", "cancelled", "failed"]))
+                .col(big_integer("chunks_total"))
+                .col(big_integer("chunks_done"))
+                .col(big_integer("position"))
+                .col(uuid_null("started_by"))
+                .col(text_null("problem"))
+                .col(timestamp_with_time_zone("started_at"))
+                .col(timestamp_with_time_zone_null("finished_at"))
+                .foreign_key(&mut references(
+                    table,
+                    "started_by",
+                    "users",
+                    ForeignKeyAction::SetNull,
+                ))
+                .to_owned(),
+        )
+        .await?;
+    manager.create_index(index(table, &["started_at"])).await?;
+    manager.create_index(index(table, &["started_by"])).await
 }
 
 async fn move_vectors(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
