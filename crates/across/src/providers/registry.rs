@@ -19,7 +19,7 @@ use crate::{
         catalog::{Catalog, known_tariff, preference},
         embedder::{EmbedRoute, Embedder},
         gate::{Gate, Health, Observer},
-        key::{ApiKey, ApiKeyStore, CUSTOM_PRICE, Sealed, sealed_name},
+        key::{ApiKey, ApiKeyStore, CUSTOM_PRICE, Custom, Sealed, sealed_name},
         lists::Lists,
         model::{EmbeddingModel, ProviderKind},
         provider::Provider,
@@ -71,6 +71,9 @@ impl Connection {
 pub trait Connector: Send + Sync {
     /// The provider that this key opens, and the models it can embed with; `None` if this version has no adapter for it.
     fn connect(&self, key: &ApiKey, secret: &Secret) -> Option<(Arc<dyn Provider>, Vec<EmbeddingModel>)>;
+
+    /// A `custom` server that may not be stored yet; `None` if its address is none.
+    fn custom(&self, custom: &Custom, secret: &Secret) -> Option<Arc<dyn Provider>>;
 
     /// Whether a `custom` key may point there: an `http` or `https` address without user, query and fragment, every
     /// address of whose host may be called.
