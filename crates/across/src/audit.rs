@@ -93,6 +93,14 @@ actions! {
     QuotaAlert = "quota.alert",
     /// Settings were changed.
     SettingsUpdate = "settings.update",
+    /// A change of the embedding model was begun.
+    EmbeddingChange = "embedding.change",
+    /// A change of the embedding model was called off.
+    EmbeddingCancel = "embedding.cancel",
+    /// What a change of the embedding model would take was looked at, with a trial of the model.
+    EmbeddingEstimate = "embedding.estimate",
+    /// A change of the embedding model was complete: questions use the new one.
+    EmbeddingSwitch = "embedding.switch",
     /// The list of models was asked for anew.
     ModelRefresh = "model.refresh",
     /// Somebody asked for what their role does not allow.

@@ -82,6 +82,8 @@ ids! {
     InstallationId,
     /// One message of a conversation.
     MessageId,
+    /// A change of the embedding model.
+    EmbeddingChangeId,
     /// A unit of background work.
     JobId,
     /// An entry of the audit log.

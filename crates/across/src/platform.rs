@@ -23,6 +23,7 @@ use crate::{
     kept::KeptValues,
     knowledge::{
         blob::Blobs,
+        embedding::EmbeddingChanges,
         extractor::Extractor,
         file::{KnowledgeStore, Status},
     },
@@ -54,6 +55,7 @@ pub trait Store:
     + ApiKeyStore
     + AssistantStore
     + KnowledgeStore
+    + EmbeddingChanges
     + Passages
     + StoredVectors
     + KeywordIndex

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     jobs::{job::Job, queue::Lease},
-    knowledge::ingest::{self, WorkError},
+    knowledge::{
+        ingest::{self, WorkError},
+        reembed,
+    },
     platform::Platform,
 };
 
@@ -16,6 +19,8 @@ pub async fn perform(platform: &Arc<Platform>, lease: Lease, job: &Job) -> Resul
     match *job {
         Job::Ingest { file, generation } => ingest::ingest(platform, lease, file, generation).await,
         Job::PurgeFile { file } => ingest::purge(platform, lease, file).await,
+        Job::ChangeEmbedding { change } => reembed::go_on(platform, lease, change).await,
+        Job::DropVectors => reembed::tidy(platform, lease).await,
     }
 }
 
@@ -34,7 +39,12 @@ pub async fn abandon(platform: &Platform, lease: Lease, job: &Job, sentence: &st
             let now = platform.clock.now();
             Ok(platform.store.fail_file(lease, file, sentence, now).await?)
         }
-        // Whatever could not be removed is never found again; the next sweep of blobs takes the bytes.
-        Job::PurgeFile { .. } => Ok(()),
+        Job::ChangeEmbedding { change } => Ok(platform
+            .store
+            .fail_change(lease, change, sentence, platform.clock.now())
+            .await?),
+        // Whatever could not be removed is never found again; the next sweep of blobs takes the bytes, the next change of
+        // the embedding model the vectors.
+        Job::PurgeFile { .. } | Job::DropVectors => Ok(()),
     }
 }

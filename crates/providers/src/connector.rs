@@ -163,7 +163,7 @@ impl VendorConnector {
 
     /// A server that an administrator named. Its address is checked with every call, so one that became forbidden since
     /// it was entered is refused then.
-    fn custom(&self, custom: &Custom, key: Secret) -> Option<Connected> {
+    fn server(&self, custom: &Custom, key: Secret) -> Option<Connected> {
         let endpoint = Endpoint {
             kind: ProviderKind::Custom,
             client: self.guarded.clone(),
@@ -175,8 +175,9 @@ impl VendorConnector {
             guard: Some(self.guard.clone()),
             clock: Arc::clone(&self.clock),
         };
-        // How long the vectors of its models are, only the server knows.
-        Some((Arc::new(OpenAi::new(endpoint, Some(custom))), Vec::new()))
+        // How long the vectors of its models are, only the server knows: it is asked when the model is named.
+        let embeds = custom.embedding.clone().into_iter().collect();
+        Some((Arc::new(OpenAi::new(endpoint, Some(custom))), embeds))
     }
 }
 
@@ -184,9 +185,13 @@ impl VendorConnector {
 impl Connector for VendorConnector {
     fn connect(&self, key: &ApiKey, secret: &Secret) -> Option<Connected> {
         match (key.provider, &key.custom) {
-            (ProviderKind::Custom, Some(custom)) => self.custom(custom, secret.clone()),
+            (ProviderKind::Custom, Some(custom)) => self.server(custom, secret.clone()),
             (kind, _) => self.configured(kind, Some(secret.clone())),
         }
+    }
+
+    fn custom(&self, custom: &Custom, secret: &Secret) -> Option<Arc<dyn Provider>> {
+        self.server(custom, secret.clone()).map(|(provider, _)| provider)
     }
 
     async fn check_base_url(&self, base_url: &str) -> Result<(), String> {

@@ -65,7 +65,7 @@ pub(crate) async fn compose_with(config: &Config, vector_store: StoreKind) -> Re
     let held = DataDir::hold(&config.data_dir)?;
     let database = config.database();
     let existing = existing(&database);
-    let store = connect(&database).await?;
+    let store = connect(config, &database).await?;
     // Before anything is changed: a key that is not the data's changes nothing.
     let secrets = Secrets::found(config, &held, &store).await?;
     bring_up_to_date(&store, &database, existing, &held).await?;
@@ -146,7 +146,7 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
     let held = DataDir::hold(&config.data_dir)?;
     let database = config.database();
     let existing = existing(&database);
-    let store = connect(&database).await?;
+    let store = connect(config, &database).await?;
     bring_up_to_date(&store, &database, existing, &held).await
 }
 
@@ -213,10 +213,14 @@ fn holds_data(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.len() > 0)
 }
 
-async fn connect(database: &Database) -> Result<SqlStore, Failure> {
+async fn connect(config: &Config, database: &Database) -> Result<SqlStore, Failure> {
+    let options = Options {
+        vector_cache: u64::from(config.vector_cache_mb) * 1024 * 1024,
+        ..Options::default()
+    };
     let store = match database {
-        Database::File(path) => SqlStore::open(&format!("sqlite://{}", path.display()), Options::default()).await,
-        Database::Server(url) => SqlStore::open(url.expose(), Options::default()).await,
+        Database::File(path) => SqlStore::open(&format!("sqlite://{}", path.display()), options).await,
+        Database::Server(url) => SqlStore::open(url.expose(), options).await,
     };
     store.map_err(|error| refusal(&error, database))
 }

@@ -17,8 +17,8 @@ use across::{
         account::RegisterError,
         sign_in::{SignInError, Stranger},
     },
-    knowledge::upload::UploadError,
-    providers::credentials::KeyError,
+    knowledge::{reembed::ChangeError, upload::UploadError},
+    providers::{credentials::KeyError, embedder::EmbedError},
     retrieval::search::SearchError,
 };
 use axum::{
@@ -480,6 +480,26 @@ impl ApiError {
                     .because(cause)
             }
             SearchError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl ApiError {
+    /// Why the embedding model is not changed, as of `now`.
+    pub(crate) fn embedding(error: ChangeError, now: Time) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangeError::Unknown => Self::field("model", message),
+            ChangeError::Current | ChangeError::Running | ChangeError::NothingIndexed => {
+                Self::new(Kind::CONFLICT, message)
+            }
+            ChangeError::Embed(EmbedError::Refused(refusal)) => Self::quota(&refusal, now),
+            ChangeError::Embed(EmbedError::Provider(_)) => Self::new(
+                Kind::PROVIDER,
+                "The model did not embed the passages it was tried with. Look at its provider and key.",
+            )
+            .because(message),
+            ChangeError::Embed(EmbedError::Store(error)) | ChangeError::Store(error) => error.into(),
         }
     }
 }

@@ -151,7 +151,19 @@ async fn regularly(
 async fn take_over(platform: &Platform) -> Result<(), StoreError> {
     let store = platform.store.as_ref();
     platform.settings.refresh(store).await?;
-    platform.providers.refresh(store, &platform.vault).await
+    platform.providers.refresh(store, &platform.vault).await?;
+    mend(platform).await
+}
+
+/// Has files processed again whose vectors were found damaged.
+async fn mend(platform: &Platform) -> Result<(), StoreError> {
+    let deed = Doer::platform().does(Action::FileReprocess, platform.clock.now());
+    let queued = platform.store.mend_vectors(deed).await?;
+    if queued > 0 {
+        tracing::warn!(queued, "files with damaged vectors are processed again");
+        platform.job_queued.notify_one();
+    }
+    Ok(())
 }
 
 async fn clear_up(platform: &Platform) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use utoipa_axum::{
 use crate::{
     address,
     api::{
-        account, api_keys, assistants, audit, auth, conversations, files, health, messages, models, notices, own_usage,
+        account, api_keys, assistants, audit, auth, conversations, embedding, files, health, messages, models, notices, own_usage,
         quotas, settings, statistics, titles, tree, turns, usage, users,
     },
     auth::{Access, Principal, check},
@@ -160,6 +160,9 @@ fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
         .add(ADMIN, routes!(statistics::stats))
         .add(ADMIN, routes!(statistics::jobs))
         .add(ADMIN, routes!(statistics::providers))
+        .add(ADMIN, routes!(embedding::overview))
+        .add_paced(ADMIN, Pace::Answer, routes!(embedding::estimate))
+        .add(ADMIN, routes!(embedding::change, embedding::cancel))
         .routes
 }
 

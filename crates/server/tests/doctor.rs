@@ -145,10 +145,10 @@ impl Patient {
                 "UPDATE usage_logs SET total_tokens = total_tokens - 1 WHERE purpose = 'chat'",
             ),
             (
-                "CREATE TABLE spare AS SELECT number, vectors FROM chunks; \
-                 UPDATE chunks SET vectors = substr(vectors, 1, 8)",
+                "CREATE TABLE spare AS SELECT number, vectors FROM chunk_vectors; \
+                 UPDATE chunk_vectors SET vectors = substr(vectors, 1, 8)",
                 "vectors",
-                "UPDATE chunks SET vectors = (SELECT vectors FROM spare WHERE spare.number = chunks.number); \
+                "UPDATE chunk_vectors SET vectors = (SELECT vectors FROM spare WHERE spare.number = chunk_vectors.number); \
                  DROP TABLE spare",
             ),
             (

@@ -9,7 +9,7 @@ use across::{
     page::{Page, PageRequest},
     providers::{
         key::{ApiKey, ApiKeyStore, Custom, KeyChange, KeyChanged, NewApiKey, Sealed},
-        model::ProviderKind,
+        model::{EmbeddingModel, ProviderKind},
     },
 };
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::{
     SqlStore,
     audit::{Trace, Traced},
-    convert::{fold, narrow, storable},
+    convert::{column_i64, fold, narrow, storable},
     entity::api_key::{self, Column},
     error::Fault,
     kept::hold_name,
@@ -58,6 +58,13 @@ fn custom_of(row: &api_key::Model) -> Result<Option<Custom>, Fault> {
         price,
         context_length: context_length.transpose()?,
         max_tokens_param: row.max_tokens_param.clone(),
+        embedding: match (&row.embedding_model, row.embedding_dimensions) {
+            (Some(id), Some(dimensions)) => Some(EmbeddingModel {
+                id: id.clone(),
+                dimensions: narrow(dimensions, TABLE, "embedding_dimensions", row.id)?,
+            }),
+            _ => None,
+        },
     }))
 }
 
@@ -90,6 +97,9 @@ fn set_custom(row: &mut api_key::Model, custom: Custom) {
     row.completion_price = custom.price.map(|price| price.completion.0);
     row.context_length = custom.context_length.map(i64::from);
     row.max_tokens_param = custom.max_tokens_param.map(storable);
+    let embedding = custom.embedding;
+    row.embedding_dimensions = embedding.as_ref().map(|model| column_i64(model.dimensions));
+    row.embedding_model = embedding.map(|model| storable(model.id));
     row.base_url = Some(storable(custom.base_url));
 }
 
@@ -154,6 +164,8 @@ async fn create(tx: &DatabaseTransaction, key: NewApiKey, at: Time) -> Result<Tr
         completion_price: None,
         context_length: None,
         max_tokens_param: None,
+        embedding_model: None,
+        embedding_dimensions: None,
         last_used_at: None,
         last_error: None,
         version: 1,

@@ -1,5 +1,7 @@
 //! What happens to a knowledge file inside one transaction. Whatever a job does to its file begins with its lease.
 
+use std::collections::HashMap;
+
 use across::{
     clock::Time,
     fault::StoreError,
@@ -16,7 +18,8 @@ use uuid::Uuid;
 use crate::{
     audit::{Trace, Traced},
     convert::{column_i32, column_i64, fold, storable},
-    entity::{assistant, chunk, file_text, job, knowledge_file as file},
+    embedding,
+    entity::{assistant, chunk, chunk_vector, file_text, job, knowledge_file as file},
     error::Fault,
     knowledge::{TABLE, file_of},
     queue::{self, INGEST},
@@ -28,6 +31,8 @@ use crate::{
 const ROWS_PER_INSERT: usize = 500;
 /// Chunks that one transaction purges.
 const ROWS_PER_PURGE: u64 = 1_000;
+/// Why chunks are not written.
+const NO_VECTORS: Fault = Fault::conflict("a chunk needs vectors of one length with finite numbers");
 
 /// The file, unless deleted, held until the end of the transaction.
 pub(crate) async fn hold_file(tx: &DatabaseTransaction, id: FileId) -> Result<Option<file::Model>, Fault> {
@@ -194,11 +199,17 @@ pub(crate) async fn add_chunks(
 ) -> Result<(), Fault> {
     unpublished(tx, lease, id, generation).await?;
     let indices: Vec<i32> = chunks.iter().map(|chunk| column_i32(chunk.index)).collect();
+    for some in indices.chunks(ROWS_PER_INSERT) {
+        chunk::Entity::delete_many()
+            .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.is_in(some.iter().copied())))
+            .exec(tx)
+            .await?;
+    }
     let mut rows = Vec::with_capacity(chunks.len());
+    let mut encoded = HashMap::with_capacity(chunks.len());
     for new in chunks {
-        let (dim, vectors) = vectors::encode(&new.vectors).ok_or(Fault::conflict(
-            "a chunk needs vectors of one length with finite numbers",
-        ))?;
+        let vectors = vectors::encode(&new.vectors).ok_or(NO_VECTORS)?;
+        encoded.insert(column_i32(new.index), vectors);
         rows.push(chunk::ActiveModel {
             number: sea_orm::NotSet,
             id: Set(ChunkId::new().uuid()),
@@ -210,22 +221,26 @@ pub(crate) async fn add_chunks(
             end_char: Set(column_i32(new.end)),
             text: Set(storable(new.text)),
             token_count: Set(column_i32(new.token_count)),
-            space: Set(space.clone()),
-            dim: Set(dim),
-            vectors: Set(vectors),
         });
-    }
-    for some in indices.chunks(ROWS_PER_INSERT) {
-        chunk::Entity::delete_many()
-            .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.is_in(some.iter().copied())))
-            .exec(tx)
-            .await?;
     }
     while !rows.is_empty() {
         let rest = rows.split_off(rows.len().min(ROWS_PER_INSERT));
         chunk::Entity::insert_many(std::mem::replace(&mut rows, rest))
             .exec_without_returning(tx)
             .await?;
+    }
+    for some in indices.chunks(ROWS_PER_INSERT) {
+        let numbers: Vec<(i64, i32)> = chunk::Entity::find()
+            .select_only()
+            .columns([chunk::Column::Number, chunk::Column::ChunkIndex])
+            .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.is_in(some.iter().copied())))
+            .into_tuple()
+            .all(tx)
+            .await?;
+        let rows = numbers
+            .into_iter()
+            .filter_map(|(number, index)| Some(vectors::row(number, &space, encoded.remove(&index)?)));
+        chunk_vector::Entity::insert_many(rows).exec_without_returning(tx).await?;
     }
     Ok(())
 }
@@ -282,6 +297,9 @@ pub(crate) async fn publish(
     let row = leased_file(tx, lease, id).await?;
     if generation < row.generation {
         return Err(Fault::conflict("a newer generation is published already"));
+    }
+    if embedding::lacks_vectors(tx, generation_of(id, generation)).await? {
+        return Err(Fault::conflict("the embedding model was changed meanwhile"));
     }
     let chunks = chunk::Entity::find()
         .filter(generation_of(id, generation))

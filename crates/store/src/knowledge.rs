@@ -14,7 +14,7 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _, FromQueryResult,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType,
     PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
 };
 use uuid::Uuid;
@@ -22,10 +22,11 @@ use uuid::Uuid;
 use crate::{
     SqlStore, attempts,
     convert::{contains, narrow},
-    entity::{assistant, chunk, file_text, knowledge_file as file},
+    entity::{assistant, chunk, chunk_vector, file_text, knowledge_file as file},
     error::Fault,
     files,
     paging::{bounds, rows_and_total},
+    vectors,
 };
 
 /// The name of the files' table.
@@ -153,7 +154,8 @@ impl SqlStore {
         let indices: Vec<i32> = chunk::Entity::find()
             .select_only()
             .column(chunk::Column::ChunkIndex)
-            .filter(files::generation_of(id, generation).and(chunk::Column::Space.eq(space)))
+            .join(JoinType::InnerJoin, vectors::of_chunk())
+            .filter(files::generation_of(id, generation).and(chunk_vector::Column::Space.eq(space)))
             .order_by_asc(chunk::Column::ChunkIndex)
             .into_tuple()
             .all(self.db.reader())
@@ -308,6 +310,10 @@ impl KnowledgeStore for SqlStore {
             .db
             .audited(deed, move |tx| Box::pin(attempts::reprocess_all(tx, assistant, at)))
             .await?)
+    }
+
+    async fn mend_vectors(&self, deed: Deed) -> Result<u64, StoreError> {
+        self.mend(deed).await
     }
 
     async fn delete_file(&self, id: FileId, deed: Deed) -> Result<bool, StoreError> {

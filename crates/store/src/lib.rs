@@ -22,6 +22,7 @@ mod conversations;
 mod convert;
 mod corrections;
 mod counters;
+mod embedding;
 mod entity;
 mod error;
 mod files;
@@ -59,7 +60,7 @@ use sea_orm_migration::MigratorTrait as _;
 
 pub use blobs::{LocalBlobs, ORPHAN_AGE, room_at};
 
-use crate::{backend::Db, migration::Migrator, vectors::Indexes};
+use crate::{backend::Db, migration::Migrator, vectors::Segments};
 
 /// How much the database may take of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Default for Options {
             readers: 4,
             pool_size: 10,
             pool_overflow: 20,
-            vector_cache: 256 * 1024 * 1024,
+            vector_cache: 512 * 1024 * 1024,
         }
     }
 }
@@ -111,7 +112,7 @@ pub enum OpenError {
 /// Everything that is remembered, on SQLite or PostgreSQL.
 pub struct SqlStore {
     db: Db,
-    indexes: Indexes,
+    segments: Segments,
 }
 
 impl SqlStore {
@@ -124,7 +125,7 @@ impl SqlStore {
         let db = Db::open(url, &options).await?;
         Ok(Self {
             db,
-            indexes: Indexes::new(options.vector_cache),
+            segments: Segments::new(options.vector_cache),
         })
     }
 
@@ -134,8 +135,8 @@ impl SqlStore {
     /// [`OpenError`] if there is none at this address or it does not answer.
     pub async fn open_to_read(url: &str) -> Result<Self, OpenError> {
         let db = Db::open_to_read(url).await?;
-        let indexes = Indexes::new(0);
-        Ok(Self { db, indexes })
+        let segments = Segments::new(0);
+        Ok(Self { db, segments })
     }
 
     /// Brings the database to this version's schema. Safe to repeat, and for several processes at once.

@@ -7,7 +7,7 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, ExprTrait as _, FromQueryResult, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _,
     sea_query::{Expr, Func},
 };
@@ -16,10 +16,10 @@ use uuid::Uuid;
 use crate::{
     SqlStore,
     convert::column_i32,
-    entity::{chunk, knowledge_file as file},
+    entity::{chunk, chunk_vector, knowledge_file as file},
     error::Fault,
     files::generation_of,
-    vectors::decode,
+    vectors::{of_chunk, sound},
 };
 
 /// Chunks with their vectors, as far as points need them.
@@ -27,9 +27,18 @@ use crate::{
 struct Row {
     id: Uuid,
     chunk_index: i32,
-    space: String,
-    dim: i32,
-    vectors: Vec<u8>,
+    space: Option<String>,
+    dim: Option<i32>,
+    vectors: Option<Vec<u8>>,
+    checksum: Option<i64>,
+}
+
+impl Row {
+    /// The collection and its vectors one after another, if they are what was once written.
+    fn read(self) -> Option<(Collection, Vec<f32>)> {
+        let (dim, checksum) = (self.dim?, self.checksum?);
+        Some((collection_of(self.space?, dim)?, sound(&self.vectors?, checksum, dim)?))
+    }
 }
 
 /// A collection, if the columns name one.
@@ -45,17 +54,18 @@ impl SqlStore {
             .columns([file::Column::Id, file::Column::Generation])
             .filter(file::Column::DeletedAt.is_null().and(file::Column::ChunkCount.gt(0)))
             .into_query();
-        let length: Expr = Func::cust("LENGTH").arg(Expr::col(chunk::Column::Vectors)).into();
-        let points = length.div(Expr::col(chunk::Column::Dim).mul(4)).sum().cast_as("BIGINT");
+        let length: Expr = Func::cust("LENGTH").arg(Expr::col(chunk_vector::Column::Vectors)).into();
+        let points = length.div(Expr::col(chunk_vector::Column::Dim).mul(4)).sum().cast_as("BIGINT");
         let place = Expr::tuple([Expr::col(chunk::Column::FileId), Expr::col(chunk::Column::Generation)]);
         let sums: Vec<(String, i32, i64)> = chunk::Entity::find()
             .select_only()
-            .columns([chunk::Column::Space, chunk::Column::Dim])
+            .columns([chunk_vector::Column::Space, chunk_vector::Column::Dim])
             .column_as(points, "points")
-            .filter(place.in_subquery(published).and(chunk::Column::Dim.gt(0)))
-            .group_by(chunk::Column::Space)
-            .group_by(chunk::Column::Dim)
-            .order_by_asc(chunk::Column::Space)
+            .join(JoinType::InnerJoin, of_chunk())
+            .filter(place.in_subquery(published).and(chunk_vector::Column::Dim.gt(0)))
+            .group_by(chunk_vector::Column::Space)
+            .group_by(chunk_vector::Column::Dim)
+            .order_by_asc(chunk_vector::Column::Space)
             .into_tuple()
             .all(self.db.reader())
             .await?;
@@ -81,37 +91,43 @@ impl SqlStore {
         let Some(assistant) = owner.map(AssistantId::from) else {
             return Ok((Vec::new(), None));
         };
+        // A chunk has vectors in two spaces while the embedding model is changed, so chunks are counted by their indices.
+        let end = from.saturating_add(limit);
         let rows: Vec<Row> = chunk::Entity::find()
             .select_only()
+            .columns([chunk::Column::Id, chunk::Column::ChunkIndex])
             .columns([
-                chunk::Column::Id,
-                chunk::Column::ChunkIndex,
-                chunk::Column::Space,
-                chunk::Column::Dim,
-                chunk::Column::Vectors,
+                chunk_vector::Column::Space,
+                chunk_vector::Column::Dim,
+                chunk_vector::Column::Vectors,
+                chunk_vector::Column::Checksum,
             ])
-            .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.gte(column_i32(from))))
+            .join(JoinType::LeftJoin, of_chunk())
+            .filter(
+                generation_of(id, generation)
+                    .and(chunk::Column::ChunkIndex.gte(column_i32(from)))
+                    .and(chunk::Column::ChunkIndex.lt(column_i32(end))),
+            )
             .order_by_asc(chunk::Column::ChunkIndex)
-            .limit(u64::from(limit))
+            .order_by_asc(chunk_vector::Column::Space)
             .into_model()
             .all(db)
             .await?;
-        let last = rows.last().filter(|_| rows.len() as u64 == u64::from(limit));
-        let next = last.and_then(|row| u32::try_from(row.chunk_index).ok()?.checked_add(1));
+        let last = rows.last().and_then(|row| u32::try_from(row.chunk_index).ok());
+        let next = (last.and_then(|last| last.checked_add(1)) == Some(end)).then_some(end);
         let mut points = Vec::new();
         for row in rows {
-            let read = collection_of(row.space, row.dim)
-                .and_then(|collection| Some((decode(&row.vectors, collection.dimensions)?, collection)));
-            let Some((numbers, collection)) = read else {
+            let chunk = row.id;
+            let Some((collection, numbers)) = row.read() else {
                 tracing::warn!(
-                    chunk = %row.id, file = %id,
+                    %chunk, file = %id,
                     "the vectors of a chunk are damaged and are left out; process its file again"
                 );
                 continue;
             };
             for (piece, vector) in (0..).zip(numbers.chunks_exact(collection.dimensions)) {
                 let point = Point {
-                    chunk: row.id.into(),
+                    chunk: chunk.into(),
                     piece,
                     file: id,
                     assistant,
@@ -134,7 +150,8 @@ impl StoredVectors for SqlStore {
     async fn collections_of(&self, file: FileId) -> Result<Vec<Collection>, StoreError> {
         let named: Vec<(String, i32)> = chunk::Entity::find()
             .select_only()
-            .columns([chunk::Column::Space, chunk::Column::Dim])
+            .columns([chunk_vector::Column::Space, chunk_vector::Column::Dim])
+            .join(JoinType::InnerJoin, of_chunk())
             .filter(chunk::Column::FileId.eq(file.uuid()))
             .distinct()
             .into_tuple()

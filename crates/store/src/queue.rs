@@ -29,7 +29,7 @@ pub(crate) async fn enqueue(tx: &DatabaseTransaction, what: &Job, at: Time) -> R
     let row = job::ActiveModel {
         id: Set(JobId::new().uuid()),
         kind: Set(kind.to_owned()),
-        file_id: Set(Some(file.uuid())),
+        file_id: Set(file.map(|file| file.uuid())),
         payload: Set(serde_json::to_value(what).map_err(|error| Fault::unavailable(error.to_string()))?),
         due_at: Set(at),
         is_claimed: Set(false),
@@ -47,11 +47,28 @@ pub(crate) const INGEST: &str = "ingest";
 /// The name of `Job::PurgeFile` there.
 pub(crate) const PURGE: &str = "purge_file";
 
-fn describe(job: &Job) -> (&'static str, FileId) {
+/// The name of `Job::ChangeEmbedding` there.
+pub(crate) const CHANGE: &str = "change_embedding";
+/// The name of `Job::DropVectors` there.
+const DROP: &str = "drop_vectors";
+
+fn describe(job: &Job) -> (&'static str, Option<FileId>) {
     match job {
-        Job::Ingest { file, .. } => (INGEST, *file),
-        Job::PurgeFile { file } => (PURGE, *file),
+        Job::Ingest { file, .. } => (INGEST, Some(*file)),
+        Job::PurgeFile { file } => (PURGE, Some(*file)),
+        Job::ChangeEmbedding { .. } => (CHANGE, None),
+        Job::DropVectors => (DROP, None),
     }
+}
+
+/// Has the job's attempts counted from now on: it got on.
+pub(crate) async fn restart_attempts(tx: &DatabaseTransaction, lease: Lease) -> Result<(), Fault> {
+    job::Entity::update_many()
+        .col_expr(job::Column::Attempt, Expr::value(0))
+        .filter(held_by(lease))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 fn held_by(lease: Lease) -> Expr {
@@ -191,6 +208,23 @@ impl Queue for SqlStore {
                 } else {
                     Err(StoreError::LeaseLost.into())
                 }
+            })
+        });
+        Ok(write.await?)
+    }
+
+    async fn yield_job(&self, lease: Lease, at: Time) -> Result<(), StoreError> {
+        let write = self.db.write(move |tx| {
+            Box::pin(async move {
+                check(tx, lease).await?;
+                job::Entity::update_many()
+                    .col_expr(job::Column::DueAt, Expr::value(at))
+                    .col_expr(job::Column::IsClaimed, Expr::value(false))
+                    .col_expr(job::Column::Attempt, Expr::value(0))
+                    .filter(held_by(lease))
+                    .exec(tx)
+                    .await?;
+                Ok(())
             })
         });
         Ok(write.await?)

@@ -64,7 +64,8 @@ async fn set(tx: &DatabaseTransaction, key: &str, value: Option<Value>, at: Time
     Ok(())
 }
 
-async fn change(
+/// Changes settings; see the port.
+pub(crate) async fn change(
     tx: &DatabaseTransaction,
     changes: Changes,
     expected: Option<i64>,

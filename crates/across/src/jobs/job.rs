@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::FileId;
+use crate::id::{EmbeddingChangeId, FileId};
 
 /// One unit of background work; every kind is safe to repeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,14 @@ pub enum Job {
         #[serde(with = "file_id")]
         file: FileId,
     },
+    /// Embeds every chunk anew for a change of the embedding model, and switches when none is missing.
+    ChangeEmbedding {
+        /// The change.
+        #[serde(with = "change_id")]
+        change: EmbeddingChangeId,
+    },
+    /// Removes the vectors that a change of the embedding model left behind.
+    DropVectors,
 }
 
 /// Times a job is tried before it is given up.
@@ -51,5 +59,20 @@ mod file_id {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileId, D::Error> {
         Uuid::deserialize(deserializer).map(FileId::from)
+    }
+}
+
+mod change_id {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use uuid::Uuid;
+
+    use crate::id::EmbeddingChangeId;
+
+    pub(super) fn serialize<S: Serializer>(id: &EmbeddingChangeId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EmbeddingChangeId, D::Error> {
+        Uuid::deserialize(deserializer).map(EmbeddingChangeId::from)
     }
 }

@@ -43,6 +43,10 @@ pub trait Queue: Send + Sync {
     /// The work failed; it is due again at `at`. `reason` is kept for the administrator.
     async fn retry_job(&self, lease: Lease, at: Time, reason: &str) -> Result<(), StoreError>;
 
+    /// The work had its turn and is not over: it is due again at `at`, after what is due already, and its attempts count
+    /// from the beginning.
+    async fn yield_job(&self, lease: Lease, at: Time) -> Result<(), StoreError>;
+
     /// Makes every claimed job due at once. Called at start by a process that knows itself to be the only one on this
     /// database: whoever held the leases is dead.
     async fn release_all(&self, now: Time) -> Result<u64, StoreError>;

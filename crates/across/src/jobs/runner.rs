@@ -93,6 +93,9 @@ async fn settle(platform: &Platform, claimed: &Claimed, outcome: Result<(), Work
             tracing::info!(job = %lease.job, "job lost to another worker, or no longer wanted");
             return Ok(());
         }
+        Err(WorkError::Yield) => {
+            return Ok(platform.store.yield_job(*lease, platform.clock.now()).await?);
+        }
         Err(WorkError::Retry(reason) | WorkError::Outage(reason)) if *attempt < MAX_ATTEMPTS => {
             tracing::warn!(job = %lease.job, attempt, reason, "job failed; it will be tried again");
             let delay = chrono::TimeDelta::from_std(job::back_off(*attempt)).unwrap_or_default();

@@ -294,6 +294,10 @@ pub trait KnowledgeStore: Send + Sync {
     /// Queues a new attempt for every file, or those of one assistant, that is not being worked on; returns how many.
     async fn reprocess_all(&self, assistant: Option<AssistantId>, deed: Deed) -> Result<u64, StoreError>;
 
+    /// Queues a new attempt for every file whose stored vectors were found damaged since this was last called in this
+    /// process, once for each; returns how many. Until it is over the damaged chunks are left out of searches by vector.
+    async fn mend_vectors(&self, deed: Deed) -> Result<u64, StoreError>;
+
     /// Marks the file deleted and queues its purge; from then on nothing finds it. `false` if there is no such file.
     async fn delete_file(&self, id: FileId, deed: Deed) -> Result<bool, StoreError>;
 

@@ -49,6 +49,9 @@ pub enum WorkError {
     /// It will never succeed, and the sentence says so to the file's owner.
     #[error("{0}")]
     GiveUp(String),
+    /// It went well and is not over; others have their turn first.
+    #[error("there is more to do")]
+    Yield,
     /// Another worker has the job now.
     #[error("the lease was lost")]
     LeaseLost,

@@ -13,14 +13,18 @@ use crate::{
     providers::{
         failure::Category,
         key::{self, ApiKey, Custom, KeyChange, KeyChanged, NewApiKey, sealed_name},
-        model::ProviderKind,
-        provider::Provider,
+        model::{EmbeddingModel, ProviderKind},
+        provider::{EmbedPurpose, EmbedRequest, Provider},
     },
     secret::Secret,
 };
 
 /// How long a trial of a key may take.
 const TRIAL: Duration = Duration::from_secs(10);
+/// What a server's embedding model is tried with.
+const TRIAL_TEXT: &str = "AI-Across";
+/// Numbers of a vector at most.
+const MAX_DIMENSIONS: usize = 16_384;
 /// Characters of an address at most.
 const BASE_URL_MAX: usize = 2_048;
 
@@ -91,6 +95,41 @@ async fn check_custom(
     }
 }
 
+/// The embedding model of a custom server, tried with one text; how long its vectors are is found out that way, and if it
+/// was said, it must be true.
+async fn check_embedding(provider: &dyn Provider, named: &EmbeddingModel) -> Result<EmbeddingModel, KeyError> {
+    let request = EmbedRequest {
+        model: named.clone(),
+        inputs: vec![TRIAL_TEXT.to_owned()],
+        purpose: EmbedPurpose::Document,
+    };
+    let answer = tokio::time::timeout(TRIAL, provider.embed(request)).await;
+    let vectors = answer.ok().and_then(Result::ok).map(|answer| answer.vectors);
+    let vector = vectors.and_then(|vectors| vectors.into_iter().flatten().next());
+    match vector.map(|vector| vector.len()) {
+        Some(dimensions) if (1..=MAX_DIMENSIONS).contains(&dimensions) => Ok(EmbeddingModel {
+            id: named.id.clone(),
+            dimensions,
+        }),
+        _ => Err(wrong(
+            "embedding_model",
+            "The server did not embed a text with this model in these dimensions. Check its name, the key and the address.",
+        )),
+    }
+}
+
+/// The embedding model of a custom server, if it names one, as its server has it.
+async fn tried_embedding(
+    platform: &Platform,
+    key: &Secret,
+    custom: &Custom,
+) -> Result<Option<EmbeddingModel>, KeyError> {
+    let Some(named) = &custom.embedding else { return Ok(None) };
+    let provider = platform.providers.connector().custom(custom, key);
+    let provider = provider.ok_or_else(|| wrong("base_url", "Nothing can be called at this address."))?;
+    Ok(Some(check_embedding(provider.as_ref(), named).await?))
+}
+
 /// A key as it was typed.
 #[derive(Debug, Clone)]
 pub struct Typed {
@@ -118,6 +157,13 @@ pub async fn add(platform: &Platform, doer: &Doer, typed: Typed) -> Result<ApiKe
     check_key(&typed.key)?;
     let custom = check_custom(platform, typed.provider, typed.custom).await?;
     let id = ApiKeyId::new();
+    let custom = match custom {
+        Some(mut custom) => {
+            custom.embedding = tried_embedding(platform, &typed.key, &custom).await?;
+            Some(custom)
+        }
+        None => None,
+    };
     let new = NewApiKey {
         id,
         provider: typed.provider,
@@ -199,7 +245,14 @@ pub async fn change(
                 base_url,
                 ..present.custom.clone().unwrap_or_default()
             };
-            check_custom(platform, present.provider, Some(moved)).await?
+            let checked = check_custom(platform, present.provider, Some(moved)).await?;
+            match (checked, &typed.key) {
+                (Some(mut moved), Some(key)) => {
+                    moved.embedding = tried_embedding(platform, key, &moved).await?;
+                    Some(moved)
+                }
+                (checked, _) => checked,
+            }
         }
         None => None,
     };
@@ -287,11 +340,15 @@ pub async fn test(platform: &Platform, doer: &Doer, id: ApiKeyId) -> Result<(Tri
     let stored = platform.store.find_key(id).await?.ok_or(KeyError::Missing)?;
     let opened = platform.vault.open(&sealed_name(id), &stored.sealed).ok();
     let secret = opened.and_then(|plain| String::from_utf8(plain).ok()).map(Secret::new);
+    let embedding = stored.key.custom.as_ref().and_then(|custom| custom.embedding.clone());
     let begun = Instant::now();
     let connected = secret.and_then(|secret| platform.providers.connector().connect(&stored.key, &secret));
     let trial = match connected {
         None => Trial::Error,
-        Some((provider, _)) => tried(provider.as_ref()).await,
+        Some((provider, _)) => match (tried(provider.as_ref()).await, embedding) {
+            (Trial::Ok, Some(named)) if check_embedding(provider.as_ref(), &named).await.is_err() => Trial::Error,
+            (trial, _) => trial,
+        },
     };
     let (took, now) = (begun.elapsed(), platform.clock.now());
     let problem = trial.problem();

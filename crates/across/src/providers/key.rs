@@ -10,7 +10,7 @@ use crate::{
     id::ApiKeyId,
     money::{MicroUsd, Price},
     page::{Page, PageRequest},
-    providers::model::ProviderKind,
+    providers::model::{EmbeddingModel, ProviderKind},
     secret::Secret,
 };
 
@@ -32,6 +32,8 @@ pub struct Custom {
     pub context_length: Option<u32>,
     /// What the limit of an answer's tokens is called there, if not as usual.
     pub max_tokens_param: Option<String>,
+    /// The model that it embeds with, if it does.
+    pub embedding: Option<EmbeddingModel>,
 }
 
 /// A provider's key, without the key.
@@ -81,6 +83,8 @@ impl Audited for ApiKey {
             "completion_price": custom.price.map(|price| price.completion.dollars()),
             "context_length": custom.context_length,
             "max_tokens_param": custom.max_tokens_param,
+            "embedding_model": custom.embedding.as_ref().map(|model| &model.id),
+            "embedding_dimensions": custom.embedding.as_ref().map(|model| model.dimensions),
         });
         values.as_object().cloned().unwrap_or_default()
     }

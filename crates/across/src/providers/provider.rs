@@ -23,7 +23,7 @@ pub enum EmbedPurpose {
 /// Texts to turn into vectors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbedRequest {
-    /// The model, as its provider knows it.
+    /// The model, as its provider knows it. Of a `custom` server its dimensions may be 0: then they are what it answers.
     pub model: EmbeddingModel,
     /// The texts, none of them empty.
     pub inputs: Vec<String>,

@@ -14,12 +14,12 @@ use crate::{
     governance::{meter::Spent, usage::Purpose},
     id::ApiKeyId,
     kept::KeptValues,
-    money::{Price, PriceSource, Tariff},
+    money::{MicroUsd, Price, PriceSource, Tariff},
     providers::{
         catalog::{Catalog, known_tariff, preference},
         embedder::{EmbedRoute, Embedder},
         gate::{Gate, Health, Observer},
-        key::{ApiKey, ApiKeyStore, CUSTOM_PRICE, Sealed, sealed_name},
+        key::{ApiKey, ApiKeyStore, CUSTOM_PRICE, Custom, Sealed, sealed_name},
         lists::Lists,
         model::{EmbeddingModel, ProviderKind},
         provider::Provider,
@@ -31,8 +31,8 @@ use crate::{
 
 /// The id of the built-in embedder's model.
 pub const LOCAL_MODEL: &str = "all-MiniLM-L6-v2";
-/// Under which name the choice of embedder is kept.
-const CHOICE: &str = "embedding_model";
+/// Under which name the embedding space in use is kept.
+pub const SPACE_IN_USE: &str = "embedding_model";
 
 /// Which way to a provider: the stored key says which of several, if it uses one.
 pub type Way = (ProviderKind, Option<ApiKeyId>);
@@ -71,6 +71,9 @@ impl Connection {
 pub trait Connector: Send + Sync {
     /// The provider that this key opens, and the models it can embed with; `None` if this version has no adapter for it.
     fn connect(&self, key: &ApiKey, secret: &Secret) -> Option<(Arc<dyn Provider>, Vec<EmbeddingModel>)>;
+
+    /// A `custom` server that may not be stored yet; `None` if its address is none.
+    fn custom(&self, custom: &Custom, secret: &Secret) -> Option<Arc<dyn Provider>>;
 
     /// Whether a `custom` key may point there: an `http` or `https` address without user, query and fragment, every
     /// address of whose host may be called.
@@ -253,7 +256,7 @@ impl Providers {
     /// # Errors
     /// [`StoreError`] if it could not be read.
     pub async fn space_in_use(&self, kept: &(impl KeptValues + ?Sized)) -> Result<Option<String>, StoreError> {
-        kept.kept(CHOICE).await
+        kept.kept(SPACE_IN_USE).await
     }
 
     /// Whether a setting of the embedding model means the space that is in use.
@@ -269,16 +272,11 @@ impl Providers {
     /// # Errors
     /// [`EmbedderError`] if the choice could not be read or is not served any more.
     pub async fn embedder(&self, kept: &(impl KeptValues + ?Sized), wanted: &str) -> Result<Embedder, EmbedderError> {
-        let connections = self.lists.connections();
-        let mut offered: Vec<(&Connection, &EmbeddingModel)> = connections
-            .iter()
-            .filter(|connection| connection.provider.is_some())
-            .flat_map(|connection| connection.embeds.iter().map(move |model| (connection, model)))
-            .collect();
-        offered.sort_by_key(|(connection, _)| preference(connection));
-        let choice = match kept.kept(CHOICE).await? {
+        let choice = match kept.kept(SPACE_IN_USE).await? {
             Some(choice) => choice,
             None => {
+                let connections = self.lists.connections();
+                let offered = embedding(&connections);
                 let is_local =
                     |(connection, _): &&(&Connection, &EmbeddingModel)| connection.kind == ProviderKind::Local;
                 let first = match wanted {
@@ -290,10 +288,21 @@ impl Providers {
                     id => offered.iter().find(|(_, model)| model.id == id),
                 };
                 let (_, first) = first.ok_or_else(|| EmbedderError::Gone(wanted.to_owned()))?;
-                kept.keep_once(CHOICE, &first.space()).await?
+                kept.keep_once(SPACE_IN_USE, &first.space()).await?
             }
         };
-        let found = offered.into_iter().filter(|(_, model)| model.space() == choice);
+        self.embedder_in(&choice)
+    }
+
+    /// The embedder whose vectors lie in this space.
+    ///
+    /// # Errors
+    /// [`EmbedderError::Gone`] if nobody serves it.
+    pub fn embedder_in(&self, space: &str) -> Result<Embedder, EmbedderError> {
+        let connections = self.lists.connections();
+        let found = embedding(&connections)
+            .into_iter()
+            .filter(|(_, model)| model.space() == space);
         let mut model = None;
         let mut routes = Vec::new();
         for (connection, found) in found {
@@ -306,10 +315,45 @@ impl Providers {
             }));
         }
         Ok(Embedder {
-            model: model.ok_or(EmbedderError::Gone(choice))?,
+            model: model.ok_or_else(|| EmbedderError::Gone(space.to_owned()))?,
             routes,
             observer: Arc::clone(&self.observer),
         })
+    }
+
+    /// The embedding models that can be chosen, each once, the usual choice first.
+    #[must_use]
+    pub fn embedding_models(&self) -> Vec<Offered> {
+        let connections = self.lists.connections();
+        let mut offered: Vec<Offered> = Vec::new();
+        for (connection, model) in embedding(&connections) {
+            match offered.iter_mut().find(|known| known.model == *model) {
+                Some(known) if known.providers.contains(&connection.kind) => {}
+                Some(known) => known.providers.push(connection.kind),
+                None => {
+                    let is_free = connection.kind.is_built_in();
+                    let tariff = self.tariff(connection, &model.id);
+                    let price = if is_free { MicroUsd::ZERO } else { tariff.worst(0).prompt };
+                    offered.push(Offered {
+                        model: model.clone(),
+                        providers: vec![connection.kind],
+                        price,
+                    });
+                }
+            }
+        }
+        offered
+    }
+
+    /// The space of the embedding model of this name: `local`, a model's id, or a space's own name. `None` if nobody embeds
+    /// with it.
+    #[must_use]
+    pub fn space_named(&self, name: &str) -> Option<String> {
+        let offered = self.embedding_models().into_iter().map(|offered| offered.model);
+        let is_meant = |model: &EmbeddingModel| {
+            model.id == name || model.space() == name || (name == "local" && model.id == LOCAL_MODEL)
+        };
+        offered.into_iter().find(is_meant).map(|model| model.space())
     }
 
     /// What a million tokens of an embedding model cost: what is known, else the fallback, so that nothing unknown is free.
@@ -364,6 +408,28 @@ impl Providers {
             (None, None) => Err(Unserved::Nothing),
         }
     }
+}
+
+/// Who embeds with what, in the order of preference.
+fn embedding(connections: &[Connection]) -> Vec<(&Connection, &EmbeddingModel)> {
+    let mut offered: Vec<(&Connection, &EmbeddingModel)> = connections
+        .iter()
+        .filter(|connection| connection.provider.is_some())
+        .flat_map(|connection| connection.embeds.iter().map(move |model| (connection, model)))
+        .collect();
+    offered.sort_by_key(|(connection, _)| preference(connection));
+    offered
+}
+
+/// An embedding model that can be chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offered {
+    /// The model.
+    pub model: EmbeddingModel,
+    /// Who embeds with it.
+    pub providers: Vec<ProviderKind>,
+    /// What a million tokens cost where it is asked first.
+    pub price: MicroUsd,
 }
 
 /// Why there is no embedder.

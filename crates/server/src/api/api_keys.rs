@@ -6,7 +6,7 @@ use across::{
     providers::{
         credentials::{self, Retyped, Trial, Typed},
         key::{ApiKey, Custom},
-        model::ProviderKind,
+        model::{EmbeddingModel, ProviderKind},
     },
     secret::Secret,
 };
@@ -36,6 +36,11 @@ const MAX_PRICE: f64 = 1e6;
 /// Tokens of a model's window at most.
 const MAX_CONTEXT: u32 = 100_000_000;
 
+/// Characters of a model's id at most.
+const MAX_MODEL: usize = 200;
+/// Numbers of a vector at most.
+const MAX_DIMENSIONS: u32 = 16_384;
+
 /// A provider's key, without the key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKey)]
@@ -62,6 +67,12 @@ pub(crate) struct KeyJson {
     context_length: Option<u32>,
     #[schema(required)]
     max_tokens_param: Option<String>,
+    /// The model that a custom provider's server embeds with, if it does.
+    #[schema(required)]
+    embedding_model: Option<String>,
+    /// How many numbers its vectors have.
+    #[schema(required)]
+    embedding_dimensions: Option<usize>,
     #[schema(required)]
     last_used_at: Option<String>,
     /// What was wrong the last time, in a word, until a call goes through.
@@ -76,6 +87,7 @@ impl From<ApiKey> for KeyJson {
     fn from(key: ApiKey) -> Self {
         let custom = key.custom.as_ref();
         let price = custom.and_then(|custom| custom.price);
+        let embedding = custom.and_then(|custom| custom.embedding.as_ref());
         Self {
             id: key.id.to_string(),
             provider: key.provider.into(),
@@ -84,6 +96,8 @@ impl From<ApiKey> for KeyJson {
             completion_price: price.map(|price| price.completion.dollars()),
             context_length: custom.and_then(|custom| custom.context_length),
             max_tokens_param: custom.and_then(|custom| custom.max_tokens_param.clone()),
+            embedding_model: embedding.map(|model| model.id.clone()),
+            embedding_dimensions: embedding.map(|model| model.dimensions),
             name: key.name,
             key_hint: key.hint,
             is_default: key.is_default,
@@ -184,6 +198,14 @@ pub(crate) struct KeyCreate {
     /// Custom providers only.
     #[serde(default)]
     max_tokens_param: Option<MaxTokensParam>,
+    /// Custom providers only: the model that its server embeds with. It is tried with one text before anything is stored.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
+    embedding_model: Option<String>,
+    /// Custom providers only: how many numbers its vectors have; found out if left out.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 16_384)]
+    embedding_dimensions: Option<u32>,
 }
 
 const fn yes() -> bool {
@@ -200,6 +222,8 @@ impl KeyCreate {
                 ("completion_price", self.completion_price.is_some()),
                 ("context_length", self.context_length.is_some()),
                 ("max_tokens_param", self.max_tokens_param.is_some()),
+                ("embedding_model", self.embedding_model.is_some()),
+                ("embedding_dimensions", self.embedding_dimensions.is_some()),
             ];
             return match stated.into_iter().find(|(_, is_stated)| *is_stated) {
                 Some((field, _)) => Err(ApiError::field(field, "Only custom providers have this.")),
@@ -234,6 +258,7 @@ impl KeyCreate {
                 completion: completion.unwrap_or_default(),
             }),
             context_length: self.context_length,
+            embedding: self.embedding()?,
             max_tokens_param: self.max_tokens_param.map(|param| {
                 match param {
                     MaxTokensParam::MaxTokens => "max_tokens",
@@ -241,6 +266,28 @@ impl KeyCreate {
                 }
                 .to_owned()
             }),
+        }))
+    }
+}
+
+impl KeyCreate {
+    /// The embedding model as it was named; 0 dimensions if none were said.
+    fn embedding(&self) -> Result<Option<EmbeddingModel>, ApiError> {
+        let Some(id) = self.embedding_model.as_deref().map(str::trim) else {
+            return match self.embedding_dimensions {
+                Some(_) => Err(ApiError::field("embedding_model", "Dimensions need the name of the model.")),
+                None => Ok(None),
+            };
+        };
+        if !(1..=MAX_MODEL).contains(&id.chars().count()) || id.chars().any(char::is_control) {
+            return Err(ApiError::field("embedding_model", "This is not a model's id."));
+        }
+        if self.embedding_dimensions.is_some_and(|dimensions| !(1..=MAX_DIMENSIONS).contains(&dimensions)) {
+            return Err(ApiError::field("embedding_dimensions", "This is a whole number from 1 to 16,384."));
+        }
+        Ok(Some(EmbeddingModel {
+            id: id.to_owned(),
+            dimensions: self.embedding_dimensions.map_or(0, |dimensions| dimensions as usize),
         }))
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod assistants;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod conversations;
+pub(crate) mod embedding;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod messages;

@@ -111,17 +111,21 @@ pub(crate) async fn update(
     }
 }
 
-/// Vectors of different models cannot be compared: once files are indexed, their model stays.
+/// Vectors of different models cannot be compared: once files are indexed, their model is changed by embedding them anew.
 async fn check_embedding(state: &AppState, wanted: &str) -> Result<(), ApiError> {
     let platform = &state.platform;
     match platform.providers.space_in_use(platform.store.as_ref()).await? {
         Some(space) if !Providers::means_space(wanted, &space) => Err(ApiError::new(
             Kind::CONFLICT,
             format!(
-                "The files are indexed with {}. Their model cannot be changed while they are.",
+                "The files are indexed with {}. Change the model under Administration, Settings, Knowledge, or with \
+                 POST /admin/embedding/change: every file is embedded anew.",
                 space.rsplit_once(':').map_or(space.as_str(), |(model, _)| model)
             ),
         )),
+        None if !["auto", "local"].contains(&wanted) && platform.providers.space_named(wanted).is_none() => Err(
+            ApiError::field("embedding_model", "No provider of this installation embeds with this model."),
+        ),
         _ => Ok(()),
     }
 }

@@ -4,7 +4,10 @@ use across::{
     actor,
     conversations::message::{RetrievalOutcome, State},
     governance::{notice, quota::Scope, usage},
-    knowledge::file::{Kind, Status},
+    knowledge::{
+        embedding::Phase,
+        file::{Kind, Status},
+    },
     money::PriceSource,
     providers::{chat::Speaker, credentials::Trial, model::ProviderKind},
     retrieval::search::Verdict,
@@ -62,6 +65,9 @@ words! {
     /// models says it, the price table that is shipped, an administrator, the fallback for what nobody knows; or it is part
     /// of this program and free.
     PriceOrigin from PriceSource { Stated, Live, Table, Administrator, Fallback, BuiltIn }
+
+    /// How far a change of the embedding model is.
+    ChangePhase from Phase { Running, Done, Cancelled, Failed }
 
     /// How a trial of a key ended.
     KeyStatus from Trial { Ok, Unauthorized, Unreachable, Error }

@@ -206,6 +206,15 @@ pub(super) fn amount(text: &str) -> Parsed<u32> {
     }
 }
 
+/// Megabytes of memory for vectors. Less than the least could not hold the largest file, which would be read with each
+/// search then.
+pub(super) fn vector_cache(text: &str) -> Parsed<u32> {
+    match text.parse() {
+        Ok(megabytes @ 64..=1_048_576) => Ok(megabytes),
+        _ => Err(format!("{text:?} is not a whole number from 64 to 1048576")),
+    }
+}
+
 /// A secret that strangers could try to guess over the network.
 pub(super) fn bearer_token(text: &str) -> Parsed<Secret> {
     const FEWEST: usize = 16;

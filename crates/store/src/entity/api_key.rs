@@ -22,6 +22,8 @@ pub(crate) struct Model {
     pub completion_price: Option<i64>,
     pub context_length: Option<i64>,
     pub max_tokens_param: Option<String>,
+    pub embedding_model: Option<String>,
+    pub embedding_dimensions: Option<i64>,
     pub last_used_at: Option<DateTimeUtc>,
     pub last_error: Option<String>,
     pub version: i64,

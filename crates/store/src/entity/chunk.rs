@@ -1,4 +1,4 @@
-//! Chunks of files: text, place and vectors.
+//! Chunks of files: text and place.
 
 use sea_orm::entity::prelude::*;
 
@@ -18,12 +18,6 @@ pub(crate) struct Model {
     pub end_char: i32,
     pub text: String,
     pub token_count: i32,
-    /// The embedding space of the vectors; vectors of different spaces are never compared.
-    pub space: String,
-    /// How many numbers one vector has.
-    pub dim: i32,
-    /// The vectors of the chunk's pieces one after another, 32-bit floats, little-endian.
-    pub vectors: Vec<u8>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

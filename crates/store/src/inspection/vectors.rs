@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use across::platform::Findings;
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult, PaginatorTrait as _,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType, PaginatorTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, Func},
 };
 use uuid::Uuid;
 
 use crate::{
-    entity::{chunk, knowledge_file as file},
+    entity::{chunk, chunk_vector, knowledge_file as file},
     error::Fault,
     vectors,
 };
@@ -44,57 +44,67 @@ impl Written {
 }
 
 fn written() -> Select<chunk::Entity> {
-    let length = || Expr::expr(Func::cust("LENGTH").arg(Expr::col(chunk::Column::Vectors)));
-    let whole = Expr::col(chunk::Column::Dim).mul(4);
-    let is_sound = Expr::col(chunk::Column::Dim)
+    let of = |column| Expr::col((chunk_vector::Entity, column));
+    let length = || Expr::expr(Func::cust("LENGTH").arg(of(chunk_vector::Column::Vectors)));
+    let whole = of(chunk_vector::Column::Dim).mul(4);
+    let is_sound = of(chunk_vector::Column::Dim)
         .gt(0)
         .and(length().gt(0))
         .and(length().modulo(whole).eq(0));
     let odd: Expr = Expr::case(is_sound, 0).finally(1).into();
     chunk::Entity::find()
         .select_only()
-        .columns([
-            chunk::Column::FileId,
-            chunk::Column::Generation,
-            chunk::Column::Space,
-            chunk::Column::Dim,
-        ])
+        .columns([chunk::Column::FileId, chunk::Column::Generation])
+        .columns([chunk_vector::Column::Space, chunk_vector::Column::Dim])
         .column_as(chunk::Column::Id.count(), "chunks")
         .column_as(odd.sum().cast_as("BIGINT"), "odd")
+        .join(JoinType::InnerJoin, vectors::of_chunk())
         .group_by(chunk::Column::FileId)
         .group_by(chunk::Column::Generation)
-        .group_by(chunk::Column::Space)
-        .group_by(chunk::Column::Dim)
+        .group_by(chunk_vector::Column::Space)
+        .group_by(chunk_vector::Column::Dim)
 }
 
-/// Chunks of a right length whose numbers are no vectors.
+/// Chunks of a right length whose numbers are not those that were written.
 async fn unreadable_chunks(db: &DatabaseTransaction) -> Result<Vec<String>, Fault> {
     let mut faults = Vec::new();
     let mut after = i64::MIN;
     loop {
-        let rows: Vec<(i64, Uuid, i32, Vec<u8>)> = chunk::Entity::find()
+        let rows: Vec<(i64, i64, i32, Vec<u8>, i64)> = chunk_vector::Entity::find()
             .select_only()
             .columns([
-                chunk::Column::Number,
-                chunk::Column::FileId,
-                chunk::Column::Dim,
-                chunk::Column::Vectors,
+                chunk_vector::Column::Number,
+                chunk_vector::Column::ChunkNumber,
+                chunk_vector::Column::Dim,
+                chunk_vector::Column::Vectors,
+                chunk_vector::Column::Checksum,
             ])
-            .filter(chunk::Column::Number.gt(after))
-            .order_by_asc(chunk::Column::Number)
+            .filter(chunk_vector::Column::Number.gt(after))
+            .order_by_asc(chunk_vector::Column::Number)
             .limit(LOAD)
             .into_tuple()
             .all(db)
             .await?;
         let Some(last) = rows.last() else { return Ok(faults) };
         after = last.0;
-        for (number, file, dim, bytes) in rows {
-            let dim = usize::try_from(dim).unwrap_or_default();
-            if vectors::decode(&bytes, dim).is_none() {
-                faults.push(format!("the vectors of chunk {number} of the file {file} are damaged"));
+        for (_, chunk, dim, bytes, checksum) in rows {
+            if vectors::sound(&bytes, checksum, dim).is_none() {
+                let file = file_of(db, chunk).await?;
+                faults.push(format!("the vectors of chunk {chunk} of the file {file} are damaged"));
             }
         }
     }
+}
+
+/// The file that a chunk is of.
+async fn file_of(db: &DatabaseTransaction, number: i64) -> Result<Uuid, Fault> {
+    let file: Option<Uuid> = chunk::Entity::find_by_id(number)
+        .select_only()
+        .column(chunk::Column::FileId)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(file.unwrap_or_default())
 }
 
 pub(super) async fn check(db: &DatabaseTransaction, every_number: bool) -> Result<Findings, Fault> {
@@ -105,16 +115,19 @@ pub(super) async fn check(db: &DatabaseTransaction, every_number: bool) -> Resul
         .into_tuple()
         .all(db)
         .await?;
-    let mut sound: HashMap<(Uuid, i64), i64> = HashMap::new();
+    // While the embedding model is changed a file has vectors in two spaces; it is found if one of them is complete.
+    let mut sound: HashMap<(Uuid, i64), HashMap<String, i64>> = HashMap::new();
     for part in written().into_model::<Written>().all(db).await? {
-        *sound.entry((part.file_id, part.generation)).or_default() += part.sound();
+        let spaces = sound.entry((part.file_id, part.generation)).or_default();
+        *spaces.entry(part.space.clone()).or_default() += part.sound();
     }
     let mut found = Findings {
         looked_at: chunk::Entity::find().count(db).await?,
         ..Findings::default()
     };
     for (id, generation, claimed) in ready {
-        let there = sound.get(&(id, generation)).copied().unwrap_or_default();
+        let there = sound.get(&(id, generation)).and_then(|spaces| spaces.values().max());
+        let there = there.copied().unwrap_or_default();
         if there != i64::from(claimed) {
             found.faults.push(format!(
                 "{there} of the {claimed} chunks of the file {id} have their vectors"

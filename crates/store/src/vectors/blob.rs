@@ -1,16 +1,35 @@
 //! Vectors as bytes, and what can be computed from them: 32-bit floats, little-endian, one piece after another.
 
-/// Dimension and bytes of a chunk's pieces. `None` unless there is at least one and all have the same length, finite
-/// numbers and a direction.
-pub(crate) fn encode(pieces: &[Vec<f32>]) -> Option<(i32, Vec<u8>)> {
+use super::codes;
+
+/// The vectors of a chunk as they are stored.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) dim: i32,
+    pub(crate) codes: Vec<u8>,
+    pub(crate) vectors: Vec<u8>,
+    pub(crate) checksum: i64,
+}
+
+/// How a chunk's pieces are stored. `None` unless there is at least one and all have the same length, finite numbers and a
+/// direction.
+pub(crate) fn encode(pieces: &[Vec<f32>]) -> Option<Encoded> {
     let dim = pieces.first()?.len();
     let sound = dim > 0 && pieces.iter().all(|piece| piece.len() == dim && is_sound(piece));
-    let bytes = pieces
-        .iter()
-        .flatten()
-        .flat_map(|number| number.to_le_bytes())
-        .collect();
-    Some((i32::try_from(dim).ok().filter(|_| sound)?, bytes))
+    let stored = i32::try_from(dim).ok().filter(|_| sound)?;
+    let numbers = pieces.concat();
+    let vectors: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    Some(Encoded {
+        dim: stored,
+        codes: codes::encode(&numbers, dim),
+        checksum: checksum(&vectors),
+        vectors,
+    })
+}
+
+/// The checksum of stored vectors: CRC-32.
+pub(crate) fn checksum(vectors: &[u8]) -> i64 {
+    i64::from(crc32fast::hash(vectors))
 }
 
 /// The pieces one after another. `None` if the bytes are not what [`encode`] makes for this dimension.
@@ -66,15 +85,15 @@ mod tests {
     #[test]
     fn vectors_come_back_as_they_were() {
         let pieces = vec![vec![0.6, 0.8, 0.0], vec![1.0, 0.0, 0.0]];
-        let (dim, bytes) = encode(&pieces).unwrap();
-        assert_eq!((dim, bytes.len()), (3, 24));
-        assert_eq!(decode(&bytes, 3).unwrap(), pieces.concat());
+        let encoded = encode(&pieces).unwrap();
+        assert_eq!((encoded.dim, encoded.vectors.len()), (3, 24));
+        assert_eq!(decode(&encoded.vectors, 3).unwrap(), pieces.concat());
         assert_eq!(best_cosine(&pieces.concat(), &[1.0, 0.0, 0.0]), Some(1.0));
     }
 
     #[test]
     fn damage_is_noticed() {
-        let (_, bytes) = encode(&[vec![0.6, 0.8, 0.0]]).unwrap();
+        let bytes = encode(&[vec![0.6, 0.8, 0.0]]).unwrap().vectors;
         for cut in 0..12 {
             assert_eq!(decode(&bytes[..cut], 3), None, "{cut} bytes");
         }

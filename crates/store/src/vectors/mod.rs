@@ -1,233 +1,195 @@
-//! The embedded vector store: vectors are kept beside their chunks, a compact copy of each searched assistant's in memory
-//! is scanned exactly, and the best are computed once more from what is stored.
+//! The embedded vector store: vectors are kept beside their chunks, a compact copy of each searched file's in memory is
+//! scanned exactly, and the best are computed once more from what is stored.
 //!
-//! A copy is made on demand and carries the assistant's index generation, which every change of what can be found moves
-//! in its own transaction; a search first reads that number, so it never uses an older copy.
+//! A file's copy belongs to one generation of its chunks, which never changes. Which generations an assistant has is known
+//! by its index generation, which every change of what can be found moves in its own transaction; a search first reads that
+//! number, so it never uses an older list.
 
 mod blob;
-mod index;
+mod codes;
+mod load;
+mod mend;
+mod segment;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use across::{
     fault::StoreError,
-    id::{AssistantId, ChunkId},
+    id::ChunkId,
     retrieval::vectors::{
         Collection, Match, Point, Scope, StoredVectors as _, VectorError, VectorQuery, VectorStore, has_direction,
     },
 };
 use async_trait::async_trait;
-use moka::future::Cache;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, EntityTrait, ExprTrait as _, FromQueryResult, JoinType, QueryFilter as _, QuerySelect as _,
+    RelationDef, Set,
 };
 use uuid::Uuid;
 
-pub(crate) use blob::{decode, encode};
+pub(crate) use blob::{Encoded, checksum, decode, encode};
+pub(crate) use codes::encode as codes;
+pub(crate) use load::Segments;
 
 use crate::{
     SqlStore,
-    entity::{assistant, chunk, knowledge_file as file},
+    entity::{chunk, chunk_vector},
     error::Fault,
 };
-use index::Index;
+use load::{Files, Key};
+use mend::Damaged;
+use segment::Segment;
 
-/// Chunks that are read at a time while a copy is made.
-const LOAD: u64 = 1_000;
-/// The first pass keeps this many times the matches that are wanted; measured on real vectors, it loses none.
-const SPARE: usize = 8;
-/// Fewest chunks that the first pass keeps.
-const MIN_CANDIDATES: usize = 40;
+/// Chunks that are read at a time when the best are computed again.
+const ROWS: usize = 1_000;
+/// The first pass keeps twice as many chunks as are wanted, and so many more: measured on real vectors, it loses none.
+const SPARE: usize = 30;
 /// Products of one scan above which it leaves the asynchronous threads: about half a millisecond.
-const LARGE: usize = 4_000_000;
+const LARGE: usize = 12_000_000;
+/// Files whose copies are made at the same time; each reads on a connection of its own.
+const LOADS: usize = 4;
+/// Times a search is repeated because what it found was replaced meanwhile.
+const REPEATS: usize = 2;
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    assistant: AssistantId,
-    space: String,
-    generation: i64,
+/// The row of a chunk's vectors in a space.
+pub(crate) fn row(chunk_number: i64, space: &str, encoded: Encoded) -> chunk_vector::ActiveModel {
+    chunk_vector::ActiveModel {
+        number: sea_orm::NotSet,
+        chunk_number: Set(chunk_number),
+        space: Set(space.to_owned()),
+        dim: Set(encoded.dim),
+        codes: Set(encoded.codes),
+        vectors: Set(encoded.vectors),
+        checksum: Set(encoded.checksum),
+    }
 }
 
-/// The copies in memory, the least used going first when they become too large together.
-pub(crate) struct Indexes(Cache<Key, Arc<Index>>);
-
-impl Indexes {
-    /// Room for copies of `bytes` together.
-    pub(crate) fn new(bytes: u64) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(bytes)
-            .weigher(|_, index: &Arc<Index>| u32::try_from(index.bytes()).unwrap_or(u32::MAX))
-            .support_invalidation_closures()
-            .build();
-        Self(cache)
-    }
-
-    /// Forgets the copies that `newer` replaces.
-    fn forget_older(&self, newer: &Key) {
-        let newer = newer.clone();
-        let older = move |key: &Key, _: &Arc<Index>| {
-            key.assistant == newer.assistant && key.space == newer.space && key.generation < newer.generation
-        };
-        if self.0.invalidate_entries_if(older).is_err() {
-            tracing::warn!("old copies of vectors stay in memory until they are displaced");
-        }
-    }
+/// From chunks to their vectors.
+pub(crate) fn of_chunk() -> RelationDef {
+    chunk::Entity::belongs_to(chunk_vector::Entity)
+        .from(chunk::Column::Number)
+        .to(chunk_vector::Column::ChunkNumber)
+        .into()
 }
 
 /// A chunk's vectors as they are stored.
 #[derive(FromQueryResult)]
-struct Row {
+struct Stored {
     number: i64,
     id: Uuid,
     file_id: Uuid,
-    chunk_index: i32,
     dim: i32,
     vectors: Vec<u8>,
+    checksum: i64,
 }
 
-impl Row {
-    /// The vectors, if they are what was once written; a damaged chunk is left out of searches.
-    fn decode(&self, dim: usize) -> Option<Vec<f32>> {
-        let vectors = usize::try_from(self.dim)
-            .ok()
-            .filter(|own| *own == dim)
-            .and_then(|dim| blob::decode(&self.vectors, dim));
-        if vectors.is_none() {
-            tracing::warn!(
-                chunk = %self.id, file = %self.file_id,
-                "the vectors of a chunk are damaged and are left out; process its file again"
-            );
-        }
-        vectors
-    }
+/// The vectors, if they are what was once written.
+pub(crate) fn sound(bytes: &[u8], stored_checksum: i64, dim: i32) -> Option<Vec<f32>> {
+    let dim = usize::try_from(dim).ok()?;
+    blob::decode(bytes, dim).filter(|_| checksum(bytes) == stored_checksum)
 }
-
-const COLUMNS: [chunk::Column; 6] = [
-    chunk::Column::Number,
-    chunk::Column::Id,
-    chunk::Column::FileId,
-    chunk::Column::ChunkIndex,
-    chunk::Column::Dim,
-    chunk::Column::Vectors,
-];
 
 impl SqlStore {
-    async fn index(&self, space: &str, query: &VectorQuery) -> Result<Option<Arc<Index>>, Fault> {
-        let generation: Option<i64> = assistant::Entity::find_by_id(query.assistant.uuid())
-            .select_only()
-            .column(assistant::Column::IndexGeneration)
-            .into_tuple()
-            .one(self.db.reader())
-            .await?;
-        let Some(generation) = generation else { return Ok(None) };
-        let key = Key {
-            assistant: query.assistant,
-            space: space.to_owned(),
-            generation,
-        };
-        let make = async {
-            let snapshot = self.db.snapshot().await?;
-            let index = load(&snapshot, &key, query.vector.len()).await?;
-            self.indexes.forget_older(&key);
-            Ok(Arc::new(index))
-        };
-        // Searches that come meanwhile wait for the same copy.
-        let made = self.indexes.0.try_get_with(key.clone(), make).await;
-        made.map(Some).map_err(|fault: Arc<Fault>| fault.again())
+    /// The copies of all files that the list names.
+    async fn copies(&self, files: &Files, space: &str, dim: usize) -> Result<Vec<Arc<Segment>>, Fault> {
+        let space: Arc<str> = space.into();
+        let mut copies = Vec::with_capacity(files.len());
+        let mut missing = Vec::new();
+        for file in files.iter() {
+            let key = Key::new(file, &space);
+            match self.segments.get(&key).await {
+                Some(copy) => copies.push(copy),
+                None => missing.push(self.segment(key, dim, file.chunks).boxed()),
+            }
+        }
+        let made: Vec<Arc<Segment>> = stream::iter(missing).buffer_unordered(LOADS).try_collect().await?;
+        copies.extend(made);
+        Ok(copies.into_iter().filter(|copy| copy.dim() == dim).collect())
     }
 
     async fn scan(&self, space: &str, query: &VectorQuery) -> Result<Vec<Match>, Fault> {
         if query.limit == 0 || !has_direction(&query.vector) {
             return Ok(Vec::new());
         }
-        let Some(index) = self
-            .index(space, query)
-            .await?
-            .filter(|index| index.dim() == query.vector.len())
-        else {
-            return Ok(Vec::new());
-        };
-        let count = query.limit.saturating_mul(SPARE).max(MIN_CANDIDATES);
-        let numbers = if index.products() > LARGE {
+        for _ in 0..REPEATS {
+            let files = self.files_of(query.assistant).await?;
+            let found = self.search_in(&files, space, query).await?;
+            // Fewer rows than the copies promised: a file was replaced meanwhile, unless some are damaged.
+            if found.is_whole || self.generation(query.assistant).await? == Some(files.generation) {
+                return Ok(found.matches);
+            }
+        }
+        let files = self.files_of(query.assistant).await?;
+        Ok(self.search_in(&files, space, query).await?.matches)
+    }
+
+    async fn search_in(&self, files: &Files, space: &str, query: &VectorQuery) -> Result<Found, Fault> {
+        let copies = self.copies(files, space, query.vector.len()).await?;
+        let count = query.limit.saturating_mul(2).saturating_add(SPARE);
+        let products: usize = copies.iter().map(|copy| copy.products()).sum();
+        let numbers = if products > LARGE {
             let vector = query.vector.clone();
-            tokio::task::spawn_blocking(move || index.candidates(&vector, count))
+            tokio::task::spawn_blocking(move || segment::candidates(&copies, &vector, count))
                 .await
                 .map_err(|error| Fault::unavailable(format!("a search was not finished: {error}")))?
         } else {
-            index.candidates(&query.vector, count)
+            segment::candidates(&copies, &query.vector, count)
         };
         let mut matches = Vec::with_capacity(numbers.len());
-        for some in numbers.chunks(LOAD as usize) {
-            let rows: Vec<Row> = chunk::Entity::find()
-                .select_only()
-                .columns(COLUMNS)
-                .filter(chunk::Column::Number.is_in(some.iter().copied()))
-                .into_model()
-                .all(self.db.reader())
-                .await?;
-            matches.extend(rows.iter().filter_map(|row| {
-                let vectors = row.decode(query.vector.len())?;
-                let cosine = blob::best_cosine(&vectors, &query.vector)?;
-                Some(Match {
-                    chunk: ChunkId::from(row.id),
-                    file: row.file_id.into(),
-                    cosine,
-                })
-            }));
+        let mut rows = 0;
+        for some in numbers.chunks(ROWS) {
+            for stored in self.stored(some, space).await? {
+                rows += 1;
+                match sound(&stored.vectors, stored.checksum, stored.dim) {
+                    Some(vectors) => matches.extend(blob::best_cosine(&vectors, &query.vector).map(|cosine| Match {
+                        chunk: ChunkId::from(stored.id),
+                        file: stored.file_id.into(),
+                        cosine,
+                    })),
+                    None => self.segments.damaged(Damaged {
+                        file: stored.file_id,
+                        chunk: stored.number,
+                        space: space.to_owned(),
+                    }),
+                }
+            }
         }
         matches.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.chunk.cmp(&b.chunk)));
         matches.truncate(query.limit);
-        Ok(matches)
+        Ok(Found {
+            is_whole: rows == numbers.len(),
+            matches,
+        })
+    }
+
+    async fn stored(&self, chunks: &[i64], space: &str) -> Result<Vec<Stored>, Fault> {
+        let chunks: HashSet<i64> = chunks.iter().copied().collect();
+        Ok(chunk::Entity::find()
+            .select_only()
+            .columns([chunk::Column::Number, chunk::Column::Id, chunk::Column::FileId])
+            .columns([
+                chunk_vector::Column::Dim,
+                chunk_vector::Column::Vectors,
+                chunk_vector::Column::Checksum,
+            ])
+            .join(JoinType::InnerJoin, of_chunk())
+            .filter(
+                chunk::Column::Number
+                    .is_in(chunks)
+                    .and(chunk_vector::Column::Space.eq(space)),
+            )
+            .into_model()
+            .all(self.db.reader())
+            .await?)
     }
 }
 
-/// Reads what can be found in the assistant's files and makes the compact copy of it.
-async fn load(snapshot: &DatabaseTransaction, key: &Key, dim: usize) -> Result<Index, Fault> {
-    let files: Vec<(Uuid, i64)> = file::Entity::find()
-        .select_only()
-        .columns([file::Column::Id, file::Column::Generation])
-        .filter(
-            file::Column::AssistantId
-                .eq(key.assistant.uuid())
-                .and(file::Column::DeletedAt.is_null())
-                .and(file::Column::ChunkCount.gt(0)),
-        )
-        .into_tuple()
-        .all(snapshot)
-        .await?;
-    let mut index = Index::new(dim);
-    for (id, generation) in files {
-        let mut after = -1;
-        loop {
-            let rows: Vec<Row> = chunk::Entity::find()
-                .select_only()
-                .columns(COLUMNS)
-                .filter(
-                    chunk::Column::FileId
-                        .eq(id)
-                        .and(chunk::Column::Generation.eq(generation))
-                        .and(chunk::Column::Space.eq(&key.space))
-                        .and(chunk::Column::ChunkIndex.gt(after)),
-                )
-                .order_by_asc(chunk::Column::ChunkIndex)
-                .limit(LOAD)
-                .into_model()
-                .all(snapshot)
-                .await?;
-            let Some(last) = rows.last() else { break };
-            after = last.chunk_index;
-            for row in &rows {
-                if let Some(vectors) = row.decode(dim) {
-                    index.push(row.number, &vectors);
-                }
-            }
-            if (rows.len() as u64) < LOAD {
-                break;
-            }
-        }
-    }
-    Ok(index)
+/// What a search found.
+struct Found {
+    matches: Vec<Match>,
+    /// Whether everything that the copies promised is still there.
+    is_whole: bool,
 }
 
 #[async_trait]

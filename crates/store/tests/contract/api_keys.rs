@@ -13,7 +13,7 @@ use across::{
     page::PageRequest,
     providers::{
         key::{ApiKey, ApiKeyStore as _, Custom, KeyChange, KeyChanged, NewApiKey, sealed_name},
-        model::ProviderKind,
+        model::{EmbeddingModel, ProviderKind},
     },
     secret::{MasterKey, Vault},
 };
@@ -89,6 +89,10 @@ async fn a_key_comes_back_without_its_key(bench: &Bench) {
         }),
         context_length: Some(u32::MAX),
         max_tokens_param: Some("max_completion_tokens".into()),
+        embedding: Some(EmbeddingModel {
+            id: "nomic-embed-text".into(),
+            dimensions: 768,
+        }),
     };
     let key = NewApiKey {
         custom: Some(custom.clone()),

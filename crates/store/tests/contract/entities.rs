@@ -104,9 +104,24 @@ pub(super) const ENTITIES: &[Entity] = &[
     Entity {
         table: "chunks",
         key: "number",
-        columns: "number id file_id generation chunk_index page start_char end_char text token_count space dim vectors",
+        columns: "number id file_id generation chunk_index page start_char end_char text token_count",
         references: &[("file_id", "knowledge_files", "cascade")],
         indexes: &["!id", "!file_id+generation+chunk_index"],
+    },
+    Entity {
+        table: "chunk_vectors",
+        key: "number",
+        columns: "number chunk_number space dim codes vectors checksum",
+        references: &[("chunk_number", "chunks", "cascade")],
+        indexes: &["!chunk_number+space"],
+    },
+    Entity {
+        table: "embedding_changes",
+        key: "id",
+        columns: "id from_space to_model to_dim phase chunks_total chunks_done position started_by problem started_at \
+                  finished_at",
+        references: &[("started_by", "users", "null")],
+        indexes: &["started_at", "started_by"],
     },
     Entity {
         table: "folders",
@@ -153,7 +168,7 @@ pub(super) const ENTITIES: &[Entity] = &[
         table: "api_keys",
         key: "id",
         columns: "id provider name name_folded encrypted_key key_hint is_default is_active base_url prompt_price \
-                  completion_price context_length max_tokens_param last_used_at last_error version created_at updated_at",
+                  completion_price context_length max_tokens_param embedding_model embedding_dimensions last_used_at last_error version created_at updated_at",
         references: &[],
         indexes: &["!provider+name_folded", "created_at+id"],
     },

@@ -204,6 +204,11 @@ async fn what_changes_is_seen_at_once(bench: &Bench) {
     assert!(files(bench, assistant, &query).await.is_empty());
 }
 
+/// The row of vectors of the only file's chunk.
+fn of_chunk(index: usize) -> String {
+    format!("chunk_number = (SELECT number FROM chunks WHERE chunk_index = {index})")
+}
+
 async fn damaged_vectors_are_left_out(bench: &Bench) {
     let user = bench.user("anna@example.com").await.id;
     let assistant = bench.assistant("Press").await;
@@ -227,7 +232,7 @@ async fn damaged_vectors_are_left_out(bench: &Bench) {
     .iter()
     .enumerate()
     {
-        let sql = format!("UPDATE chunks SET vectors = {damage} WHERE chunk_index = {index}");
+        let sql = format!("UPDATE chunk_vectors SET vectors = {damage} WHERE {}", of_chunk(index));
         assert_eq!(bench.run(&sql).await, 1);
     }
     let found = nearest(bench, assistant, &query, 10).await;
@@ -235,8 +240,9 @@ async fn damaged_vectors_are_left_out(bench: &Bench) {
     // Damaged after the copy was made.
     bench
         .run(&format!(
-            "UPDATE chunks SET vectors = {} WHERE chunk_index = 5",
-            bytes("00")
+            "UPDATE chunk_vectors SET vectors = {} WHERE {}",
+            bytes("00"),
+            of_chunk(5)
         ))
         .await;
     assert_eq!(nearest(bench, assistant, &query, 10).await.len(), 1);
