@@ -199,9 +199,8 @@ async fn extract(platform: &Platform, kind: across_extract::Kind, id: FileId) ->
 async fn cut(platform: &Platform, text: ExtractedText) -> Result<Vec<NewChunk>, WorkError> {
     let config = RetrievalConfig::from(platform.settings.get().as_ref());
     let cut = move || {
-        let pieces = chunk::pieces(&text.text, &text.pages, config.chunk_tokens, config.chunk_overlap);
+        let pieces = chunk::pieces(chunk::Document { text: &text.text, pages: &text.pages, headings: &[] }, config.chunk_tokens, config.chunk_overlap);
         pieces
-            .into_iter()
             .map(|piece| NewChunk {
                 index: 0,
                 page: piece.page,
