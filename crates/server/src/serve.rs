@@ -123,12 +123,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         });
     }
     platform.tasks.spawn(recovery::watch(Arc::clone(&platform)));
-    let (sweeper, metrics) = (Arc::clone(&platform), state.metrics.clone());
-    tokio::spawn(async move {
-        let sweep = || recovery::sweep(Arc::clone(&sweeper));
-        recovery::kept_up("remove files that belong to nothing", &sweeper.stopping, sweep).await;
-    });
-    tokio::spawn(metrics.upkeep());
+    tokio::spawn(state.metrics.clone().upkeep());
     state.ready.set(true);
     announce(&state, address).await?;
     tracing::info!(%address, "serving");

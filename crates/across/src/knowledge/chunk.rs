@@ -220,7 +220,10 @@ fn sections(text: &str, headings: &[Heading]) -> Vec<Section> {
         let end = start + said.trim_end().len();
         let start = start + (said.len() - said.trim_start().len());
         let level = heading.level;
-        (start < end).then_some(Section { level, span: start..end })
+        (start < end).then_some(Section {
+            level,
+            span: start..end,
+        })
     });
     spans.collect()
 }
@@ -230,7 +233,11 @@ fn mark_before(before: &str) -> usize {
     let bytes = before.bytes().rev().take(MAX_MARK);
     let mark = bytes.take_while(|byte| matches!(byte, b'#' | b' ' | b'\t')).count();
     let bare = before.get(..before.len() - mark).unwrap_or_default();
-    if bare.is_empty() || bare.ends_with('\n') { mark } else { 0 }
+    if bare.is_empty() || bare.ends_with('\n') {
+        mark
+    } else {
+        0
+    }
 }
 
 /// The headings in force, along the way through a text.

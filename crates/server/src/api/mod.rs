@@ -8,6 +8,7 @@ pub(crate) mod auth;
 pub(crate) mod conversations;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod knowledge;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod notices;

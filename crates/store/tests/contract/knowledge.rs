@@ -546,7 +546,7 @@ async fn all_files_at_rest_are_processed_again(bench: &Bench) {
     let again = |assistant, seconds| {
         bench
             .store
-            .reprocess_all(assistant, deed(Action::FileReprocess, seconds))
+            .reprocess_all(assistant, false, deed(Action::FileReprocess, seconds))
     };
     assert_eq!(again(Some(press), 3).await.unwrap(), 1);
     assert_eq!(status(bench, ready).await, (Status::Processing, 0));

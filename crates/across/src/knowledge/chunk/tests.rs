@@ -54,7 +54,10 @@ fn a_short_text_is_one_piece() {
     let found = cut("  One line.\n", 512, 50);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].text, found[0].start, found[0].end), ("One line.", 2, 11));
-    assert_eq!((found[0].tokens as usize, &found[0].heading), (count("One line."), &None));
+    assert_eq!(
+        (found[0].tokens as usize, &found[0].heading),
+        (count("One line."), &None)
+    );
     assert!(cut(" \n ", 512, 50).is_empty());
     assert!(cut("", 512, 50).is_empty());
 }
@@ -121,7 +124,12 @@ fn neighbours_overlap() {
 
 #[test]
 fn pieces_begin_at_headings_and_share_nothing_across_them() {
-    let section = |n: usize| format!("## Part {n}\n\n{}\n\n", "Something is said here at some length. ".repeat(9));
+    let section = |n: usize| {
+        format!(
+            "## Part {n}\n\n{}\n\n",
+            "Something is said here at some length. ".repeat(9)
+        )
+    };
     let text: String = (0..12).map(section).collect();
     let marks = headings(&text);
     let found = cut_markdown(&text, &marks, 200, 50);
@@ -147,7 +155,8 @@ fn a_heading_is_not_parted_from_its_text_nor_from_the_heading_below_it() {
 #[test]
 fn a_piece_knows_the_headings_above_it() {
     let filler = "Something is said here at some length. ".repeat(20);
-    let text = format!("# A\n\n{filler}\n\n## B\n\n{filler}\n\n### C\n\n{filler}\n\n## D\n\n{filler}\n\n# E\n\n{filler}");
+    let text =
+        format!("# A\n\n{filler}\n\n## B\n\n{filler}\n\n### C\n\n{filler}\n\n## D\n\n{filler}\n\n# E\n\n{filler}");
     let marks = headings(&text);
     let found = cut_markdown(&text, &marks, 100, 10);
     let mut paths: Vec<_> = found.iter().filter_map(|piece| piece.heading.as_deref()).collect();
@@ -167,19 +176,33 @@ fn the_headings_above_a_piece_are_short() {
     let marks = headings(&endless);
     for piece in cut_markdown(&endless, &marks, 512, 50) {
         let path = piece.heading.unwrap();
-        assert!(path.starts_with("title") && count(&path) <= MAX_HEADING_TOKENS, "{path}");
+        assert!(
+            path.starts_with("title") && count(&path) <= MAX_HEADING_TOKENS,
+            "{path}"
+        );
     }
-    let deep: String = (1..=6).map(|level| format!("{} {}\n\n", "#".repeat(level), long("x"))).collect();
+    let deep: String = (1..=6)
+        .map(|level| format!("{} {}\n\n", "#".repeat(level), long("x")))
+        .collect();
     let deep = format!("{deep}{}", "Text. ".repeat(900));
     let marks = headings(&deep);
     let last = cut_markdown(&deep, &marks, 512, 50).pop().unwrap().heading.unwrap();
-    assert!(count(&last) <= MAX_HEADING_TOKENS && last.ends_with(&long("x")), "{last}");
+    assert!(
+        count(&last) <= MAX_HEADING_TOKENS && last.ends_with(&long("x")),
+        "{last}"
+    );
 }
 
 #[test]
 fn the_same_text_always_gives_the_same_pieces() {
     let text: String = (0..3_000)
-        .map(|n| format!("{}Sentence {n} speaks of {}. ", if n % 40 == 0 { "\n\n# Part\n\n" } else { "" }, n * 7919))
+        .map(|n| {
+            format!(
+                "{}Sentence {n} speaks of {}. ",
+                if n % 40 == 0 { "\n\n# Part\n\n" } else { "" },
+                n * 7919
+            )
+        })
         .collect();
     let marks = headings(&text);
     let first = cut_markdown(&text, &marks, 512, 50);
