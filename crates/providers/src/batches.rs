@@ -66,7 +66,7 @@ mod tests {
     fn batches_keep_both_limits_and_the_order() {
         assert_eq!(sizes(&vec!["x".to_owned(); 130], 64), [64, 64, 2]);
         assert_eq!(sizes(&[], 64), Vec::<usize>::new());
-        let big = " word".repeat(MAX_TOKENS - 1);
+        let big = " word".repeat(MAX_TOKENS - 6);
         let bigger = " word".repeat(MAX_TOKENS + 1);
         let short = || "word".to_owned();
         assert_eq!(sizes(&[big.clone(), short(), short(), bigger, big], 64), [2, 1, 1, 1]);

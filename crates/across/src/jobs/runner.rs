@@ -21,8 +21,9 @@ use crate::{
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// The longest that somebody outside may ask us to wait,
 const LONGEST_TOLD: Duration = Duration::from_secs(60 * 60);
-/// and the shortest wait for a quota.
+/// and how soon, at least and at most, a quota is asked again.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// Works until the platform stops. A job in flight then is handed back and goes on at the next start.
 pub async fn work(platform: Arc<Platform>) {
@@ -126,8 +127,8 @@ fn next_try(failure: &WorkError, tries: Tries, now: Time) -> Option<(Waits, Time
             let told = retry_after.unwrap_or_default().min(LONGEST_TOLD);
             Some((Waits::Outage, after(job::outage_back_off(tries.outages + 1).max(told))))
         }
-        // It may be a window that has just begun anew.
-        WorkError::Wait(until, _) => Some((Waits::Quota, (*until).max(after(SHORTEST_WAIT)))),
+        // The window may have just begun anew, and an administrator may make room before it does.
+        WorkError::Wait(until, _) => Some((Waits::Quota, (*until).clamp(after(SHORTEST_WAIT), after(LONGEST_WAIT)))),
         WorkError::Retry(_)
         | WorkError::Outage { .. }
         | WorkError::GiveUp(_)
@@ -182,7 +183,8 @@ mod tests {
         assert_eq!(next(outage(None), 1, 8), Some((Waits::Outage, 420)));
         assert_eq!(next(outage(None), 1, 9), None);
         let quota = |seconds| WorkError::Wait(now + TimeDelta::seconds(seconds), "a quota has no room".into());
-        assert_eq!(next(quota(3_000), 5, 9), Some((Waits::Quota, 3_000)));
+        assert_eq!(next(quota(200), 5, 9), Some((Waits::Quota, 200)));
+        assert_eq!(next(quota(30_000), 5, 9), Some((Waits::Quota, 300)));
         assert_eq!(next(quota(-5), 5, 9), Some((Waits::Quota, 1)));
         assert_eq!(next(WorkError::GiveUp("unreadable".into()), 1, 0), None);
         assert_eq!(next(WorkError::Stalled, 1, 0), None);

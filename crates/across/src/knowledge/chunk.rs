@@ -403,7 +403,7 @@ impl<'a> Gaps<'a> {
     }
 }
 
-const ENDS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '؟', '׃'];
+const ENDS: [char; 10] = ['.', '!', '?', '…', '。', '！', '？', '؟', '׃', '।'];
 const CLOSING: [char; 8] = [')', '"', '”', '»', '’', '」', '』', '）'];
 
 fn ends_sentence(said: &str) -> bool {
