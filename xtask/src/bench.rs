@@ -1,5 +1,6 @@
 //! The benchmarks: each prints its figures and writes them as JSON to `target/bench/NAME.json`.
 
+pub mod ingest;
 pub mod load;
 pub mod logins;
 pub mod memory;
@@ -34,6 +35,8 @@ pub enum Name {
     Logins,
     /// Time to the first word and processor time of 1 to 2,000 answers at once, and calls for each question
     Stream,
+    /// How long files take from upload to ready, their calls, and memory over a thousand of them
+    Ingest,
     /// How often the right passage is found, by keywords, by meaning, and by both
     Retrieval,
 }
@@ -79,6 +82,7 @@ pub fn bench(options: &Options) -> Result<()> {
             Name::Requests => requests::measure(&binary, options.postgres, options.yardstick.as_deref())?,
             Name::Logins => logins::measure(&binary)?,
             Name::Stream => stream::measure(&binary, options.yardstick.as_deref())?,
+            Name::Ingest => ingest::measure(&binary)?,
             Name::Retrieval => match questions::folder(options.eval_dir.as_deref()) {
                 Some(folder) => retrieval::measure(&binary, &folder)?,
                 None => continue,

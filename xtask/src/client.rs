@@ -81,22 +81,24 @@ impl Client {
             .to_owned())
     }
 
-    /// Uploads a text document and returns its id.
+    /// Uploads a document and returns its id.
     ///
     /// # Errors
     /// When the server refuses.
-    pub fn upload(&self, assistant: &str, filename: &str, text: &str) -> Result<String> {
-        let body = format!(
+    pub fn upload(&self, assistant: &str, filename: &str, content: impl AsRef<[u8]>) -> Result<String> {
+        let head = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"assistant_id\"\r\n\r\n{assistant}\r\n\
              --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{filename}\"\r\n\
-             Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n--{BOUNDARY}--\r\n"
+             Content-Type: application/octet-stream\r\n\r\n"
         );
+        let end = format!("\r\n--{BOUNDARY}--\r\n");
+        let body = [head.as_bytes(), content.as_ref(), end.as_bytes()].concat();
         let request = self
             .agent
             .post(format!("{}/files", self.base))
             .header("Authorization", self.authorization());
         let request = request.content_type(format!("multipart/form-data; boundary={BOUNDARY}"));
-        answer(&format!("upload of {filename}"), request.send(body.as_bytes()))?["id"]
+        answer(&format!("upload of {filename}"), request.send(body.as_slice()))?["id"]
             .as_str()
             .map(str::to_owned)
             .with_context(|| format!("no id in the answer to the upload of {filename}"))

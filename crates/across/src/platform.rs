@@ -12,20 +12,20 @@ use crate::{
     conversations::{conversation::ConversationStore, live::LiveReplies, tree::MessageTree},
     fault::StoreError,
     governance::{meter::Meter, notice::NoticeStore, quota::QuotaStore, usage::UsageLog},
-    id::{FileId, InstallationId, JobId},
+    id::{AssistantId, FileId, InstallationId, JobId},
     identity::{
         password::PasswordHasher,
         session::{SessionStore, TokenSigner},
         throttle::Throttle,
         user::UserStore,
     },
-    jobs::queue::Queue,
+    jobs::queue::{Queue, Waits},
     kept::KeptValues,
     knowledge::{
         blob::Blobs,
         embedding::EmbeddingChanges,
         extractor::Extractor,
-        file::{KnowledgeStore, Status},
+        file::{Kind, KnowledgeStore, Status},
     },
     page::{Page, PageRequest},
     providers::{key::ApiKeyStore, registry::Providers},
@@ -99,6 +99,40 @@ pub struct Counts {
     pub failing_keys: u64,
 }
 
+/// What an assistant's files hold together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Files by where they are and what they are; combinations without files are absent.
+    pub files: Vec<(Status, Kind, u64)>,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Chunks that can be found.
+    pub chunks: u64,
+    /// Tokens of these.
+    pub tokens: u64,
+    /// Pages up to the last one with text, of the files that have pages and can be found.
+    pub pages: u64,
+    /// The embedding spaces of these chunks, with how many are in each.
+    pub spaces: Vec<(String, u64)>,
+    /// When a file last became ready to be found.
+    pub last_indexed: Option<Time>,
+}
+
+/// A file that a job works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name.
+    pub filename: String,
+    /// Whose knowledge it is.
+    pub assistant: AssistantId,
+    /// That assistant's name.
+    pub assistant_name: String,
+    /// Where it is.
+    pub status: Status,
+    /// How far within the way, 0–100.
+    pub progress: u8,
+}
+
 /// A job in the queue, for administrators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedJob {
@@ -108,8 +142,12 @@ pub struct QueuedJob {
     pub kind: String,
     /// On which file, if on one.
     pub file: Option<FileId>,
+    /// What is known of that file, as long as its row is there.
+    pub subject: Option<Subject>,
     /// Whether somebody works on it.
     pub is_claimed: bool,
+    /// What it waits for since its last try, if it was tried.
+    pub waits: Option<Waits>,
     /// How often it was tried.
     pub attempt: i32,
     /// Why the last attempt failed.
@@ -125,6 +163,9 @@ pub struct QueuedJob {
 pub trait Statistics: Send + Sync {
     /// How many there are of everything; messages since `since`.
     async fn counts(&self, since: Time) -> Result<Counts, StoreError>;
+
+    /// What an assistant's files hold; nothing for one that does not exist.
+    async fn holdings(&self, assistant: AssistantId) -> Result<Holdings, StoreError>;
 
     /// Files by their status; statuses without files are absent.
     async fn files_by_status(&self) -> Result<Vec<(Status, u64)>, StoreError>;

@@ -21,6 +21,8 @@ pub use unreadable::Unreadable;
 pub const MAX_CHARS: usize = 20_000_000;
 /// The most pages a PDF may have; more is [`Unreadable::TooManyPages`].
 pub const MAX_PAGES: usize = 5_000;
+/// The most headings that are kept; those that follow are text like any other.
+pub const MAX_HEADINGS: usize = 100_000;
 /// The most bytes a DOCX may inflate to, all parts together.
 pub const MAX_INFLATED: u64 = 200 * 1024 * 1024;
 /// The most entries the archive of a DOCX may list.
@@ -35,6 +37,8 @@ pub struct Text {
     pub text: String,
     /// Where each page lies in `text`, in order and without gaps in the numbering. Empty for formats without pages.
     pub pages: Vec<Page>,
+    /// Where the headings stand in `text`, in order, at most [`MAX_HEADINGS`]. Empty where a format or a document has none.
+    pub headings: Vec<Heading>,
 }
 
 /// One page of a document within [`Text::text`].
@@ -45,6 +49,17 @@ pub struct Page {
     /// Offset of the page's first character, in characters (Unicode scalar values).
     pub start: usize,
     /// Offset after the page's last character, in characters. Equal to `start` for a page without text.
+    pub end: usize,
+}
+
+/// A heading within [`Text::text`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heading {
+    /// How deep it stands: 1 for a title or chapter, to 6.
+    pub level: u8,
+    /// Offset of its first character, in characters (Unicode scalar values).
+    pub start: usize,
+    /// Offset after its last character, in characters. Always more than `start`.
     pub end: usize,
 }
 

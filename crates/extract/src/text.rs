@@ -104,6 +104,7 @@ impl Pages {
             Ok(Text {
                 text: self.text,
                 pages: self.pages,
+                headings: Vec::new(),
             })
         }
     }
@@ -118,6 +119,7 @@ pub(crate) fn unpaged(raw: &str, blank: Unreadable) -> Result<Text, Unreadable> 
         Ok(Text {
             text,
             pages: Vec::new(),
+            headings: Vec::new(),
         })
     }
 }

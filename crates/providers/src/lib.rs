@@ -24,6 +24,7 @@
 
 mod answer;
 mod anthropic;
+mod batches;
 pub mod connector;
 mod endpoint;
 mod gemini;

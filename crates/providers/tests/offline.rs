@@ -17,6 +17,7 @@ fn with(question: &str, texts: &[&str]) -> ChatRequest {
         index,
         filename: format!("{index}.txt"),
         page: None,
+        heading: None,
         text: (*text).to_owned(),
     };
     ChatRequest {

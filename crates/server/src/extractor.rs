@@ -13,7 +13,7 @@ use std::{
 };
 
 use across::knowledge::extractor::{ExtractError, Extractor};
-use across_extract::{Kind, MAX_CHARS, Page, Text, Unreadable, extract};
+use across_extract::{Heading, Kind, MAX_CHARS, MAX_HEADINGS, Page, Text, Unreadable, extract};
 use async_trait::async_trait;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,8 @@ const MEMORY: u64 = 1024 * 1024 * 1024;
 const ALLOCATOR_STEP: (&str, &str) = ("MIMALLOC_ARENA_RESERVE", "32768");
 /// The stack that parsers may fill, in bytes; part of [`MEMORY`].
 const STACK: usize = 64 * 1024 * 1024;
-/// The most that is read of an answer, in bytes: every character escaped, and the pages.
-const MAX_ANSWER: u64 = 6 * MAX_CHARS as u64 + 1024 * 1024;
+/// The most that is read of an answer, in bytes: every character escaped, and the pages and headings.
+const MAX_ANSWER: u64 = 6 * MAX_CHARS as u64 + 4 * 1024 * 1024;
 
 /// What the child writes: the text, or why there is none.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +47,8 @@ enum Answer {
     Text {
         text: String,
         pages: Vec<(u32, usize, usize)>,
+        #[serde(default)]
+        headings: Vec<(u8, usize, usize)>,
     },
     Unreadable {
         code: String,
@@ -147,22 +149,44 @@ fn understand(answer: &[u8]) -> Result<Text, ExtractError> {
         Answer::Unreadable { code } => {
             Err(Unreadable::from_code(&code).map_or_else(|| unavailable("unknown reason"), ExtractError::from))
         }
-        Answer::Text { text, pages } => {
-            let chars = text.chars().count();
-            let pages: Vec<_> = pages
-                .into_iter()
-                .map(|(number, start, end)| Page { number, start, end })
-                .collect();
-            let ordered = pages
-                .windows(2)
-                .all(|pair| matches!(pair, [a, b] if a.end <= b.start && a.number < b.number));
-            if chars <= MAX_CHARS && ordered && pages.iter().all(|page| page.start <= page.end && page.end <= chars) {
-                Ok(Text { text, pages })
+        Answer::Text { text, pages, headings } => {
+            let text = Text {
+                text,
+                pages: pages
+                    .into_iter()
+                    .map(|(number, start, end)| Page { number, start, end })
+                    .collect(),
+                headings: headings
+                    .into_iter()
+                    .map(|(level, start, end)| Heading { level, start, end })
+                    .collect(),
+            };
+            if is_coherent(&text) {
+                Ok(text)
             } else {
                 Err(unavailable("the answer contradicts itself"))
             }
         }
     }
+}
+
+/// Whether pages and headings are in order and lie within the text, and nothing is more than may be.
+fn is_coherent(Text { text, pages, headings }: &Text) -> bool {
+    let chars = text.chars().count();
+    let pages_follow = pages
+        .windows(2)
+        .all(|pair| matches!(pair, [a, b] if a.end <= b.start && a.number < b.number));
+    let headings_follow = headings
+        .windows(2)
+        .all(|pair| matches!(pair, [a, b] if a.end <= b.start));
+    chars <= MAX_CHARS
+        && headings.len() <= MAX_HEADINGS
+        && pages_follow
+        && headings_follow
+        && pages.iter().all(|page| page.start <= page.end && page.end <= chars)
+        && headings
+            .iter()
+            .all(|heading| (1..=6).contains(&heading.level) && heading.start < heading.end && heading.end <= chars)
 }
 
 /// The child: limits itself, reads the document from standard input, and writes the answer to standard output.
@@ -212,13 +236,17 @@ fn answer(kind: Kind) -> io::Result<()> {
     let mut document = Vec::new();
     io::stdin().lock().read_to_end(&mut document)?;
     let answer = match extract(kind, &document) {
-        Ok(Text { text, pages }) => {
-            let pages = pages
+        Ok(Text { text, pages, headings }) => Answer::Text {
+            text,
+            pages: pages
                 .into_iter()
                 .map(|page| (page.number, page.start, page.end))
-                .collect();
-            Answer::Text { text, pages }
-        }
+                .collect(),
+            headings: headings
+                .into_iter()
+                .map(|heading| (heading.level, heading.start, heading.end))
+                .collect(),
+        },
         Err(reason) => Answer::Unreadable {
             code: reason.code().to_owned(),
         },

@@ -14,6 +14,8 @@ const CHANGES_EVERY: Duration = Duration::from_secs(2);
 const DEAD_EVERY: Duration = Duration::from_secs(30);
 /// How often things are removed that were kept long enough.
 const OLD_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often files are looked for that belong to nothing; those of an hour ago are removed.
+const ORPHANS_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How long the answers to requests are kept that may be sent again.
 const REQUESTS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// Conversations removed at a time.
@@ -94,26 +96,25 @@ pub async fn recover(platform: &Platform) -> Result<(), StoreError> {
 }
 
 /// Removes files' bytes that no file owns. Only old ones go, so it may run beside everything else.
-pub async fn sweep(platform: Arc<Platform>) {
-    let swept = async {
-        let known = platform.store.known_blobs().await.map_err(|error| error.to_string())?;
-        platform.blobs.sweep(&known).await.map_err(|error| error.to_string())
-    };
-    match swept.await {
+async fn sweep(platform: &Platform) -> Result<(), StoreError> {
+    let known = platform.store.known_blobs().await?;
+    match platform.blobs.sweep(&known).await {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "removed files that belonged to nothing"),
-        Err(error) => tracing::warn!(error, "could not look for files that belong to nothing"),
+        Err(error) => tracing::warn!(%error, "could not look for files that belong to nothing"),
     }
+    Ok(())
 }
 
 /// Until the platform stops: takes over what other processes changed, ends answers whose writer died, charges what the dead
 /// had set aside, and removes what was kept long enough.
 pub async fn watch(platform: Arc<Platform>) {
     let stopping = &platform.stopping;
-    let (changes, dead, old) = (
+    let (changes, dead, old, orphans) = (
         "look for changes by other processes",
         "look for what the dead left",
         "remove what was kept long enough",
+        "look for files that belong to nothing",
     );
     // Beside each other: a long removal must not hold up a change of settings, nor a bug in one the others.
     tokio::join!(
@@ -125,6 +126,12 @@ pub async fn watch(platform: Arc<Platform>) {
         )),
         kept_up(dead, stopping, || regularly(&platform, DEAD_EVERY, dead, clear_up)),
         kept_up(old, stopping, || regularly(&platform, OLD_EVERY, old, expire)),
+        kept_up(orphans, stopping, || regularly(
+            &platform,
+            ORPHANS_EVERY,
+            orphans,
+            sweep
+        )),
     );
 }
 
@@ -170,12 +177,17 @@ async fn clear_up(platform: &Platform) -> Result<(), StoreError> {
     let (store, now) = (&platform.store, platform.clock.now());
     let interrupted = store.interrupt_abandoned(now, Dead::Expired).await?;
     let charged = store.sweep_holds(now, false).await?;
-    if interrupted + charged > 0 {
+    let adopted = store.adopt_stranded(now).await?;
+    if interrupted + charged + adopted > 0 {
         tracing::warn!(
             interrupted,
             charged,
-            "ended answers and charged calls whose process died"
+            adopted,
+            "ended answers and charged calls whose process died, and took up files without a job"
         );
+    }
+    if adopted > 0 {
+        platform.job_queued.notify_one();
     }
     Ok(())
 }

@@ -130,12 +130,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         let fill = || fill::keep_complete(&filler);
         recovery::kept_up("keep the vector store complete", &filler.stopping, fill).await;
     });
-    let (sweeper, metrics) = (Arc::clone(&platform), state.metrics.clone());
-    tokio::spawn(async move {
-        let sweep = || recovery::sweep(Arc::clone(&sweeper));
-        recovery::kept_up("remove files that belong to nothing", &sweeper.stopping, sweep).await;
-    });
-    tokio::spawn(metrics.upkeep());
+    tokio::spawn(state.metrics.clone().upkeep());
     state.ready.set(true);
     announce(&state, address).await?;
     tracing::info!(%address, "serving");

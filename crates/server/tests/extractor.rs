@@ -11,7 +11,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_ai-across");
 const PATIENCE: Duration = Duration::from_secs(100);
 
 /// A PDF of these objects, numbered from 1, the first of which is the catalog.
-fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut file = b"%PDF-1.4\n".to_vec();
     let mut index = String::from("0000000000 65535 f \n");
     for (number, object) in (1..).zip(objects) {

@@ -29,11 +29,15 @@ mod harness;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod ingest;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

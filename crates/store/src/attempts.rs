@@ -7,8 +7,8 @@ use across::{
     knowledge::file::{Reprocess, Status},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -55,10 +55,11 @@ pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) ->
     Ok(Traced::done(Reprocess::Queued(Box::new(file_of(row)?)), trace))
 }
 
-/// Queues a new attempt for all files that nobody works on, or those of one assistant; how many.
+/// Queues a new attempt for all files that nobody works on, or those of one assistant or in error; how many.
 pub(crate) async fn reprocess_all(
     tx: &DatabaseTransaction,
     assistant: Option<AssistantId>,
+    only_failed: bool,
     at: Time,
 ) -> Result<Traced<u64>, Fault> {
     let mut resting = file::Column::DeletedAt
@@ -66,6 +67,9 @@ pub(crate) async fn reprocess_all(
         .and(file::Column::Status.is_not_in(moving()));
     if let Some(assistant) = assistant {
         resting = resting.and(file::Column::AssistantId.eq(assistant.uuid()));
+    }
+    if only_failed {
+        resting = resting.and(file::Column::Status.eq(Status::Error.as_str()));
     }
     let ids: Vec<Uuid> = file::Entity::find()
         .select_only()
@@ -135,19 +139,28 @@ pub(crate) async fn adopt(tx: &DatabaseTransaction, at: Time) -> Result<u64, Fau
         .filter(file::Column::DeletedAt.is_not_null())
         .all(tx)
         .await?;
-    for row in &stranded {
-        queue::enqueue(
-            tx,
-            &Job::Ingest {
-                file: row.id.into(),
-                generation: row.latest_generation,
-            },
-            at,
-        )
-        .await?;
+    let mut adopted = 0;
+    for row in stranded.into_iter().chain(unpurged) {
+        // Another process may look at the same time: whoever comes second finds the job of the first.
+        let Some(row) = hold::<file::Entity>(tx, file::Column::Progress, file::Column::Id.eq(row.id)).await? else {
+            continue;
+        };
+        let (job, kind) = match row.deleted_at {
+            Some(_) => (Job::PurgeFile { file: row.id.into() }, PURGE),
+            None => (
+                Job::Ingest {
+                    file: row.id.into(),
+                    generation: row.latest_generation,
+                },
+                INGEST,
+            ),
+        };
+        let of_file = job::Column::FileId.eq(row.id).and(job::Column::Kind.eq(kind));
+        let is_moving = row.deleted_at.is_some() || moving().any(|status| status == row.status);
+        if is_moving && job::Entity::find().filter(of_file).count(tx).await? == 0 {
+            queue::enqueue(tx, &job, at).await?;
+            adopted += 1;
+        }
     }
-    for row in &unpurged {
-        queue::enqueue(tx, &Job::PurgeFile { file: row.id.into() }, at).await?;
-    }
-    Ok((stranded.len() + unpurged.len()) as u64)
+    Ok(adopted)
 }

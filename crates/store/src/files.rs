@@ -145,7 +145,8 @@ pub(crate) async fn set_progress(
     progress: u8,
     at: Time,
 ) -> Result<(), Fault> {
-    let row = leased_file(tx, lease, id).await?;
+    queue::step(tx, lease, at).await?;
+    let row = hold_file(tx, id).await?.ok_or(StoreError::LeaseLost)?;
     let was = Status::parse(&row.status).ok_or_else(|| Fault::corrupt(TABLE, "status", row.id))?;
     // A repeated job begins with processing again; out of ready and error only a new attempt leads.
     if !was.is_moving() || !matches!(status, Status::Processing | Status::Indexing) {
@@ -198,6 +199,7 @@ pub(crate) async fn add_chunks(
     chunks: Vec<NewChunk>,
 ) -> Result<(), Fault> {
     unpublished(tx, lease, id, generation).await?;
+    queue::come_further(tx, lease).await?;
     let indices: Vec<i32> = chunks.iter().map(|chunk| column_i32(chunk.index)).collect();
     for some in indices.chunks(ROWS_PER_INSERT) {
         chunk::Entity::delete_many()
@@ -219,6 +221,7 @@ pub(crate) async fn add_chunks(
             page: Set(new.page.map(column_i32)),
             start_char: Set(column_i32(new.start)),
             end_char: Set(column_i32(new.end)),
+            heading: Set(new.heading.map(storable)),
             text: Set(storable(new.text)),
             token_count: Set(column_i32(new.token_count)),
         });

@@ -69,6 +69,7 @@ struct ChunkRow {
     page: Option<i32>,
     start_char: i32,
     end_char: i32,
+    heading: Option<String>,
     text: String,
     token_count: i32,
 }
@@ -81,6 +82,7 @@ fn chunk_of(row: ChunkRow) -> Result<Chunk, Fault> {
         page: row.page.map(|page| narrow(page, "chunks", "page", id)).transpose()?,
         start: narrow(row.start_char, "chunks", "start_char", id)?,
         end: narrow(row.end_char, "chunks", "end_char", id)?,
+        heading: row.heading,
         text: row.text,
         token_count: narrow(row.token_count, "chunks", "token_count", id)?,
     })
@@ -103,6 +105,7 @@ impl SqlStore {
                 chunk::Column::Page,
                 chunk::Column::StartChar,
                 chunk::Column::EndChar,
+                chunk::Column::Heading,
                 chunk::Column::Text,
                 chunk::Column::TokenCount,
             ])
@@ -304,11 +307,18 @@ impl KnowledgeStore for SqlStore {
             .await?)
     }
 
-    async fn reprocess_all(&self, assistant: Option<AssistantId>, deed: Deed) -> Result<u64, StoreError> {
+    async fn reprocess_all(
+        &self,
+        assistant: Option<AssistantId>,
+        only_failed: bool,
+        deed: Deed,
+    ) -> Result<u64, StoreError> {
         let at = deed.at;
         Ok(self
             .db
-            .audited(deed, move |tx| Box::pin(attempts::reprocess_all(tx, assistant, at)))
+            .audited(deed, move |tx| {
+                Box::pin(attempts::reprocess_all(tx, assistant, only_failed, at))
+            })
             .await?)
     }
 

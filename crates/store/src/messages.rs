@@ -46,6 +46,9 @@ struct KeptCitation {
     end: u32,
     score: f32,
     cosine: Option<f32>,
+    /// Absent in answers from before headings were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heading: Option<String>,
     snippet: String,
 }
 
@@ -75,6 +78,7 @@ pub(crate) fn citations_column(citations: Vec<Citation>) -> Result<serde_json::V
             end: citation.end,
             score: citation.score,
             cosine: citation.cosine,
+            heading: citation.heading,
             snippet: storable(citation.snippet),
         })
         .collect();
@@ -190,6 +194,7 @@ fn citation_of(kept: KeptCitation) -> Citation {
         end: kept.end,
         score: kept.score,
         cosine: kept.cosine,
+        heading: kept.heading,
         snippet: kept.snippet,
     }
 }

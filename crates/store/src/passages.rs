@@ -37,6 +37,7 @@ struct Row {
     page: Option<i32>,
     start_char: i32,
     end_char: i32,
+    heading: Option<String>,
     text: String,
 }
 
@@ -55,6 +56,7 @@ impl SqlStore {
                     chunk::Column::Page,
                     chunk::Column::StartChar,
                     chunk::Column::EndChar,
+                    chunk::Column::Heading,
                     chunk::Column::Text,
                 ])
                 .filter(some)
@@ -100,6 +102,7 @@ fn passage_of(row: Row, filename: String) -> Result<Passage, Fault> {
         page: row.page.map(|page| narrow(page, "chunks", "page", id)).transpose()?,
         start: narrow(row.start_char, "chunks", "start_char", id)?,
         end: narrow(row.end_char, "chunks", "end_char", id)?,
+        heading: row.heading,
         text: row.text,
     })
 }

@@ -1,19 +1,26 @@
 //! Numbers over all tables, for administrators.
 
+use std::collections::BTreeMap;
+
 use across::{
     clock::Time,
     fault::StoreError,
-    knowledge::file::Status,
+    id::AssistantId,
+    knowledge::file::{Kind, Status},
     page::{Page, PageRequest},
-    platform::{Counts, QueuedJob, Statistics},
+    platform::{Counts, Holdings, QueuedJob, Statistics},
 };
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, ExprTrait as _, JoinType, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, RelationDef,
+};
+use uuid::Uuid;
 
 use crate::{
     SqlStore,
     counters::natural,
-    entity::{api_key, assistant, conversation, knowledge_file, message, user},
+    entity::{api_key, assistant, chunk, conversation, knowledge_file as file, message, user},
     error::Fault,
     queue,
 };
@@ -46,13 +53,81 @@ impl SqlStore {
         })
     }
 
-    async fn statuses(&self) -> Result<Vec<(Status, u64)>, Fault> {
-        let rows: Vec<(String, i64)> = knowledge_file::Entity::find()
+    async fn holdings_of(&self, assistant: AssistantId) -> Result<Holdings, Fault> {
+        let db = self.db.snapshot().await?;
+        let mut found = Holdings::default();
+        let files: Vec<(Uuid, String, String, i64, Time)> = file::Entity::find()
             .select_only()
-            .column(knowledge_file::Column::Status)
-            .column_as(knowledge_file::Column::Id.count(), "files")
-            .filter(knowledge_file::Column::DeletedAt.is_null())
-            .group_by(knowledge_file::Column::Status)
+            .columns([
+                file::Column::Id,
+                file::Column::Status,
+                file::Column::FileType,
+                file::Column::SizeBytes,
+                file::Column::UpdatedAt,
+            ])
+            .filter(file::Column::AssistantId.eq(assistant.uuid()))
+            .filter(file::Column::DeletedAt.is_null())
+            .into_tuple()
+            .all(&db)
+            .await?;
+        let mut counted: BTreeMap<(&str, &str), (Status, Kind, u64)> = BTreeMap::new();
+        for (id, status, kind, bytes, at) in &files {
+            let status = Status::parse(status).ok_or_else(|| Fault::corrupt("knowledge_files", "status", id))?;
+            let kind = Kind::parse(kind).ok_or_else(|| Fault::corrupt("knowledge_files", "file_type", id))?;
+            let entry = counted.entry((status.as_str(), kind.as_str()));
+            entry.or_insert((status, kind, 0)).2 += 1;
+            found.bytes += natural(*bytes);
+            if status == Status::Ready {
+                found.last_indexed = Ord::max(found.last_indexed, Some(*at));
+            }
+        }
+        found.files = counted.into_values().collect();
+        let of_file: RelationDef = chunk::Entity::belongs_to(file::Entity)
+            .from(chunk::Column::FileId)
+            .to(file::Column::Id)
+            .into();
+        let searched = chunk::Entity::find()
+            .select_only()
+            .join(JoinType::InnerJoin, of_file)
+            .filter(file::Column::AssistantId.eq(assistant.uuid()))
+            .filter(file::Column::DeletedAt.is_null())
+            .filter(
+                chunk::Column::Generation
+                    .into_expr()
+                    .eq(file::Column::Generation.into_expr()),
+            );
+        let held: Vec<(String, i64, Option<i64>)> = searched
+            .clone()
+            .column(chunk::Column::Space)
+            .column_as(chunk::Column::Id.count(), "chunks")
+            .column_as(chunk::Column::TokenCount.sum(), "tokens")
+            .group_by(chunk::Column::Space)
+            .order_by_asc(chunk::Column::Space)
+            .into_tuple()
+            .all(&db)
+            .await?;
+        for (space, chunks, tokens) in held {
+            found.chunks += natural(chunks);
+            found.tokens += natural(tokens.unwrap_or_default());
+            found.spaces.push((space, natural(chunks)));
+        }
+        let last_pages: Vec<Option<i32>> = searched
+            .column_as(chunk::Column::Page.max(), "last")
+            .group_by(chunk::Column::FileId)
+            .into_tuple()
+            .all(&db)
+            .await?;
+        found.pages = last_pages.into_iter().flatten().map(|last| natural(last.into())).sum();
+        Ok(found)
+    }
+
+    async fn statuses(&self) -> Result<Vec<(Status, u64)>, Fault> {
+        let rows: Vec<(String, i64)> = file::Entity::find()
+            .select_only()
+            .column(file::Column::Status)
+            .column_as(file::Column::Id.count(), "files")
+            .filter(file::Column::DeletedAt.is_null())
+            .group_by(file::Column::Status)
             .into_tuple()
             .all(self.db.reader())
             .await?;
@@ -68,6 +143,10 @@ impl SqlStore {
 impl Statistics for SqlStore {
     async fn counts(&self, since: Time) -> Result<Counts, StoreError> {
         Ok(self.all_counts(since).await?)
+    }
+
+    async fn holdings(&self, assistant: AssistantId) -> Result<Holdings, StoreError> {
+        Ok(self.holdings_of(assistant).await?)
     }
 
     async fn files_by_status(&self) -> Result<Vec<(Status, u64)>, StoreError> {

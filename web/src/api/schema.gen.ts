@@ -220,6 +220,23 @@ export interface paths {
         patch: operations["update_assistant"];
         trace?: never;
     };
+    "/api/v1/assistants/{id}/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an assistant's files hold together. */
+        get: operations["get_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/assistants/{id}/restore": {
         parameters: {
             query?: never;
@@ -525,7 +542,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Processes all files anew, or those of one assistant; what they hold now stays findable until that is complete. Files
+         * Processes all files anew, or those of one assistant, or those in error; what they hold now stays findable until that is complete. Files
          *     that are being processed already are left alone.
          */
         post: operations["reprocess_all_files"];
@@ -1198,6 +1215,8 @@ export interface components {
              * @description Where it ends, exclusive.
              */
             end: number;
+            /** @description The headings it stands under, the outermost first. */
+            heading: string | null;
             /** Format: int32 */
             index: number;
             /** Format: int32 */
@@ -1231,6 +1250,8 @@ export interface components {
             /** Format: uuid */
             file_id: string;
             filename: string;
+            /** @description The headings it stands under, the outermost first. */
+            heading: string | null;
             /** Format: int32 */
             index: number;
             /** Format: int32 */
@@ -1304,6 +1325,13 @@ export interface components {
             /** @description Shown this once; it must be changed at the first sign-in. */
             temporary_password?: string;
         };
+        /** @description Vectors of one kind; those of different kinds are never compared. */
+        EmbeddingSpace: {
+            /** Format: int64 */
+            chunks: number;
+            /** @description The embedding model and how many numbers a vector has. */
+            space: string;
+        };
         /** @description The body of every refusal. */
         ErrorBody: {
             /** @description Particulars: for a `ValidationError` one for each wrong field. */
@@ -1364,6 +1392,11 @@ export interface components {
             pages: components["schemas"]["PageSpan"][];
             text: string;
         };
+        /**
+         * @description The state of files that could not be processed.
+         * @enum {string}
+         */
+        Failed: "error";
         /** @description Who answered in whose place. */
         FailoverJson: {
             /**
@@ -1434,6 +1467,8 @@ export interface components {
              * @description Its place in both together, from 1.
              */
             fused_rank: number;
+            /** @description The headings it stands under, the outermost first. */
+            heading: string | null;
             /** @description Whether a chat would get it. */
             kept: boolean;
             /**
@@ -1479,9 +1514,12 @@ export interface components {
         };
         /** @description A job in the queue. */
         Job: {
+            /** Format: uuid */
+            assistant_id: string | null;
+            assistant_name: string | null;
             /**
              * Format: int32
-             * @description How often it was tried.
+             * @description How often it was tried since it last came further.
              */
             attempts: number;
             created_at: string;
@@ -1489,12 +1527,21 @@ export interface components {
             due_at: string;
             /** Format: uuid */
             file_id: string | null;
+            /** @description The file's name; null when its row is gone. */
+            filename: string | null;
             /** Format: uuid */
             id: string;
             kind: string;
             /** @description Why the last attempt failed. */
             last_error: string | null;
+            /**
+             * Format: int32
+             * @description How far the file is, 0–100.
+             */
+            progress: number | null;
             state: components["schemas"]["JobState"];
+            status: components["schemas"]["FileStatus"] | null;
+            waits_for: components["schemas"]["JobWaits"] | null;
         };
         /** @description A page of the queue. */
         JobList: {
@@ -1507,6 +1554,12 @@ export interface components {
          * @enum {string}
          */
         JobState: "waiting" | "running";
+        /**
+         * @description What a job waits for that was tried before: another try after a failure, a provider or store that did not answer, room
+         *     in a quota.
+         * @enum {string}
+         */
+        JobWaits: "retry" | "outage" | "quota";
         /** @description How the providers' keys are. */
         KeyCounts: {
             /** Format: int64 */
@@ -1607,6 +1660,46 @@ export interface components {
             updated_at: string;
             /** Format: uuid */
             uploaded_by: string | null;
+        };
+        /** @description How many files there are. */
+        KnowledgeFiles: {
+            /** @description By the name of the state; states without files are absent. */
+            by_status: {
+                [key: string]: number;
+            };
+            /** @description By the name of the format; formats without files are absent. */
+            by_type: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description An assistant's knowledge in figures. */
+        KnowledgeStats: {
+            /**
+             * Format: int64
+             * @description Of all files as they were uploaded.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Passages that can be found.
+             */
+            chunks: number;
+            embedding_spaces: components["schemas"]["EmbeddingSpace"][];
+            files: components["schemas"]["KnowledgeFiles"];
+            /** @description When a file last became ready. */
+            last_indexed_at: string | null;
+            /**
+             * Format: int64
+             * @description Up to the last page with text, of files that have pages.
+             */
+            pages: number;
+            /**
+             * Format: int64
+             * @description Of these passages.
+             */
+            tokens: number;
         };
         /** @description E-mail and password. */
         Login: {
@@ -2016,6 +2109,7 @@ export interface components {
              * @description Those of this assistant only.
              */
             assistant_id?: string | null;
+            status?: components["schemas"]["Failed"] | null;
         };
         /**
          * @description With what luck the files were searched.
@@ -4080,6 +4174,69 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeStats"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -70,6 +70,7 @@ export function aCitation(fields: Partial<Citation> = {}): Citation {
     end: 39,
     score: 0.86,
     cosine: 0.71,
+    heading: null,
     snippet: "38 validators have signed.",
     ...fields,
   };

@@ -253,9 +253,13 @@ fn render_materials(materials: &[Material]) -> String {
 
 fn passage(material: &Material) -> String {
     let page = material.page.map(|page| format!(", page {page}")).unwrap_or_default();
+    let heading = material.heading.as_deref().map(|heading| format!(", {heading}"));
     format!(
-        "{BETWEEN}[{}] {}{page}\n{}",
-        material.index, material.filename, material.text
+        "{BETWEEN}[{}] {}{page}{}\n{}",
+        material.index,
+        material.filename,
+        heading.unwrap_or_default(),
+        material.text
     )
 }
 

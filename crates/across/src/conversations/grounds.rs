@@ -58,6 +58,7 @@ pub(super) async fn again(store: &dyn Store, assistant: AssistantId, answer: &Me
             index: cited.index,
             filename: same.filename.clone(),
             page: same.page,
+            heading: same.heading.clone(),
             text: same.text.clone(),
         })
     };
@@ -127,6 +128,7 @@ fn materials(kept: &[Candidate]) -> Vec<Material> {
         index,
         filename: candidate.passage.filename.clone(),
         page: candidate.passage.page,
+        heading: candidate.passage.heading.clone(),
         text: candidate.passage.text.clone(),
     };
     kept.iter().zip(1..).map(material).collect()
@@ -145,6 +147,7 @@ fn cite((candidate, index): (&Candidate, u32)) -> Citation {
         end: passage.end,
         score: candidate.score,
         cosine: candidate.cosine,
+        heading: passage.heading.clone(),
         snippet: shorten(&words.join(" "), SNIPPET_CHARS),
     }
 }

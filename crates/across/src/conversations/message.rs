@@ -107,6 +107,8 @@ pub struct Citation {
     pub score: f32,
     /// Raw cosine, if the passage was found by its vector.
     pub cosine: Option<f32>,
+    /// The headings it stands under, the outermost first.
+    pub heading: Option<String>,
     /// Its beginning, plain text of at most [`SNIPPET_CHARS`] characters.
     pub snippet: String,
 }

@@ -34,8 +34,13 @@ pub enum Job {
     DropVectors,
 }
 
-/// Times a job is tried before it is given up.
+/// Times a job is tried before it is given up. What it has written counts: with every new portion the count begins anew.
 pub const MAX_ATTEMPTS: i32 = 5;
+/// Times a job is tried that fails for want of somebody outside, a provider or a store: over about half an hour.
+pub const MAX_OUTAGES: i32 = 10;
+/// A running job that took no step for so long is given up. Longer than any one step may take: an extraction is ended after
+/// two minutes, and so is a call to a provider.
+pub const STALLED: Duration = Duration::from_secs(15 * 60);
 /// How long a claimed job stays claimed without a heartbeat.
 pub const LEASE: Duration = Duration::from_secs(60);
 /// How often a running job says that it is alive.
@@ -45,6 +50,27 @@ pub const HEARTBEAT: Duration = Duration::from_secs(20);
 #[must_use]
 pub fn back_off(attempt: i32) -> Duration {
     Duration::from_secs(2 * 4u64.pow(attempt.clamp(1, 5).unsigned_abs() - 1))
+}
+
+/// How long to wait after so many outages in a row: 2 s, 6 s, 18 s, … and no longer than 7 minutes; 32 minutes in all.
+#[must_use]
+pub fn outage_back_off(outages: i32) -> Duration {
+    Duration::from_secs(2 * 3u64.pow(outages.clamp(1, 6).unsigned_abs() - 1)).min(Duration::from_secs(7 * 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_waits_half_an_hour_for_somebody_outside() {
+        let waits: Vec<u64> = (1..MAX_OUTAGES)
+            .map(|outages| outage_back_off(outages).as_secs())
+            .collect();
+        assert_eq!(waits, [2, 6, 18, 54, 162, 420, 420, 420, 420]);
+        let waits: Vec<u64> = (1..MAX_ATTEMPTS).map(|attempt| back_off(attempt).as_secs()).collect();
+        assert_eq!(waits, [2, 8, 32, 128]);
+    }
 }
 
 mod file_id {

@@ -27,6 +27,56 @@ pub struct Claimed {
     pub attempt: i32,
 }
 
+/// What a job waits for that was begun before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// It failed, and another try may go better.
+    Retry,
+    /// Somebody outside did not answer: a provider or a store.
+    Outage,
+    /// A quota has no room.
+    Quota,
+}
+
+impl Waits {
+    /// The name in columns and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Outage => "outage",
+            Self::Quota => "quota",
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Retry, Self::Outage, Self::Quota];
+        all.into_iter().find(|waits| waits.as_str() == name)
+    }
+}
+
+/// How often a job was tried without a new portion of it being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tries {
+    /// Tries that count, this one included.
+    pub attempt: i32,
+    /// Of the tries before this one, those in a row that failed for want of somebody outside.
+    pub outages: i32,
+}
+
+/// What became of a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulse {
+    /// The lease holds on.
+    Renewed,
+    /// The job is still ours, but took no step for too long: give it up.
+    Stalled,
+    /// Another worker has it, or it is no longer wanted: stop.
+    Lost,
+}
+
 /// The queue.
 #[async_trait]
 pub trait Queue: Send + Sync {
@@ -34,14 +84,22 @@ pub trait Queue: Send + Sync {
     /// out are due again. One job is never given to two workers.
     async fn claim(&self, now: Time, lease: Duration) -> Result<Option<Claimed>, StoreError>;
 
-    /// Says that the work goes on, until `until`. `false` if the lease was lost: stop.
-    async fn heartbeat(&self, lease: Lease, until: Time) -> Result<bool, StoreError>;
+    /// Says that the work goes on, until `until`, if the job took a step since `since`: its claim, or any change of its
+    /// file's progress.
+    async fn heartbeat(&self, lease: Lease, until: Time, since: Time) -> Result<Pulse, StoreError>;
+
+    /// How often the job was tried; `None` if the lease was lost.
+    async fn tries(&self, lease: Lease) -> Result<Option<Tries>, StoreError>;
 
     /// The work is done, or given up: the job leaves the queue.
     async fn finish_job(&self, lease: Lease) -> Result<(), StoreError>;
 
-    /// The work failed; it is due again at `at`. `reason` is kept for the administrator.
-    async fn retry_job(&self, lease: Lease, at: Time, reason: &str) -> Result<(), StoreError>;
+    /// The work did not succeed; it is due again at `at`. Only a try that may be the job's own fault counts as one.
+    /// `reason` is kept for the administrator.
+    async fn retry_job(&self, lease: Lease, at: Time, waits: Waits, reason: &str) -> Result<(), StoreError>;
+
+    /// The work was broken off by no fault of its own; it is due at once, as if it had not been tried.
+    async fn hand_back(&self, lease: Lease, now: Time) -> Result<(), StoreError>;
 
     /// The work had its turn and is not over: it is due again at `at`, after what is due already, and its attempts count
     /// from the beginning.

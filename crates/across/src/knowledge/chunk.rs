@@ -1,20 +1,34 @@
-//! Cuts a text into chunks of at most so many tokens that overlap a little, at the ends of pages, paragraphs and sentences
-//! where there are any, and keeps where each chunk stands.
+//! Cuts a text into chunks of at most so many tokens that overlap a little, at headings and at the ends of pages, paragraphs
+//! and sentences where there are any, and keeps where each chunk stands. Every step is one pass: hostile texts of any shape
+//! cost no more than others of their length.
 
-use across_extract::Page;
+use std::ops::Range;
+
+use across_extract::{Heading, Page};
+
+/// Tokens of the headings above a piece at most.
+pub const MAX_HEADING_TOKENS: usize = 64;
+/// Characters of one heading that are kept at most; a document that calls all of its text a heading costs no more.
+const MAX_HEADING_CHARS: usize = 400;
+/// Bytes before a heading that may be its mark.
+const MAX_MARK: usize = 16;
+/// What stands between two headings of a path.
+const BETWEEN: &str = " › ";
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// Its words, without white space at the ends.
     pub text: &'a str,
+    /// The headings in force where it begins, the outermost first, at most [`MAX_HEADING_TOKENS`] tokens of them.
+    pub heading: Option<String>,
     /// The page it begins on.
     pub page: Option<u32>,
     /// Where it begins, in characters of the whole text.
     pub start: u32,
     /// Where it ends, exclusive, in characters.
     pub end: u32,
-    /// How many tokens it has.
+    /// How many tokens its words have (cl100k).
     pub tokens: u32,
 }
 
@@ -31,6 +45,8 @@ enum Cut {
     Sentence,
     /// At an empty line.
     Paragraph,
+    /// Before a heading.
+    Heading,
     /// At the end of a page.
     Page,
 }
@@ -40,92 +56,263 @@ struct Boundary {
     /// Offset in bytes.
     byte: usize,
     /// How many tokens lie before it.
-    tokens: usize,
+    tokens: u32,
     cut: Cut,
 }
 
-/// Cuts `text` into pieces of at most `max_tokens` tokens (cl100k); neighbours share about `overlap` tokens.
+/// A heading, in bytes.
+struct Section {
+    level: u8,
+    span: Range<usize>,
+}
+
+/// A document that is about to be cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Document<'a> {
+    /// All of its text.
+    pub text: &'a str,
+    /// Where its pages lie, if it has any.
+    pub pages: &'a [Page],
+    /// Its headings, in order.
+    pub headings: &'a [Heading],
+}
+
+/// Cuts a document into pieces of at most `max_tokens` tokens (cl100k); neighbours share about `overlap` tokens, but nothing
+/// across a heading or a page. The same document always gives the same pieces. Only a single character of more tokens than
+/// `max_tokens` makes a piece that is larger.
 ///
-/// The text is encoded once; cuts lie between tokens, so that no piece has to be counted again. A cut is made in the last
-/// half of a window, at the best kind of place that occurs there, as late as possible.
-#[must_use]
-pub fn pieces<'a>(text: &'a str, pages: &[Page], max_tokens: usize, overlap: usize) -> Vec<Piece<'a>> {
+/// The text is encoded once, at the first piece, and every piece once more, since white space at its ends was encoded with
+/// it. A cut is made in the last half of a window, at the best kind of place that occurs there, as late as possible; a
+/// heading is looked for in the last three quarters.
+pub fn pieces(document: Document<'_>, max_tokens: usize, overlap: usize) -> impl Iterator<Item = Piece<'_>> {
     let max_tokens = max_tokens.max(1);
-    let overlap = overlap.min(max_tokens / 2);
-    let boundaries = boundaries(text, pages);
-    let mut found = Vec::new();
-    let mut chars = CharCounter {
-        text,
-        byte: 0,
-        chars: 0,
+    let sections = sections(document.text, document.headings);
+    let mut cutter = Cutter {
+        text: document.text,
+        pages: document.pages,
+        boundaries: boundaries(document.text, document.pages, &sections),
+        chars: CharCounter::new(document.text),
+        path: Path::new(document.text, sections),
+        max_tokens,
+        overlap: overlap.min(max_tokens / 2),
+        from: Some(0),
     };
-    // Indices into `boundaries`; boundary 0 is the text's beginning.
-    let mut from = 0;
-    while let Some(start) = boundaries.get(from).filter(|start| start.byte < text.len()) {
-        let full = boundaries.partition_point(|b| b.tokens <= start.tokens + max_tokens) - 1;
-        // A piece never crosses into the next page: what stands there is to be cited with that page.
-        let page_end = (from + 1..full).find(|index| boundaries.get(*index).is_some_and(|b| b.cut == Cut::Page));
-        let last = page_end.unwrap_or(full);
-        // A single character of more tokens than a chunk holds still has to go somewhere.
-        let last = last.max(from + 1).min(boundaries.len() - 1);
-        let to = if page_end.is_some() || last == boundaries.len() - 1 {
-            last
-        } else {
-            best_cut(&boundaries, from, last, start.tokens + max_tokens.div_ceil(2))
-        };
-        let Some(end) = boundaries.get(to) else { break };
-        let whole = text.get(start.byte..end.byte).unwrap_or_default();
-        let trimmed = whole.trim();
-        if !trimmed.is_empty() {
-            let first = start.byte + (whole.len() - whole.trim_start().len());
-            let begin = chars.at(first);
-            found.push(Piece {
-                text: trimmed,
-                page: page_of(pages, begin),
+    std::iter::from_fn(move || cutter.next())
+}
+
+/// A cut in progress.
+struct Cutter<'a> {
+    text: &'a str,
+    pages: &'a [Page],
+    /// The first is the text's beginning, the last its end.
+    boundaries: Vec<Boundary>,
+    chars: CharCounter<'a>,
+    path: Path<'a>,
+    max_tokens: usize,
+    overlap: usize,
+    /// The boundary at which the next piece begins; none at the end.
+    from: Option<usize>,
+}
+
+impl<'a> Cutter<'a> {
+    fn next(&mut self) -> Option<Piece<'a>> {
+        loop {
+            let from = self.from?;
+            let start = self.boundaries.get(from).filter(|start| start.byte < self.text.len())?;
+            let start = (start.byte, start.tokens as usize);
+            let (to, text, tokens) = self.fit(from, start)?;
+            self.from = (to + 1 < self.boundaries.len()).then(|| self.next_start(from, to));
+            if text.is_empty() {
+                continue;
+            }
+            let whole = self.text.get(start.0..).unwrap_or_default();
+            let byte = start.0 + (whole.len() - whole.trim_start().len());
+            let begin = self.chars.at(byte);
+            return Some(Piece {
+                text,
+                heading: self.path.at(byte),
+                page: page_of(self.pages, begin),
                 start: narrow(begin),
-                end: narrow(begin + trimmed.chars().count()),
-                tokens: narrow(end.tokens - start.tokens),
+                end: narrow(begin + text.chars().count()),
+                tokens: narrow(tokens),
             });
         }
-        if to == boundaries.len() - 1 {
-            break;
-        }
-        from = overlap_start(&boundaries, from, to, overlap);
     }
-    found
+
+    /// Where the piece that begins at `from` ends, its words, and how many tokens they have.
+    fn fit(&self, from: usize, (byte, tokens): (usize, usize)) -> Option<(usize, &'a str, usize)> {
+        let full = self.past(tokens + self.max_tokens).saturating_sub(1);
+        // A single character of more tokens than a chunk holds still has to go somewhere.
+        let mut last = full.max(from + 1).min(self.boundaries.len() - 1);
+        loop {
+            let to = self.best_cut(from, last, tokens);
+            let text = self.text.get(byte..self.boundaries.get(to)?.byte)?.trim();
+            let counted = bpe_openai::cl100k_base().count(text);
+            // Alone, words may be encoded otherwise than with what stood around them.
+            let excess = counted.saturating_sub(self.max_tokens);
+            if excess == 0 || to == from + 1 {
+                return Some((to, text, counted));
+            }
+            last = to.saturating_sub(excess).max(from + 1);
+        }
+    }
+
+    /// How many boundaries lie no more than `tokens` tokens into the text.
+    fn past(&self, tokens: usize) -> usize {
+        self.boundaries.partition_point(|b| b.tokens as usize <= tokens)
+    }
+
+    fn cut(&self, index: usize) -> Cut {
+        self.boundaries.get(index).map_or(Cut::Character, |b| b.cut)
+    }
+
+    /// Where a piece ends that may reach to `last`. It never crosses into the next page: what stands there is to be cited
+    /// with that page.
+    fn best_cut(&self, from: usize, last: usize, tokens: usize) -> usize {
+        if let Some(page_end) = (from + 1..=last).find(|index| self.cut(*index) == Cut::Page) {
+            return page_end;
+        }
+        if last == self.boundaries.len() - 1 {
+            return last;
+        }
+        // From the first boundary with at least so many tokens.
+        let window = |least: usize| self.past(tokens + least - 1).max(from + 1)..=last;
+        let quarter = self.max_tokens.div_ceil(4);
+        let heading = window(quarter).rev().find(|index| self.cut(*index) == Cut::Heading);
+        heading
+            .or_else(|| window(self.max_tokens.div_ceil(2)).max_by_key(|index| (self.cut(*index), *index)))
+            .unwrap_or(last)
+    }
+
+    /// Where the next piece begins: about `overlap` tokens before the end, at the beginning of a sentence if one begins
+    /// there, else of a word. Always at least a quarter of a window after this piece's beginning, so that no text is cut
+    /// into more pieces than it has room for.
+    fn next_start(&self, from: usize, to: usize) -> usize {
+        if self.cut(to) >= Cut::Heading {
+            return to;
+        }
+        let tokens = |index: usize| self.boundaries.get(index).map_or(0, |b| b.tokens as usize);
+        let least = tokens(from) + self.max_tokens.div_ceil(4);
+        let earliest = (tokens(to).saturating_sub(self.overlap)).max(least);
+        let earliest = self.past(earliest.saturating_sub(1)).max(from + 1);
+        let heading = (earliest..to).rev().find(|index| self.cut(*index) >= Cut::Heading);
+        let kind = |wanted: Cut| (earliest..to).find(|index| self.cut(*index) >= wanted);
+        let begin = heading.or_else(|| kind(Cut::Sentence)).or_else(|| kind(Cut::Word));
+        begin.unwrap_or(to)
+    }
 }
 
-/// The latest boundary of the best kind within the window's second half.
-fn best_cut(boundaries: &[Boundary], from: usize, last: usize, half: usize) -> usize {
-    let window = (from + 1..=last).filter(|index| boundaries.get(*index).is_some_and(|b| b.tokens >= half));
-    window
-        .max_by_key(|index| boundaries.get(*index).map(|b| (b.cut, *index)))
-        .unwrap_or(last)
-}
-
-/// Where the next piece begins: about `overlap` tokens before the end, at the beginning of a sentence if one begins there,
-/// else of a word. Never before this piece's own second token, so that cutting always moves on. A page that ended the
-/// piece is not repeated: what stands on the next page is cited there.
-fn overlap_start(boundaries: &[Boundary], from: usize, to: usize, overlap: usize) -> usize {
-    let Some(end) = boundaries.get(to).filter(|end| end.cut != Cut::Page) else {
-        return to;
+/// The headings in bytes, without white space at the ends, each from the beginning of its line, so that a mark like
+/// Markdown's goes with its words.
+fn sections(text: &str, headings: &[Heading]) -> Vec<Section> {
+    let mut places = text.char_indices().map(|(byte, _)| byte);
+    let mut next = 0;
+    // Headings out of order are left out.
+    let mut byte_of = |at: usize| {
+        let byte = places.nth(at.checked_sub(next)?).unwrap_or(text.len());
+        next = at + 1;
+        Some(byte)
     };
-    let earliest = boundaries
-        .partition_point(|b| b.tokens + overlap < end.tokens)
-        .max(from + 1);
-    let kind = |wanted: Cut| (earliest..to).find(|index| boundaries.get(*index).is_some_and(|b| b.cut >= wanted));
-    kind(Cut::Sentence).or_else(|| kind(Cut::Word)).unwrap_or(to)
+    let spans = headings.iter().filter_map(|heading| {
+        let (start, end) = (byte_of(heading.start)?, byte_of(heading.end)?);
+        let start = start - mark_before(text.get(..start)?);
+        let said = text.get(start..end)?;
+        let end = start + said.trim_end().len();
+        let start = start + (said.len() - said.trim_start().len());
+        let level = heading.level;
+        (start < end).then_some(Section {
+            level,
+            span: start..end,
+        })
+    });
+    spans.collect()
+}
+
+/// Bytes of Markdown's mark at the end of `before`, if a line begins with it.
+fn mark_before(before: &str) -> usize {
+    let bytes = before.bytes().rev().take(MAX_MARK);
+    let mark = bytes.take_while(|byte| matches!(byte, b'#' | b' ' | b'\t')).count();
+    let bare = before.get(..before.len() - mark).unwrap_or_default();
+    if bare.is_empty() || bare.ends_with('\n') {
+        mark
+    } else {
+        0
+    }
+}
+
+/// The headings in force, along the way through a text.
+struct Path<'a> {
+    text: &'a str,
+    ahead: std::iter::Peekable<std::vec::IntoIter<Section>>,
+    open: Vec<Section>,
+    words: Option<String>,
+}
+
+impl<'a> Path<'a> {
+    fn new(text: &'a str, sections: Vec<Section>) -> Self {
+        Self {
+            text,
+            ahead: sections.into_iter().peekable(),
+            open: Vec::new(),
+            words: None,
+        }
+    }
+
+    /// The path at `byte`, which never goes back.
+    fn at(&mut self, byte: usize) -> Option<String> {
+        let mut moved = false;
+        while let Some(section) = self.ahead.next_if(|section| section.span.start <= byte) {
+            while self.open.pop_if(|open| open.level >= section.level).is_some() {}
+            self.open.push(section);
+            moved = true;
+        }
+        if moved {
+            self.words = self.read();
+        }
+        self.words.clone()
+    }
+
+    /// As many of the innermost headings as there is room for.
+    fn read(&self) -> Option<String> {
+        let count = |text: &str| bpe_openai::cl100k_base().count(text);
+        let mut path = String::new();
+        for section in self.open.iter().rev() {
+            let mark = ['#', ' ', '\t'];
+            let title = self.text.get(section.span.clone())?.trim_start_matches(mark);
+            let short: String = title.chars().take(MAX_HEADING_CHARS).collect();
+            let title = short.split_whitespace().collect::<Vec<_>>().join(" ");
+            if title.is_empty() {
+                continue;
+            }
+            let longer = if path.is_empty() {
+                shortened(title, count)
+            } else {
+                format!("{title}{BETWEEN}{path}")
+            };
+            if count(&longer) > MAX_HEADING_TOKENS {
+                break;
+            }
+            path = longer;
+        }
+        (!path.is_empty()).then_some(path)
+    }
+}
+
+/// The title, or the beginning of one that has too many tokens.
+fn shortened(mut title: String, count: impl Fn(&str) -> usize) -> String {
+    while count(&title) > MAX_HEADING_TOKENS {
+        let half = title.chars().count() * 3 / 4;
+        title = title.chars().take(half).collect::<String>().trim_end().to_owned();
+    }
+    title
 }
 
 /// Every place between two tokens where the text may be cut, the beginning and the end included.
-fn boundaries(text: &str, pages: &[Page]) -> Vec<Boundary> {
+fn boundaries(text: &str, pages: &[Page], sections: &[Section]) -> Vec<Boundary> {
     let tokenizer = bpe_openai::cl100k_base();
     let mut page_ends = pages.iter().map(|page| page.end).peekable();
-    let mut chars = CharCounter {
-        text,
-        byte: 0,
-        chars: 0,
-    };
+    let mut chars = CharCounter::new(text);
+    let mut gaps = Gaps::new(text, sections);
     let mut found = vec![Boundary {
         byte: 0,
         tokens: 0,
@@ -137,43 +324,96 @@ fn boundaries(text: &str, pages: &[Page]) -> Vec<Boundary> {
         if !text.is_char_boundary(byte) {
             continue;
         }
-        let mut cut = kind_of_cut(text, byte);
+        let mut cut = gaps.cut(byte);
         if page_ends.peek().is_some_and(|end| chars.at(byte) >= *end) {
             while page_ends.next_if(|end| chars.chars >= *end).is_some() {}
             cut = Cut::Page;
         }
         found.push(Boundary {
             byte,
-            tokens: before + 1,
+            tokens: narrow(before + 1),
             cut,
         });
     }
     found
 }
 
-/// What ends at this place. White space may lie before or after it, since tokens carry it at their beginning.
-fn kind_of_cut(text: &str, byte: usize) -> Cut {
-    let (before, after) = text.split_at(byte);
-    let said = before.trim_end();
-    let gap_before = &before[said.len()..];
-    let gap_after = &after[..after.len() - after.trim_start().len()];
-    let lines = gap_before.matches('\n').count() + gap_after.matches('\n').count();
-    if lines >= 2 {
-        Cut::Paragraph
-    } else if gap_before.is_empty() && gap_after.is_empty() {
-        Cut::Character
-    } else if said.ends_with(['.', '!', '?', '…', '。', '؟', '׃'])
-        || said.ends_with([')', '"', '”', '»', '’'])
-            && said
-                .trim_end_matches([')', '"', '”', '»', '’'])
-                .ends_with(['.', '!', '?'])
-    {
-        Cut::Sentence
-    } else if lines == 1 {
-        Cut::Line
-    } else {
-        Cut::Word
+/// The white space of a text, walked through once. Tokens carry white space at their beginning, so a run of it may lie before
+/// and after a boundary; all boundaries of a run are of one kind.
+struct Gaps<'a> {
+    text: &'a str,
+    /// Where headings begin, but for those that follow another at once.
+    begins: Vec<usize>,
+    /// Where headings end.
+    ends: Vec<usize>,
+    /// Where the run ends that was looked at last, and its kind.
+    end: usize,
+    cut: Cut,
+}
+
+impl<'a> Gaps<'a> {
+    fn new(text: &'a str, sections: &[Section]) -> Self {
+        let ends: Vec<usize> = sections.iter().map(|section| section.span.end).collect();
+        let before = std::iter::once(None).chain(ends.iter().map(Some));
+        let begins = sections.iter().zip(before).filter_map(|(section, before)| {
+            let start = section.span.start;
+            let between = before.map(|before| text.get(*before..start).unwrap_or_default());
+            let follows = between.is_some_and(|between| between.trim().is_empty());
+            (!follows).then_some(start)
+        });
+        Self {
+            text,
+            begins: begins.collect(),
+            ends,
+            end: 0,
+            cut: Cut::Character,
+        }
     }
+
+    /// What ends at this place, which never goes back.
+    fn cut(&mut self, byte: usize) -> Cut {
+        if byte <= self.end {
+            return self.cut;
+        }
+        let (before, after) = self.text.split_at(byte);
+        // A run that reached back over the boundary before this one would have been looked at there.
+        let said = before.trim_end();
+        let gap = said.len()..byte + (after.len() - after.trim_start().len());
+        if gap.is_empty() {
+            let is_end = ends_sentence_without_gap(before, after);
+            return if is_end { Cut::Sentence } else { Cut::Character };
+        }
+        let lines = self.text.get(gap.clone()).map_or(0, |gap| gap.matches('\n').count());
+        self.end = gap.end;
+        self.cut = if self.begins.binary_search(&gap.end).is_ok() {
+            Cut::Heading
+        } else if self.ends.binary_search(&gap.start).is_ok() {
+            // A heading is not parted from its text.
+            Cut::Word
+        } else if lines >= 2 {
+            Cut::Paragraph
+        } else if ends_sentence(said) {
+            Cut::Sentence
+        } else if lines == 1 {
+            Cut::Line
+        } else {
+            Cut::Word
+        };
+        self.cut
+    }
+}
+
+const ENDS: [char; 10] = ['.', '!', '?', '…', '。', '！', '？', '؟', '׃', '।'];
+const CLOSING: [char; 8] = [')', '"', '”', '»', '’', '」', '』', '）'];
+
+fn ends_sentence(said: &str) -> bool {
+    said.trim_end_matches(CLOSING).ends_with(ENDS)
+}
+
+/// Scripts that write without spaces end sentences without them.
+fn ends_sentence_without_gap(before: &str, after: &str) -> bool {
+    let open = before.strip_suffix(CLOSING).unwrap_or(before);
+    open.ends_with(['。', '！', '？']) && !after.starts_with(CLOSING) && !after.starts_with(ENDS)
 }
 
 fn page_of(pages: &[Page], at: usize) -> Option<u32> {
@@ -192,7 +432,12 @@ struct CharCounter<'a> {
     chars: usize,
 }
 
-impl CharCounter<'_> {
+impl<'a> CharCounter<'a> {
+    const fn new(text: &'a str) -> Self {
+        let (byte, chars) = (0, 0);
+        Self { text, byte, chars }
+    }
+
     fn at(&mut self, byte: usize) -> usize {
         if byte < self.byte {
             (self.byte, self.chars) = (0, 0);
@@ -207,97 +452,4 @@ impl CharCounter<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn count(text: &str) -> usize {
-        bpe_openai::cl100k_base().count(text)
-    }
-
-    fn by_chars(text: &str, start: u32, end: u32) -> String {
-        text.chars().skip(start as usize).take((end - start) as usize).collect()
-    }
-
-    #[test]
-    fn a_short_text_is_one_piece() {
-        let found = pieces("  One line.\n", &[], 512, 50);
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].text, found[0].start, found[0].end), ("One line.", 2, 11));
-        assert!(pieces(" \n ", &[], 512, 50).is_empty());
-        assert!(pieces("", &[], 512, 50).is_empty());
-    }
-
-    #[test]
-    fn cuts_fall_between_paragraphs_and_sentences() {
-        let paragraph = "The quick brown fox jumps over the lazy dog. It does so every single day of the week.";
-        let text = [paragraph; 12].join("\n\n");
-        let found = pieces(&text, &[], 64, 8);
-        assert!(found.len() > 4);
-        assert!(found.iter().all(|piece| piece.text.ends_with('.')), "{found:#?}");
-    }
-
-    #[test]
-    fn pages_are_kept_and_end_pieces() {
-        let one = "Alpha beta gamma. ".repeat(20);
-        let two = "Delta epsilon zeta. ".repeat(20);
-        let text = format!("{one}\n\n{two}");
-        let ends = (one.chars().count(), text.chars().count());
-        let pages = [
-            Page {
-                number: 1,
-                start: 0,
-                end: ends.0,
-            },
-            Page {
-                number: 2,
-                start: ends.0 + 2,
-                end: ends.1,
-            },
-        ];
-        let found = pieces(&text, &pages, 140, 20);
-        assert_eq!(found.first().unwrap().page, Some(1));
-        assert!(
-            found
-                .iter()
-                .any(|piece| piece.page == Some(2) && piece.text.starts_with("Delta"))
-        );
-        assert!(
-            found
-                .iter()
-                .all(|piece| !(piece.text.contains("Alpha") && piece.text.contains("Delta")))
-        );
-    }
-
-    #[test]
-    fn neighbours_overlap() {
-        let text: String = (0..400).map(|n| format!("word{n} ")).collect();
-        let found = pieces(&text, &[], 100, 20);
-        for pair in found.windows(2) {
-            assert!(pair[1].start < pair[0].end, "{pair:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_is_lost_and_offsets_are_true(
-            words in prop::collection::vec("[a-zא-ת漢😀.!?\n ]{1,12}", 0..120), max in 8usize..64, overlap in 0usize..40,
-        ) {
-            let text = words.join(" ");
-            let found = pieces(&text, &[], max, overlap);
-            let mut covered = 0;
-            for piece in &found {
-                prop_assert_eq!(by_chars(&text, piece.start, piece.end), piece.text);
-                prop_assert!(piece.tokens as usize <= max.max(4), "{} > {}", piece.tokens, max);
-                // Encoded alone, white space at the edges may be split differently.
-                prop_assert!(count(piece.text) <= piece.tokens as usize + 2);
-                let gap: String = text.chars().skip(covered).take((piece.start as usize).saturating_sub(covered)).collect();
-                prop_assert!(gap.trim().is_empty(), "lost {:?}", gap);
-                covered = covered.max(piece.end as usize);
-            }
-            let rest: String = text.chars().skip(covered).collect();
-            prop_assert!(rest.trim().is_empty(), "lost {:?}", rest);
-        }
-    }
-}
+mod tests;

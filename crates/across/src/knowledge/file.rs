@@ -180,12 +180,25 @@ pub struct NewChunk {
     pub start: u32,
     /// Where it ends, exclusive, in characters.
     pub end: u32,
+    /// The headings it stands under, the outermost first.
+    pub heading: Option<String>,
     /// Its text.
     pub text: String,
-    /// How many tokens it has.
+    /// How many tokens its text has.
     pub token_count: u32,
     /// Its vectors, at least one.
     pub vectors: Pieces,
+}
+
+impl NewChunk {
+    /// What it is found by: the headings it stands under, which often say what it speaks of, and its text.
+    #[must_use]
+    pub fn searchable(&self) -> String {
+        match &self.heading {
+            Some(heading) => format!("{heading}\n\n{}", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 /// A chunk as it is shown.
@@ -201,9 +214,11 @@ pub struct Chunk {
     pub start: u32,
     /// Where it ends, exclusive.
     pub end: u32,
+    /// The headings it stands under, the outermost first.
+    pub heading: Option<String>,
     /// Its text.
     pub text: String,
-    /// How many tokens it has.
+    /// How many tokens its text has.
     pub token_count: u32,
 }
 
@@ -291,8 +306,14 @@ pub trait KnowledgeStore: Send + Sync {
     /// Queues a new attempt under the next generation.
     async fn reprocess(&self, id: FileId, deed: Deed) -> Result<Reprocess, StoreError>;
 
-    /// Queues a new attempt for every file, or those of one assistant, that is not being worked on; returns how many.
-    async fn reprocess_all(&self, assistant: Option<AssistantId>, deed: Deed) -> Result<u64, StoreError>;
+    /// Queues a new attempt for every file that is not being worked on, or those of one assistant, or those in error; returns
+    /// how many.
+    async fn reprocess_all(
+        &self,
+        assistant: Option<AssistantId>,
+        only_failed: bool,
+        deed: Deed,
+    ) -> Result<u64, StoreError>;
 
     /// Queues a new attempt for every file whose stored vectors were found damaged since this was last called in this
     /// process, once for each; returns how many. Until it is over the damaged chunks are left out of searches by vector.
@@ -307,7 +328,7 @@ pub trait KnowledgeStore: Send + Sync {
     /// The ids of all files that have a blob, for [`Blobs::sweep`](crate::knowledge::blob::Blobs::sweep).
     async fn known_blobs(&self) -> Result<Vec<FileId>, StoreError>;
 
-    /// Queues an ingest for every file that is moving but has no job, as a crash of an older version or a restored
+    /// Queues a job for every file that is moving or deleted and has none, as one that could not be read or a restored
     /// backup could leave it; returns how many.
     async fn adopt_stranded(&self, at: Time) -> Result<u64, StoreError>;
 }

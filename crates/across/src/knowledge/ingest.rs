@@ -1,7 +1,10 @@
 //! How a file becomes knowledge: extract, chunk, embed in batches, publish. Every step is safe to repeat, so that a job that
 //! was killed goes on where it was.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use across_extract::{Heading, Kind, Text};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Time,
@@ -10,7 +13,7 @@ use crate::{
     id::FileId,
     jobs::queue::Lease,
     knowledge::{
-        chunk,
+        chunk::{self, Document},
         extractor::ExtractError,
         file::{ExtractedText, MAX_CHUNKS, NewChunk, Status},
         fill::{self, FillError},
@@ -40,28 +43,50 @@ pub enum WorkError {
     /// Trying again later may help.
     #[error("{0}")]
     Retry(String),
-    /// It cannot succeed before this moment.
+    /// Somebody outside did not answer, which is not the file's fault.
+    #[error("{reason}")]
+    Outage {
+        /// A sentence for the file's owner.
+        reason: String,
+        /// How long to wait at least, if they said so.
+        retry_after: Option<Duration>,
+    },
+    /// A quota has no room before this moment.
     #[error("{1}")]
     Wait(Time, String),
-    /// A server outside is down; trying again much later may help.
-    #[error("{0}")]
-    Outage(String),
     /// It will never succeed, and the sentence says so to the file's owner.
     #[error("{0}")]
     GiveUp(String),
     /// It went well and is not over; others have their turn first.
     #[error("there is more to do")]
     Yield,
+    /// It took no step for a long time.
+    #[error("Processing made no progress. Try again.")]
+    Stalled,
     /// Another worker has the job now.
     #[error("the lease was lost")]
     LeaseLost,
+}
+
+impl WorkError {
+    /// Whether the job is not ours any more.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        matches!(self, Self::LeaseLost)
+    }
+
+    fn outage(reason: impl Into<String>, retry_after: Option<Duration>) -> Self {
+        let reason = reason.into();
+        Self::Outage { reason, retry_after }
+    }
 }
 
 impl From<StoreError> for WorkError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::LeaseLost => Self::LeaseLost,
-            other => Self::Retry(other.to_string()),
+            StoreError::Busy | StoreError::Full | StoreError::Unavailable(_) => Self::outage(error.to_string(), None),
+            StoreError::Conflict(_) | StoreError::Corrupt(_) => Self::Retry(error.to_string()),
         }
     }
 }
@@ -72,14 +97,13 @@ impl From<FillError> for WorkError {
             FillError::Store(error) => error.into(),
             FillError::Vectors(error) => {
                 tracing::warn!(%error, "the vector store did not take what it was given");
-                match error {
-                    VectorError::Unavailable(_) => {
-                        Self::Outage("The vector store did not answer. Try again later.".to_owned())
-                    }
+                let reason = match error {
+                    VectorError::Unavailable(_) => "The vector store did not answer. Try again later.",
                     VectorError::Refused(_) | VectorError::Malformed(_) | VectorError::Dimension { .. } => {
-                        Self::Outage("The vector store cannot be used. Ask an administrator.".to_owned())
+                        "The vector store cannot be used. Ask an administrator."
                     }
-                }
+                };
+                Self::outage(reason, None)
             }
         }
     }
@@ -87,13 +111,15 @@ impl From<FillError> for WorkError {
 
 impl From<ProviderError> for WorkError {
     fn from(error: ProviderError) -> Self {
-        match error.category {
-            Category::AuthBad => Self::Retry("The embedding provider rejected its key. Ask an administrator.".into()),
-            Category::NoCredit => {
-                Self::Retry("The embedding provider's account has no credit left. Ask an administrator.".into())
-            }
-            _ => Self::Retry("The embedding provider did not answer. Try again later.".into()),
-        }
+        let reason = match error.category {
+            Category::AuthBad => "The embedding provider rejected its key. Ask an administrator.",
+            Category::NoCredit => "The embedding provider's account has no credit left. Ask an administrator.",
+            Category::ModelGone => "The embedding model is not on offer any more. Ask an administrator.",
+            _ if error.is_retryable() => "The embedding provider did not answer. Try again later.",
+            // It answered, and will say the same to the same text.
+            _ => return Self::Retry("The embedding provider refused this document. Ask an administrator.".into()),
+        };
+        Self::outage(reason, error.retry_after)
     }
 }
 
@@ -114,7 +140,7 @@ impl From<EmbedderError> for WorkError {
     fn from(error: EmbedderError) -> Self {
         match error {
             EmbedderError::Store(error) => error.into(),
-            gone @ EmbedderError::Gone(_) => Self::Retry(format!("{gone}. Ask an administrator.")),
+            gone @ EmbedderError::Gone(_) => Self::outage(format!("{gone}. Ask an administrator."), None),
         }
     }
 }
@@ -136,7 +162,7 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
     store
         .set_progress(lease, id, Status::Processing, 0, platform.clock.now())
         .await?;
-    let text = extract(platform, file.kind, id).await?;
+    let (text, headings) = extract(platform, file.kind, id).await?;
     store.save_text(lease, id, generation, &text).await?;
     store
         .set_progress(lease, id, Status::Indexing, EXTRACTED, platform.clock.now())
@@ -158,7 +184,7 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
         assistant: Some(file.assistant),
     };
     let space = embedder.model.space();
-    let pieces = cut(platform, text).await?;
+    let pieces = cut(platform, text, headings).await?;
     let total = pieces.len();
     let mut done = store.chunks_written(id, generation, &space).await? as usize;
     if done == 0 {
@@ -173,7 +199,7 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
         .get(done..(done + batch).min(total))
         .filter(|next| !next.is_empty())
     {
-        let inputs = next.iter().map(|piece| piece.text.clone()).collect();
+        let inputs = next.iter().map(NewChunk::searchable).collect();
         let vectors = embedder
             .embed(
                 store.as_ref(),
@@ -183,14 +209,10 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
                 EmbedPurpose::Document,
             )
             .await?;
-        let chunks = (done..)
-            .zip(next)
-            .zip(vectors)
-            .map(|((index, piece), vectors)| NewChunk {
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                vectors,
-                ..piece.clone()
-            });
+        let chunks = next.iter().zip(vectors).map(|(piece, vectors)| NewChunk {
+            vectors,
+            ..piece.clone()
+        });
         let chunks: Vec<NewChunk> = chunks.collect();
         done += chunks.len();
         store.add_chunks(lease, id, generation, &space, chunks).await?;
@@ -209,7 +231,7 @@ fn progress(done: usize, total: usize) -> u8 {
     EXTRACTED + u8::try_from(done * span / total.max(1)).unwrap_or(0)
 }
 
-async fn extract(platform: &Platform, kind: across_extract::Kind, id: FileId) -> Result<ExtractedText, WorkError> {
+async fn extract(platform: &Platform, kind: Kind, id: FileId) -> Result<(ExtractedText, Vec<Heading>), WorkError> {
     let path = match platform.blobs.local_path(id).await {
         Ok(path) => path,
         Err(BlobError::Missing) => {
@@ -220,32 +242,38 @@ async fn extract(platform: &Platform, kind: across_extract::Kind, id: FileId) ->
         Err(error) => return Err(WorkError::Retry(error.to_string())),
     };
     match platform.extractor.extract(kind, &path).await {
-        Ok(text) => Ok(ExtractedText {
-            text: text.text,
-            pages: text.pages,
-        }),
+        Ok(Text { text, pages, headings }) => Ok((ExtractedText { text, pages }, headings)),
         Err(error @ ExtractError::Unavailable(_)) => Err(WorkError::Retry(error.to_string())),
         Err(error) => Err(WorkError::GiveUp(error.to_string())),
     }
 }
 
-/// The chunks to be, without their vectors. Cutting a long text keeps a processor busy, so it is done aside.
-async fn cut(platform: &Platform, text: ExtractedText) -> Result<Vec<NewChunk>, WorkError> {
+/// The chunks to be, without their vectors. Cutting a long text keeps a processor busy, so it is done aside, and ends soon
+/// after nobody waits for it any more.
+async fn cut(platform: &Platform, text: ExtractedText, headings: Vec<Heading>) -> Result<Vec<NewChunk>, WorkError> {
     let config = RetrievalConfig::from(platform.settings.get().as_ref());
+    let wanted = CancellationToken::new();
+    let unwanted = wanted.clone();
+    let _until_the_end = wanted.drop_guard();
     let cut = move || {
-        let pieces = chunk::pieces(&text.text, &text.pages, config.chunk_tokens, config.chunk_overlap);
-        pieces
-            .into_iter()
-            .map(|piece| NewChunk {
-                index: 0,
-                page: piece.page,
-                start: piece.start,
-                end: piece.end,
-                text: piece.text.to_owned(),
-                token_count: piece.tokens,
-                vectors: Vec::new(),
-            })
-            .collect::<Vec<_>>()
+        let document = Document {
+            text: &text.text,
+            pages: &text.pages,
+            headings: &headings,
+        };
+        let pieces = chunk::pieces(document, config.chunk_tokens, config.chunk_overlap);
+        let wanted = pieces.take(MAX_CHUNKS + 1).take_while(|_| !unwanted.is_cancelled());
+        let chunks = (0..).zip(wanted).map(|(index, piece)| NewChunk {
+            index,
+            page: piece.page,
+            start: piece.start,
+            end: piece.end,
+            heading: piece.heading,
+            text: piece.text.to_owned(),
+            token_count: piece.tokens,
+            vectors: Vec::new(),
+        });
+        chunks.collect::<Vec<_>>()
     };
     let pieces = tokio::task::spawn_blocking(cut)
         .await

@@ -37,6 +37,8 @@ pub struct Material {
     pub filename: String,
     /// The page it stands on, where the format has pages.
     pub page: Option<u32>,
+    /// The headings it stands under, the outermost first.
+    pub heading: Option<String>,
     /// Its text.
     pub text: String,
 }

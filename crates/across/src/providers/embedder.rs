@@ -1,6 +1,6 @@
 //! Turning texts into vectors with the installation's one embedding model, metered like every other call.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -25,6 +25,12 @@ use crate::{
 
 /// Texts in one embedding call at most.
 pub const EMBED_BATCH: usize = 64;
+
+/// The waits between the tries of one call for a document, lengthened at random by up to half. A question has a reader who
+/// waits, and is asked once.
+const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// The longest that is waited within a call when the provider says how long; with more the caller comes back later.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One way to an embedding model.
 #[derive(Clone)]
@@ -114,7 +120,10 @@ impl Embedder {
             .reserve(call)
             .await?
             .map_err(|refusal| EmbedError::Refused(Box::new(refusal)))?;
-        let tried = self.try_all(first, clock, inputs, purpose).await;
+        let tried = match purpose {
+            EmbedPurpose::Document => self.try_patiently(first, clock, inputs).await,
+            EmbedPurpose::Query => self.try_all(first, clock, inputs, purpose).await,
+        };
         let spent = self.spent(hold, expected, &tried);
         let (kind, tokens, cost) = (tried.route.provider.kind(), spent.prompt_tokens, spent.cost);
         meter.settle(spent, clock.now()).await?;
@@ -152,6 +161,31 @@ impl Embedder {
             spent.more.price_source = Some(route.tariff.source);
         }
         spent
+    }
+
+    /// Asks again what may be answered a little later.
+    async fn try_patiently<'a>(&'a self, first: &'a EmbedRoute, clock: &dyn Clock, inputs: Vec<String>) -> Tried<'a> {
+        let mut tried = self.try_all(first, clock, inputs.clone(), EmbedPurpose::Document).await;
+        for usual in WAITS {
+            let Err(error) = &tried.answer else { break };
+            let wait = usual
+                .mul_f64(1.0 + rand::random::<f64>() / 2.0)
+                .max(error.retry_after.unwrap_or_default());
+            if !error.is_retryable() || wait > PATIENCE {
+                break;
+            }
+            tracing::debug!(%error, ?wait, "embedding is tried again");
+            tokio::time::sleep(wait).await;
+            let again = self.try_all(first, clock, inputs.clone(), EmbedPurpose::Document).await;
+            let mut refused_keys = tried.refused_keys;
+            refused_keys.extend(again.refused_keys);
+            tried = Tried {
+                refused_keys,
+                failover: again.failover.or(tried.failover),
+                ..again
+            };
+        }
+        tried
     }
 
     /// Asks one after the other, as long as the next may know better.

@@ -24,6 +24,8 @@ pub struct Passage {
     pub start: u32,
     /// Where it ends, exclusive, in characters.
     pub end: u32,
+    /// The headings it stands under, the outermost first.
+    pub heading: Option<String>,
     /// Its text.
     pub text: String,
 }

@@ -12,6 +12,7 @@ use super::{
     wire::{EmbeddingList, EmbeddingRequest, OneText, WireUsage},
 };
 use crate::{
+    batches::Batches,
     endpoint::{Ask, Endpoint},
     vector::normalise,
 };
@@ -22,10 +23,16 @@ const MAX_TEXTS: usize = 64;
 pub(super) async fn embed(endpoint: &Endpoint, request: &EmbedRequest) -> Result<Embeddings, ProviderError> {
     let mut vectors = Vec::with_capacity(request.inputs.len());
     let mut tokens = None;
-    for texts in request.inputs.chunks(MAX_TEXTS) {
-        let (batch, counted) = embed_batch(endpoint, request, texts).await?;
-        vectors.extend(batch.into_iter().map(|vector| vec![vector]));
-        tokens = counted.map(|counted| tokens.unwrap_or(0) + counted).or(tokens);
+    let mut waiting = Batches::of(&request.inputs, MAX_TEXTS);
+    while let Some(batch) = waiting.next() {
+        match embed_batch(endpoint, request, batch).await {
+            Ok((batch, counted)) => {
+                vectors.extend(batch.into_iter().map(|vector| vec![vector]));
+                tokens = counted.map(|counted| tokens.unwrap_or(0) + counted).or(tokens);
+            }
+            Err(error) if waiting.halve(batch, &error) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(Embeddings { vectors, tokens })
 }

@@ -296,6 +296,7 @@ mod tests {
             index,
             filename: "f.txt".into(),
             page: None,
+            heading: None,
             text: text.into(),
         }
     }

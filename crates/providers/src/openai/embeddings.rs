@@ -1,7 +1,7 @@
 //! Texts to vectors over `POST /embeddings`: in batches, checked, of length 1.
 
 use across::providers::{
-    failure::{Category, ProviderError},
+    failure::ProviderError,
     model::ProviderKind,
     provider::{EmbedRequest, Embeddings},
 };
@@ -11,14 +11,12 @@ use super::{
     models::embedding_dimensions,
     wire::{EmbeddingList, EmbeddingRequest},
 };
-use crate::{endpoint::Ask, vector::normalise};
+use crate::{batches::Batches, endpoint::Ask, vector::normalise};
 
 /// Texts in one request to OpenAI at most.
 const MAX_TEXTS: usize = 64;
 /// Texts in one request to any other server at most: many compute on a processor, and a request must end in time.
 const MAX_TEXTS_ELSEWHERE: usize = 32;
-/// Bytes in one request at most. A token is at least a byte, so this keeps every request under 250 000 tokens.
-const MAX_BYTES: usize = 250_000;
 
 pub(super) async fn embed(server: &OpenAi, request: &EmbedRequest) -> Result<Embeddings, ProviderError> {
     let limit = if server.is_official() || server.endpoint.kind == ProviderKind::OpenRouter {
@@ -28,38 +26,18 @@ pub(super) async fn embed(server: &OpenAi, request: &EmbedRequest) -> Result<Emb
     };
     let mut vectors = Vec::with_capacity(request.inputs.len());
     let mut tokens = None;
-    let mut waiting = batches(&request.inputs, limit);
-    waiting.reverse();
-    while let Some(batch) = waiting.pop() {
+    let mut waiting = Batches::of(&request.inputs, limit);
+    while let Some(batch) = waiting.next() {
         match embed_batch(server, request, batch).await {
             Ok((batch, counted)) => {
                 vectors.extend(batch.into_iter().map(|vector| vec![vector]));
                 tokens = counted.map(|counted| tokens.unwrap_or(0) + counted).or(tokens);
             }
-            // Some servers take less at once than OpenAI; half of it may fit.
-            Err(error) if batch.len() > 1 && matches!(error.category, Category::TooLong | Category::TooLarge) => {
-                let (left, right) = batch.split_at(batch.len() / 2);
-                waiting.extend([right, left]);
-            }
+            Err(error) if waiting.halve(batch, &error) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(Embeddings { vectors, tokens })
-}
-
-/// Cuts the texts into batches that keep both limits; a text alone may exceed the second.
-fn batches(texts: &[String], limit: usize) -> Vec<&[String]> {
-    let mut batches = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (index, text) in texts.iter().enumerate() {
-        if index > start && (index - start == limit || bytes + text.len() > MAX_BYTES) {
-            batches.extend(texts.get(start..index));
-            (start, bytes) = (index, 0);
-        }
-        bytes += text.len();
-    }
-    batches.extend(texts.get(start..).filter(|rest| !rest.is_empty()));
-    batches
 }
 
 async fn embed_batch(
@@ -110,26 +88,4 @@ async fn embed_batch(
         vectors.collect::<Result<_, _>>()?,
         list.usage.and_then(|usage| usage.input()),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_keep_both_limits_and_the_order() {
-        let sizes = |texts: &[String], limit| {
-            batches(texts, limit)
-                .iter()
-                .map(|batch| batch.len())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(sizes(&vec!["x".to_owned(); 130], 64), [64, 64, 2]);
-        assert_eq!(sizes(&[], 64), Vec::<usize>::new());
-        let big = "x".repeat(MAX_BYTES - 1);
-        assert_eq!(
-            sizes(&[big.clone(), "y".into(), "z".into(), big.clone() + "yyy", big], 64),
-            [2, 1, 1, 1]
-        );
-    }
 }

@@ -400,6 +400,9 @@ pub(crate) struct FoundPassage {
     start: u32,
     /// Where it ends, exclusive.
     end: u32,
+    /// The headings it stands under, the outermost first.
+    #[schema(required)]
+    heading: Option<String>,
     text: String,
     /// Its place by meaning, from 1.
     #[schema(required)]
@@ -429,6 +432,7 @@ impl From<Candidate> for FoundPassage {
             page: passage.page,
             start: passage.start,
             end: passage.end,
+            heading: passage.heading,
             text: passage.text,
             vector_rank: candidate.vector_rank,
             keyword_rank: candidate.keyword_rank,

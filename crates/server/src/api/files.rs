@@ -361,6 +361,9 @@ pub(crate) struct ChunkJson {
     start: u32,
     /// Where it ends, exclusive.
     end: u32,
+    /// The headings it stands under, the outermost first.
+    #[schema(required)]
+    heading: Option<String>,
     text: String,
     token_count: u32,
 }
@@ -405,6 +408,7 @@ pub(crate) async fn chunks(
         page: chunk.page,
         start: chunk.start,
         end: chunk.end,
+        heading: chunk.heading,
         text: chunk.text,
         token_count: chunk.token_count,
     };
@@ -486,6 +490,17 @@ pub(crate) struct ReprocessAll {
     #[serde(default)]
     #[schema(format = Uuid)]
     assistant_id: Option<String>,
+    /// Those in this state only.
+    #[serde(default)]
+    status: Option<Failed>,
+}
+
+/// The state of files that could not be processed.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Failed {
+    /// In error.
+    Error,
 }
 
 /// How many files wait to be processed anew.
@@ -494,7 +509,7 @@ pub(crate) struct Queued {
     queued: u64,
 }
 
-/// Processes all files anew, or those of one assistant; what they hold now stays findable until that is complete. Files
+/// Processes all files anew, or those of one assistant, or those in error; what they hold now stays findable until that is complete. Files
 /// that are being processed already are left alone.
 #[utoipa::path(post, path = "/files/reprocess-all", operation_id = "reprocess_all_files", tag = "files",
     security(("bearer" = [])), request_body = ReprocessAll, responses(
@@ -511,7 +526,7 @@ pub(crate) async fn reprocess_all(
         store.find_assistant(assistant).await?.ok_or_else(ApiError::not_found)?;
     }
     let deed = doer.does(Action::FileReprocess, state.platform.clock.now());
-    let queued = store.reprocess_all(assistant, deed).await?;
+    let queued = store.reprocess_all(assistant, body.status.is_some(), deed).await?;
     state.platform.job_queued.notify_one();
     Ok((StatusCode::ACCEPTED, Json(Queued { queued })))
 }

@@ -48,6 +48,9 @@ pub(crate) struct CitationJson {
     score: f64,
     #[schema(required)]
     cosine: Option<f64>,
+    /// The headings it stands under, the outermost first.
+    #[schema(required)]
+    heading: Option<String>,
     snippet: String,
 }
 
@@ -63,6 +66,7 @@ pub(crate) fn citations_json(citations: &[Citation]) -> Vec<CitationJson> {
         end: citation.end,
         score: ratio(citation.score),
         cosine: citation.cosine.map(ratio),
+        heading: citation.heading.clone(),
         snippet: citation.snippet.clone(),
     };
     citations.iter().map(json).collect()

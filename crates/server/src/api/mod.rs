@@ -9,6 +9,7 @@ pub(crate) mod conversations;
 pub(crate) mod embedding;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod knowledge;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod notices;

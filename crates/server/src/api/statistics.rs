@@ -23,7 +23,7 @@ use crate::{
     api::{
         stamp,
         usage::{UsageGroup, heaviest},
-        words::ProviderName,
+        words::{FileStatus, JobWaits, ProviderName},
     },
     error::{ApiError, ErrorBody},
     input::{Params, page},
@@ -146,8 +146,24 @@ pub(crate) struct JobJson {
     kind: String,
     #[schema(format = Uuid, required)]
     file_id: Option<String>,
+    /// The file's name; null when its row is gone.
+    #[schema(required)]
+    filename: Option<String>,
+    #[schema(format = Uuid, required)]
+    assistant_id: Option<String>,
+    #[schema(required)]
+    assistant_name: Option<String>,
+    /// Where the file is.
+    #[schema(required)]
+    status: Option<FileStatus>,
+    /// How far the file is, 0–100.
+    #[schema(required)]
+    progress: Option<u8>,
     state: JobState,
-    /// How often it was tried.
+    /// What it waits for since its last try; null if it was not tried, or somebody works on it.
+    #[schema(required)]
+    waits_for: Option<JobWaits>,
+    /// How often it was tried since it last came further.
     attempts: i32,
     /// Why the last attempt failed.
     #[schema(required)]
@@ -159,16 +175,23 @@ pub(crate) struct JobJson {
 
 impl From<QueuedJob> for JobJson {
     fn from(job: QueuedJob) -> Self {
+        let subject = job.subject;
         Self {
             id: job.id.to_string(),
             kind: job.kind,
             file_id: job.file.map(|file| file.to_string()),
+            assistant_id: subject.as_ref().map(|subject| subject.assistant.to_string()),
+            status: subject.as_ref().map(|subject| subject.status.into()),
+            progress: subject.as_ref().map(|subject| subject.progress),
+            waits_for: job.waits.map(Into::into),
             state: if job.is_claimed {
                 JobState::Running
             } else {
                 JobState::Waiting
             },
             attempts: job.attempt,
+            assistant_name: subject.as_ref().map(|subject| subject.assistant_name.clone()),
+            filename: subject.map(|subject| subject.filename),
             last_error: job.last_error,
             due_at: stamp(job.due_at),
             created_at: stamp(job.created_at),

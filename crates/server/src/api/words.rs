@@ -4,6 +4,7 @@ use across::{
     actor,
     conversations::message::{RetrievalOutcome, State},
     governance::{notice, quota::Scope, usage},
+    jobs::queue::Waits,
     knowledge::{
         embedding::Phase,
         file::{Kind, Status},
@@ -45,6 +46,10 @@ words! {
 
     /// Where a file is on its way to being found.
     FileStatus from Status { Uploading, Processing, Indexing, Ready, Error }
+
+    /// What a job waits for that was tried before: another try after a failure, a provider or store that did not answer, room
+    /// in a quota.
+    JobWaits from Waits { Retry, Outage, Quota }
 
     /// Whose words a message holds.
     MessageRole from Speaker { User, Assistant }

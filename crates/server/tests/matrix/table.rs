@@ -266,6 +266,7 @@ fn knowledge() -> Vec<Row> {
             |_| Sent::Json(json!({ "question": "When?" })),
             managers(200),
         ),
+        get("GET /api/v1/assistants/{id}/knowledge", Of::Assistant, managers(200)),
         row(
             "POST /api/v1/assistants/{id}/restore",
             Of::Archived,

@@ -16,6 +16,8 @@ pub(crate) struct Model {
     pub page: Option<i32>,
     pub start_char: i32,
     pub end_char: i32,
+    /// The headings it stands under.
+    pub heading: Option<String>,
     pub text: String,
     pub token_count: i32,
 }

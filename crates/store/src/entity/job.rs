@@ -15,7 +15,14 @@ pub(crate) struct Model {
     /// When the job may be taken; for a claimed one, when its lease runs out.
     pub due_at: DateTimeUtc,
     pub is_claimed: bool,
+    /// Tries that count since the work last came further.
     pub attempt: i32,
+    /// Tries in a row that failed for want of somebody outside.
+    pub outages: i32,
+    /// What it waits for since its last try.
+    pub waits_for: Option<String>,
+    /// When it was claimed or last took a step.
+    pub moved_at: Option<DateTimeUtc>,
     /// Grows with every claim; a write that carries an old one is refused.
     pub fence: i64,
     pub last_error: Option<String>,

@@ -9,6 +9,7 @@ mod m0006_people;
 mod m0007_governance;
 mod m0008_answers;
 mod m0010_vectors;
+mod m0011_formats;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, schema,
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_governance::Migration),
             Box::new(m0008_answers::Migration),
             Box::new(m0010_vectors::Migration),
+            Box::new(m0011_formats::Migration),
         ]
     }
 }
@@ -90,7 +92,7 @@ mod tests {
     }
 
     /// What an installation of before the accounts had versions and the files had paths becomes.
-    async fn upgrades(db: &DatabaseConnection, id: impl Fn(&str) -> String) {
+    async fn upgrades(db: &DatabaseConnection, id: impl Fn(&str) -> String, bytes: &str) {
         Migrator::up(db, Some(5)).await.unwrap();
         let time = "'2026-01-02 03:04:05+00:00'";
         for statement in [
@@ -113,6 +115,12 @@ mod tests {
                 id(OTHER)
             ),
             format!(
+                "INSERT INTO chunks (id, file_id, generation, chunk_index, start_char, end_char, text, token_count, space, dim, \
+                 vectors) VALUES ({0}, {0}, 1, 0, 0, 5, 'words', 1, 's', 1, {1})",
+                id(FILE),
+                bytes
+            ),
+            format!(
                 "INSERT INTO conversations (id, assistant_id, user_id, title, title_folded, last_seq, active_at, \
                  created_at, updated_at) VALUES ({0}, {0}, {1}, 'T', 't', 0, {time}, {time}, {time})",
                 id(OTHER),
@@ -133,6 +141,18 @@ mod tests {
         let as_before = "SELECT title FROM conversations \
                          WHERE NOT is_pinned AND NOT is_archived AND NOT is_unseen AND folder_id IS NULL";
         assert_eq!(texts(db, as_before).await, ["T"]);
+        // A file keeps its kind and its chunks, and may be of more kinds now.
+        let kept = "SELECT f.file_type || ' ' || c.text FROM knowledge_files f JOIN chunks c ON c.file_id = f.id \
+                    WHERE c.heading IS NULL";
+        assert_eq!(texts(db, kept).await, ["txt words"]);
+        let becomes = async |kind: &str| {
+            let change = format!("UPDATE knowledge_files SET file_type = '{kind}'");
+            db.execute_unprepared(&change).await.is_ok()
+        };
+        for kind in ["pptx", "xlsx", "csv", "html", "epub", "pdf", "docx", "md", "txt"] {
+            assert!(becomes(kind).await, "{kind}");
+        }
+        assert!(!becomes("exe").await);
     }
 
     #[tokio::test]
@@ -140,7 +160,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("old.db").display());
         let db = Database::connect(url).await.unwrap();
-        upgrades(&db, |id| format!("x'{}'", id.replace('-', ""))).await;
+        upgrades(&db, |id| format!("x'{}'", id.replace('-', "")), "x'0000803f'").await;
     }
 
     #[tokio::test]
@@ -154,7 +174,7 @@ mod tests {
         let db = Database::connect(format!("{url}{separator}options=-c%20search_path%3D{schema}"))
             .await
             .unwrap();
-        upgrades(&db, |id| format!("'{id}'")).await;
+        upgrades(&db, |id| format!("'{id}'"), "'\\x0000803f'").await;
         db.close().await.unwrap();
         let drop = format!("DROP SCHEMA {schema} CASCADE");
         admin.execute_unprepared(&drop).await.unwrap();

@@ -306,6 +306,7 @@ pub(crate) fn chunk(index: u32, text: &str, vectors: Vec<Vec<f32>>) -> NewChunk 
         page: Some(index + 1),
         start: index * 100,
         end: index * 100 + 50,
+        heading: None,
         text: text.into(),
         token_count: 5,
         vectors,

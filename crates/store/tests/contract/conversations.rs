@@ -202,6 +202,7 @@ async fn a_turn_is_two_messages(bench: &Bench) {
         end: 250,
         score: 0.83,
         cosine: Some(0.41),
+        heading: Some("Plan › Launch".into()),
         snippet: "words \0 words".into(),
     };
     let mut first = turn(scene.anna, scene.conversation, "Hello\0!", 1);

@@ -188,7 +188,7 @@ async fn things_leave_entries(bench: &Bench, doer: &Doer) {
     let claimed = bench.claim(6).await;
     bench.fill(ready, &claimed, 2, vec![words(0, "words")]).await;
     let expected = expect(Action::FileReprocess, "", None, Some(&["assistant_id", "files"]));
-    let again = store.reprocess_all(Some(id), does(Action::FileReprocess));
+    let again = store.reprocess_all(Some(id), false, does(Action::FileReprocess));
     assert_eq!(leaves(bench, doer, expected, again).await.unwrap(), 1);
 
     let file = new_file(id, user, "another");
@@ -256,7 +256,13 @@ async fn s66_a_change_that_fails_or_changes_nothing_leaves_none(bench: &Bench) {
         .await
         .unwrap();
     store.reprocess(file, does(Action::FileReprocess)).await.unwrap();
-    assert_eq!(store.reprocess_all(None, does(Action::FileReprocess)).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .reprocess_all(None, false, does(Action::FileReprocess))
+            .await
+            .unwrap(),
+        0
+    );
     let delete = store.delete_file(FileId::new(), does(Action::FileDelete));
     assert!(!delete.await.unwrap());
     assert_eq!(since(bench, &before).await, []);

@@ -104,7 +104,7 @@ pub(super) const ENTITIES: &[Entity] = &[
     Entity {
         table: "chunks",
         key: "number",
-        columns: "number id file_id generation chunk_index page start_char end_char text token_count",
+        columns: "number id file_id generation chunk_index page start_char end_char heading text token_count",
         references: &[("file_id", "knowledge_files", "cascade")],
         indexes: &["!id", "!file_id+generation+chunk_index"],
     },
@@ -160,7 +160,7 @@ pub(super) const ENTITIES: &[Entity] = &[
     Entity {
         table: "jobs",
         key: "id",
-        columns: "id kind file_id payload due_at is_claimed attempt fence last_error created_at",
+        columns: "id kind file_id payload due_at is_claimed attempt outages waits_for moved_at fence last_error created_at",
         references: &[],
         indexes: &["due_at+id", "file_id"],
     },

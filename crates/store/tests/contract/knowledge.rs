@@ -10,9 +10,11 @@ use across::{
         queue::{Lease, Queue as _},
     },
     knowledge::file::{
-        Accepted, ExtractedText, Filter, KnowledgeStore as _, MAX_FILES_PER_ASSISTANT, Reprocess, Status, TextPage,
+        Accepted, ExtractedText, Filter, KnowledgeStore as _, MAX_FILES_PER_ASSISTANT, NewChunk, Reprocess, Status,
+        TextPage,
     },
     page::PageRequest,
+    retrieval::passage::Passages as _,
 };
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 
@@ -83,9 +85,14 @@ async fn a_file_and_its_job_come_together(bench: &Bench) {
     };
     bench.store.save_text(claimed.lease, id, 1, &text).await.unwrap();
     bench.store.save_text(claimed.lease, id, 1, &text).await.unwrap();
+    let headed = NewChunk {
+        heading: Some("Plan › Launch\0".into()),
+        ..words(1, "two")
+    };
+    assert_eq!(headed.searchable(), "Plan › Launch\0\n\ntwo");
     bench
         .store
-        .add_chunks(claimed.lease, id, 1, SPACE, vec![words(0, "one"), words(1, "two")])
+        .add_chunks(claimed.lease, id, 1, SPACE, vec![words(0, "one"), headed])
         .await
         .unwrap();
     bench.store.publish(claimed.lease, id, 1, at(9)).await.unwrap();
@@ -96,6 +103,13 @@ async fn a_file_and_its_job_come_together(bench: &Bench) {
     );
     assert_eq!(file.updated_at, at(9));
     assert_eq!(texts(bench, id).await, ["one", "two"]);
+    let chunks = bench.store.list_chunks(id, ALL).await.unwrap().unwrap().items;
+    let passages = bench.store.passages(assistant, &[chunks[1].id]).await.unwrap();
+    let expected = Some("Plan › Launch\u{fffd}".to_owned());
+    assert_eq!(
+        (&chunks[0].heading, &chunks[1].heading, &passages[0].heading),
+        (&None, &expected, &expected)
+    );
     let kept = bench.store.file_text(id).await.unwrap().unwrap();
     assert_eq!((kept.text.as_str(), kept.pages), ("Ä\u{fffd}B", text.pages));
 
@@ -546,7 +560,7 @@ async fn all_files_at_rest_are_processed_again(bench: &Bench) {
     let again = |assistant, seconds| {
         bench
             .store
-            .reprocess_all(assistant, deed(Action::FileReprocess, seconds))
+            .reprocess_all(assistant, false, deed(Action::FileReprocess, seconds))
     };
     assert_eq!(again(Some(press), 3).await.unwrap(), 1);
     assert_eq!(status(bench, ready).await, (Status::Processing, 0));
@@ -575,7 +589,11 @@ async fn all_files_at_rest_are_processed_again(bench: &Bench) {
     bench.store.finish_job(claimed.lease).await.unwrap();
     let archived = deed(Action::AssistantDelete, 5);
     bench.store.archive_assistant(poet, None, archived).await.unwrap();
-    assert_eq!(again(None, 6).await.unwrap(), 3);
+    let failed = deed(Action::FileReprocess, 6);
+    assert_eq!(bench.store.reprocess_all(Some(poet), true, failed).await.unwrap(), 0);
+    let failed = deed(Action::FileReprocess, 6);
+    assert_eq!(bench.store.reprocess_all(None, true, failed).await.unwrap(), 1);
+    assert_eq!(again(None, 6).await.unwrap(), 2);
     assert_eq!(again(None, 6).await.unwrap(), 0);
     let (file, _) = bench.store.find_file(moving).await.unwrap().unwrap();
     assert_eq!((file.status, file.error_message), (Status::Processing, None));

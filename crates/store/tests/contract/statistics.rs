@@ -5,18 +5,22 @@ use across::{
     audit::Action,
     conversations::conversation::{Begun, ConversationStore as _},
     id::ApiKeyId,
-    knowledge::file::Status,
+    knowledge::file::{Kind, KnowledgeStore as _, Status},
     page::PageRequest,
-    platform::{Counts, Statistics as _},
+    platform::{Counts, Holdings, Statistics as _, Subject},
     providers::{
         key::{ApiKeyStore as _, NewApiKey},
         model::ProviderKind,
     },
 };
 
-use crate::bench::{Bench, at, deed, turn, words};
+use crate::bench::{Bench, SPACE, at, deed, turn, words};
 
-crate::contracts!(everything_is_counted, the_queue_is_listed_oldest_first);
+crate::contracts!(
+    everything_is_counted,
+    the_queue_is_listed_oldest_first,
+    knowledge_is_counted,
+);
 
 async fn everything_is_counted(bench: &Bench) {
     assert_eq!(bench.store.counts(at(0)).await.unwrap(), Counts::default());
@@ -83,6 +87,33 @@ async fn everything_is_counted(bench: &Bench) {
     assert!(files.contains(&(Status::Ready, 1)) && total == 2, "{files:?}");
 }
 
+async fn knowledge_is_counted(bench: &Bench) {
+    let anna = bench.user("anna@example.com").await.id;
+    let (press, other) = (bench.assistant("Press").await, bench.assistant("Other").await);
+    assert_eq!(bench.store.holdings(press).await.unwrap(), Holdings::default());
+    bench.ready(press, anna, vec![words(0, "one"), words(1, "two")]).await;
+    bench.ready(press, anna, vec![words(0, "three")]).await;
+    bench.ready(other, anna, vec![words(0, "four")]).await;
+    let (waiting, claimed) = bench.accepted(press, anna, "waiting").await;
+    // What is not published is not found, and not counted.
+    let unseen = vec![words(0, "unseen")];
+    bench
+        .store
+        .add_chunks(claimed.lease, waiting, 1, SPACE, unseen)
+        .await
+        .unwrap();
+    let expected = Holdings {
+        files: vec![(Status::Processing, Kind::Txt, 1), (Status::Ready, Kind::Txt, 2)],
+        bytes: 36 + 36 + 7,
+        chunks: 3,
+        tokens: 15,
+        pages: 3,
+        spaces: vec![(SPACE.to_owned(), 3)],
+        last_indexed: Some(at(1)),
+    };
+    assert_eq!(bench.store.holdings(press).await.unwrap(), expected);
+}
+
 async fn the_queue_is_listed_oldest_first(bench: &Bench) {
     let anna = bench.user("anna@example.com").await.id;
     let press = bench.assistant("Press").await;
@@ -95,6 +126,14 @@ async fn the_queue_is_listed_oldest_first(bench: &Bench) {
     let job = page.items.iter().find(|job| job.id == claimed.lease.job).unwrap();
     assert_eq!((job.kind.as_str(), job.file), ("ingest", Some(file)));
     assert_eq!((job.is_claimed, job.attempt, job.last_error.clone()), (true, 1, None));
+    let subject = Subject {
+        filename: "content.txt".into(),
+        assistant: press,
+        assistant_name: "Press".into(),
+        status: Status::Processing,
+        progress: 0,
+    };
+    assert_eq!((job.subject.as_ref(), job.waits), (Some(&subject), None));
     let part = PageRequest { limit: 1, offset: 1 };
     let page = bench.store.list_jobs(part).await.unwrap();
     assert_eq!((page.items.len(), page.total), (1, 2));

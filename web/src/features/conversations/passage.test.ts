@@ -24,6 +24,7 @@ const citation: Citation = {
   page: 9,
   score: 0.8,
   cosine: null,
+  heading: null,
   start,
   end,
   snippet: "38 validators\nhave signed…",

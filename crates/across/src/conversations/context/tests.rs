@@ -71,6 +71,7 @@ fn material(text: &str) -> Material {
         index: 1,
         filename: "brief.pdf".into(),
         page: Some(4),
+        heading: None,
         text: text.into(),
     }
 }

@@ -19,6 +19,7 @@ const CITATION: Citation = {
   end: 39,
   score: 0.86,
   cosine: 0.71,
+  heading: null,
   snippet: "38 validators have signed",
 };
 
