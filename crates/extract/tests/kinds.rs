@@ -70,7 +70,7 @@ fn a_docx_needs_its_main_part() {
     cut.truncate(cut.len() / 2);
     assert_eq!(kind_of("a.docx", &cut), Err(KindRefused::NotADocx));
     let ole = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 504]].concat();
-    assert_eq!(kind_of("a.docx", &ole), Err(KindRefused::ProtectedOrOldWord));
+    assert_eq!(kind_of("a.docx", &ole), Err(KindRefused::ProtectedOrOldOffice));
 }
 
 #[test]
