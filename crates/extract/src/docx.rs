@@ -6,12 +6,13 @@ use crate::archive::Archive;
 use crate::docx_styles::{Numbering, Styles};
 use crate::text::Draft;
 use crate::xml::{Element, Step, Visitor};
-use crate::{MAX_CHARS, Text, Unreadable};
+use crate::{MAX_CHARS, Text, Unreadable, chart};
 
 /// The part that makes a zip a Word document, where it usually is.
 pub(crate) const DOCUMENT: &str = "word/document.xml";
 
-/// The text of the document in reading order: headers, body with each note after the paragraph that refers to it, footers.
+/// The text of the document in reading order: headers, body with each note after the paragraph
+/// that refers to it, charts, footers.
 pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     let mut archive = Archive::open(bytes)?;
     let main = archive.main_part(DOCUMENT)?;
@@ -41,6 +42,9 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
         body.push_once(&mut archive, part, &mut repeated)?;
     }
     archive.read_xml(&main, &mut body)?;
+    for part in of("chart") {
+        body.draft = chart::read(&mut archive, part, body.draft)?;
+    }
     for note in std::mem::take(&mut body.notes).into_values() {
         body.draft.push(&note)?;
         body.draft.end_line();
@@ -92,8 +96,10 @@ struct Body<'a> {
     numbering: Numbering,
     /// The notes that nothing referred to so far, by kind and id.
     notes: BTreeMap<(Kind, String), String>,
-    /// Notes referred to in the open paragraph or table row.
+    /// Notes referred to in the open paragraph or table row, with their numbers.
     due: Vec<String>,
+    /// How many notes were referred to.
+    referred: usize,
     /// Paragraphs, one within the other where a text box hangs in one.
     paragraphs: Vec<Paragraph>,
     /// For each open run whether it is hidden.
@@ -122,6 +128,7 @@ impl<'a> Body<'a> {
             numbering,
             notes,
             due: Vec::new(),
+            referred: 0,
             paragraphs: Vec::new(),
             runs: Vec::new(),
             in_paragraph_properties: false,
@@ -212,9 +219,16 @@ impl<'a> Body<'a> {
         self.runs.last() == Some(&true) || self.paragraphs.last().is_some_and(|paragraph| paragraph.is_hidden)
     }
 
-    fn refer(&mut self, kind: Kind, element: &Element<'_>) {
-        let note = element.attribute("id").and_then(|id| self.notes.remove(&(kind, id)));
-        self.due.extend(note);
+    /// A mark that refers to a note. Footnotes and endnotes count together: both come after their paragraph.
+    fn refer(&mut self, kind: Kind, element: &Element<'_>) -> Result<(), Unreadable> {
+        if let Some(note) = element.attribute("id").and_then(|id| self.notes.remove(&(kind, id))) {
+            self.referred += 1;
+            let number = self.referred;
+            self.begin_text()?;
+            self.draft.push(&format!(" [{number}]"))?;
+            self.due.push(format!("[{number}] {note}"));
+        }
+        Ok(())
     }
 
     /// A property of the open paragraph.
@@ -273,8 +287,8 @@ impl Visitor for Body<'_> {
             "br" | "cr" if self.cells > 0 => self.gap = true,
             "br" | "cr" if !self.is_hidden() => self.draft.end_line(),
             "noBreakHyphen" => self.draft.push("-")?,
-            "footnoteReference" => self.refer(Kind::Footnote, element),
-            "endnoteReference" => self.refer(Kind::Endnote, element),
+            "footnoteReference" => self.refer(Kind::Footnote, element)?,
+            "endnoteReference" => self.refer(Kind::Endnote, element)?,
             _ => {}
         }
         Ok(Step::Into)

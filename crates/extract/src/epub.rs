@@ -8,10 +8,8 @@ use crate::text::Draft;
 use crate::xml::{Element, Step, Visitor};
 use crate::{Text, Unreadable, html};
 
-/// What the first entry of every EPUB holds, by the standard uncompressed and under the name `mimetype`.
-pub(crate) const MEDIA_TYPE: &str = "application/epub+zip";
-/// The part that says where the book's own description is.
-const CONTAINER: &str = "META-INF/container.xml";
+/// The part that makes a zip a book: it says where the book's own description is.
+pub(crate) const CONTAINER: &str = "META-INF/container.xml";
 /// The part that says which parts are encrypted.
 const ENCRYPTION: &str = "META-INF/encryption.xml";
 

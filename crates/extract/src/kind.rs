@@ -170,13 +170,14 @@ pub fn detect(filename: &str, file: &mut (impl Read + Seek)) -> io::Result<Resul
     file.seek(SeekFrom::Start(0))?;
     let refused = match kind {
         Kind::Pdf => refuse_pdf(file),
-        Kind::Docx => refuse_office(file, docx::DOCUMENT, KindRefused::NotADocx),
-        Kind::Pptx => refuse_office(file, pptx::PRESENTATION, KindRefused::NotAPptx),
-        Kind::Xlsx => refuse_office(file, xlsx::WORKBOOK, KindRefused::NotAnXlsx),
+        Kind::Docx => refuse_archive(file, docx::DOCUMENT, KindRefused::NotADocx),
+        Kind::Pptx => refuse_archive(file, pptx::PRESENTATION, KindRefused::NotAPptx),
+        Kind::Xlsx => refuse_archive(file, xlsx::WORKBOOK, KindRefused::NotAnXlsx),
         Kind::Txt | Kind::Md => refuse_text(file),
         Kind::Csv => refuse_csv(file),
         Kind::Html => refuse_html(file),
-        Kind::Epub => refuse_epub(file),
+        // The standard wants the media type in the first entry, uncompressed. Books that put it elsewhere are many.
+        Kind::Epub => refuse_archive(file, epub::CONTAINER, KindRefused::NotAnEpub),
     }?;
     file.seek(SeekFrom::Start(0))?;
     Ok(refused.map_or(Ok(kind), Err))
@@ -189,7 +190,7 @@ fn refuse_pdf(file: &mut impl Read) -> io::Result<Option<KindRefused>> {
     Ok((!found).then_some(KindRefused::NotAPdf))
 }
 
-fn refuse_office(
+fn refuse_archive(
     file: &mut (impl Read + Seek),
     main_part: &str,
     refusal: KindRefused,
@@ -228,29 +229,11 @@ fn is_part(name: &[u8], part: &str) -> bool {
     let Some(stem) = part.strip_suffix(".xml") else {
         return false;
     };
-    let name = name.to_ascii_lowercase();
+    let (name, stem) = (name.to_ascii_lowercase(), stem.to_ascii_lowercase());
     let number = name
         .strip_prefix(stem.as_bytes())
         .and_then(|rest| rest.strip_suffix(b".xml"));
     number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
-}
-
-/// An EPUB says what it is in its first entry, whose name and content stand uncompressed near the start of the file.
-fn refuse_epub(file: &mut impl Read) -> io::Result<Option<KindRefused>> {
-    /// The bytes of a local file header before the name.
-    const HEADER: usize = 30;
-    const NAME: &[u8] = b"mimetype";
-    let mut start = Vec::new();
-    file.take(HEAD as u64).read_to_end(&mut start)?;
-    let is_book = || {
-        let name = start
-            .strip_prefix(b"PK\x03\x04")
-            .and(start.get(HEADER..HEADER + NAME.len()))?;
-        let extra = usize::from(u16::from_le_bytes([*start.get(28)?, *start.get(29)?]));
-        let content = start.get(HEADER + NAME.len() + extra..)?;
-        Some(name == NAME && content.trim_ascii_start().starts_with(epub::MEDIA_TYPE.as_bytes()))
-    };
-    Ok((is_book() != Some(true)).then_some(KindRefused::NotAnEpub))
 }
 
 /// Whether a failed read is the fault of the bytes rather than of the disk: offsets beyond the end, for example.

@@ -5,6 +5,7 @@
 //! parsers, which aborts the process, so callers run [`extract`] in a child process with resource limits.
 
 mod archive;
+mod chart;
 mod csv;
 mod decode;
 mod docx;

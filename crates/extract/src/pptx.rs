@@ -3,7 +3,7 @@
 use crate::archive::{Archive, Relationship};
 use crate::text::Draft;
 use crate::xml::{Element, Step, Visitor};
-use crate::{Text, Unreadable};
+use crate::{Text, Unreadable, chart};
 
 /// The part that makes a zip a presentation, where it usually is.
 pub(crate) const PRESENTATION: &str = "ppt/presentation.xml";
@@ -26,7 +26,7 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     draft.finish(Unreadable::NoText)
 }
 
-/// Appends a slide, what its diagrams say, and its notes.
+/// Appends a slide, what its charts and diagrams say, and its notes.
 fn slide(archive: &mut Archive<'_>, part: &str, draft: Draft) -> Result<Draft, Unreadable> {
     let mut reader = Shapes::new(draft, Part::Slide);
     archive.read_xml(part, &mut reader)?;
@@ -35,6 +35,11 @@ fn slide(archive: &mut Archive<'_>, part: &str, draft: Draft) -> Result<Draft, U
     }
     let related = archive.relationships(part)?;
     let of = |kind: &'static str| related.iter().filter(move |other: &&Relationship| other.kind == kind);
+    for other in of("chart") {
+        if let Some(other) = archive.find(&other.target) {
+            reader.draft = chart::read(archive, &other, reader.draft)?;
+        }
+    }
     for (other, as_part) in of("diagramData")
         .map(|other| (other, Part::Diagram))
         .chain(of("notesSlide").map(|other| (other, Part::Notes)))

@@ -78,8 +78,8 @@ impl Visitor for Workbook {
                 }
             }
             "workbookPr" => {
-                let base = element.attribute("date1904");
-                self.counts_from_1904 = matches!(base.as_deref(), Some("1" | "true"));
+                // Extensions have an element of this name as well.
+                self.counts_from_1904 |= matches!(element.attribute("date1904").as_deref(), Some("1" | "true"));
             }
             _ => {}
         }

@@ -9,4 +9,6 @@ mod kinds;
 #[cfg(test)]
 mod mutation;
 #[cfg(test)]
+mod real;
+#[cfg(test)]
 mod support;
