@@ -1,5 +1,6 @@
 //! Zip archives of documents: opened with every bomb counted, and the relationships by which Office files hold together.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Cursor, Read};
 
 use zip::ZipArchive;
@@ -21,6 +22,8 @@ const MAX_RATIO: u64 = 100;
 /// An archive whose parts are read one after the other, against one budget of inflated bytes.
 pub(crate) struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
+    /// The names of all entries by their names in lower case: names of parts are alike whatever their case.
+    names: BTreeMap<String, String>,
     /// Bytes inflated so far, all parts together.
     inflated: u64,
 }
@@ -53,24 +56,26 @@ impl<'a> Archive<'a> {
         if zip.len() > MAX_ENTRIES || zip.has_overlapping_entries().map_err(|error| refusal(&error))? {
             return Err(Unreadable::ArchiveBomb);
         }
-        Ok(Self { zip, inflated: 0 })
+        let names = zip
+            .file_names()
+            .filter_map(Result::ok)
+            .map(|name| (name.to_ascii_lowercase(), name.into_owned()))
+            .collect();
+        Ok(Self {
+            zip,
+            names,
+            inflated: 0,
+        })
     }
 
     /// The names of all entries.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.zip
-            .file_names()
-            .filter_map(Result::ok)
-            .map(std::borrow::Cow::into_owned)
-            .collect()
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.values().map(String::as_str)
     }
 
-    /// The entry with this name as the archive spells it. Names of parts are alike whatever their case.
+    /// The entry with this name as the archive spells it.
     pub(crate) fn find(&self, part: &str) -> Option<String> {
-        if self.zip.index_for_name(part).is_some() {
-            return Some(part.to_owned());
-        }
-        self.names().into_iter().find(|name| name.eq_ignore_ascii_case(part))
+        self.names.get(&part.to_ascii_lowercase()).cloned()
     }
 
     /// Reads a part of XML.

@@ -1,6 +1,7 @@
 //! Bytes to characters where files do not say how their characters are stored, as CSV from Excel and old web pages.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
@@ -27,18 +28,30 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&'static Encoding>) -
     is_text(&text).then_some(text)
 }
 
-/// UTF-16 without a byte order mark where nothing else can be meant: zero bytes stand on one side of the pairs only, and
-/// on many, as the letters of Latin and the blanks of every language make them.
+/// UTF-16 without a byte order mark where nothing else can be meant: zero bytes stand on one side of the pairs only, on
+/// many of them, as the letters of Latin and the blanks of every language have them, and the other values on that side are
+/// few, because a text keeps to few scripts.
 pub(crate) fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     let start = bytes.get(..bytes.len().min(SAMPLE)).unwrap_or_default();
     let pairs = start.as_chunks::<2>().0;
-    let first = pairs.iter().filter(|pair| pair[0] == 0).count();
-    let second = pairs.iter().filter(|pair| pair[1] == 0).count();
-    let many = pairs.len() / 10;
-    match (first, second) {
-        (0, zeros) if zeros > many => Some(UTF_16LE),
-        (zeros, 0) if zeros > many => Some(UTF_16BE),
-        _ => None,
+    let is_high = |side: fn(&[u8; 2]) -> u8, other: fn(&[u8; 2]) -> u8| {
+        let zeros = pairs.iter().filter(|pair| side(pair) == 0).count();
+        let values: BTreeSet<u8> = pairs.iter().map(side).collect();
+        // A few characters prove nothing unless most of them are Latin.
+        let least = if pairs.len() < 64 {
+            pairs.len() / 2
+        } else {
+            pairs.len() / 10
+        };
+        zeros > least && values.len() <= 5 && pairs.iter().all(|pair| other(pair) != 0)
+    };
+    let (first, second): (fn(&[u8; 2]) -> u8, fn(&[u8; 2]) -> u8) = (|pair| pair[0], |pair| pair[1]);
+    if is_high(second, first) {
+        Some(UTF_16LE)
+    } else if is_high(first, second) {
+        Some(UTF_16BE)
+    } else {
+        None
     }
 }
 

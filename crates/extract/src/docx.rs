@@ -63,15 +63,15 @@ fn parts(archive: &mut Archive<'_>, main: &str) -> Result<Vec<(String, String)>,
         .filter_map(|other| Some((other.kind, archive.find(&other.target)?)))
         .collect();
     if parts.is_empty() {
-        let usual = |name: String| {
+        let usual = |name: &str| {
             let stem = name.strip_prefix("word/")?.strip_suffix(".xml")?;
             let kind = stem.trim_end_matches(|character: char| character.is_ascii_digit());
-            Some((kind.to_owned(), name))
+            Some((kind.to_owned(), name.to_owned()))
         };
-        parts = archive.names().into_iter().filter_map(usual).collect();
+        parts = archive.names().filter_map(usual).collect();
     }
     // By length before name, so that header10 comes after header9.
-    parts.sort_unstable_by(|(_, one), (_, other)| (one.len(), one).cmp(&(other.len(), other)));
+    parts.sort_unstable_by(|(kind, one), (its, other)| (one.len(), one, kind).cmp(&(other.len(), other, its)));
     parts.dedup();
     Ok(parts)
 }
@@ -226,7 +226,7 @@ impl<'a> Body<'a> {
             let number = self.referred;
             self.begin_text()?;
             self.draft.push(&format!(" [{number}]"))?;
-            self.due.push(format!("[{number}] {note}"));
+            self.due.push(format!("[{number}] {}", note.trim_start()));
         }
         Ok(())
     }

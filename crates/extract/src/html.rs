@@ -43,7 +43,7 @@ pub(crate) fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
 pub(crate) fn read(html: &str, draft: &mut Draft) -> Result<(), Unreadable> {
     // In XHTML `<script/>` is whole; in HTML it is the beginning of a script.
     let start = html.trim_start_matches('\u{feff}').trim_start();
-    let is_xml = start.starts_with("<?xml") || start.get(..2_000.min(start.len())).is_some_and(is_xhtml);
+    let is_xml = start.starts_with("<?xml") || is_xhtml(start);
     let mut tokenizer = Tokenizer::new_with_emitter(html, DefaultEmitter::default());
     let mut page = Page::new(draft);
     while let Some(Ok(token)) = tokenizer.next() {
@@ -75,6 +75,7 @@ pub(crate) fn read(html: &str, draft: &mut Draft) -> Result<(), Unreadable> {
 }
 
 fn is_xhtml(start: &str) -> bool {
+    let start: String = start.chars().take(DECLARED_WITHIN).collect();
     start.contains("http://www.w3.org/1999/xhtml")
 }
 

@@ -11,6 +11,7 @@ mod decode;
 mod docx;
 mod docx_styles;
 mod epub;
+mod format_code;
 mod html;
 mod kind;
 mod markdown;
@@ -31,7 +32,7 @@ pub use unreadable::Unreadable;
 
 /// The most characters a document may yield; more is [`Unreadable::TooMuchText`].
 pub const MAX_CHARS: usize = 20_000_000;
-/// The most pages a PDF may have; more is [`Unreadable::TooManyPages`].
+/// The most pages, slides or sheets a document may have; more is [`Unreadable::TooManyPages`].
 pub const MAX_PAGES: usize = 5_000;
 /// The most headings that are kept; those that follow are text like any other.
 pub const MAX_HEADINGS: usize = 100_000;

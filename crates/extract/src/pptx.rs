@@ -1,9 +1,11 @@
 //! Presentations: each slide is a page, in the order of the show, with its title as heading and the speaker's notes.
 
+use std::collections::BTreeMap;
+
 use crate::archive::{Archive, Relationship};
 use crate::text::Draft;
 use crate::xml::{Element, Step, Visitor};
-use crate::{Text, Unreadable, chart};
+use crate::{MAX_PAGES, Text, Unreadable, chart};
 
 /// The part that makes a zip a presentation, where it usually is.
 pub(crate) const PRESENTATION: &str = "ppt/presentation.xml";
@@ -14,11 +16,18 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     let main = archive.main_part(PRESENTATION)?;
     let mut slides = Slides::default();
     archive.read_xml(&main, &mut slides)?;
-    let parts = archive.relationships(&main)?;
+    if slides.ids.len() > MAX_PAGES {
+        return Err(Unreadable::TooManyPages);
+    }
+    let parts: BTreeMap<String, Relationship> = archive
+        .relationships(&main)?
+        .into_iter()
+        .map(|part| (part.id.clone(), part))
+        .collect();
     let mut draft = Draft::default();
     for (number, id) in (1..).zip(&slides.ids) {
         draft.begin_page(number);
-        let part = parts.iter().find(|part| part.id == *id && part.kind == "slide");
+        let part = parts.get(id).filter(|part| part.kind == "slide");
         if let Some(part) = part.and_then(|part| archive.find(&part.target)) {
             draft = slide(&mut archive, &part, draft)?;
         }

@@ -9,6 +9,10 @@ const MAX_BLANKS: usize = 32;
 /// The most line ends that stay where they follow each other: two blank lines.
 const MAX_BREAKS: usize = 3;
 
+/// The most bytes that are looked at, blanks and all: more than any document has, and an end to those that repeat
+/// what is not kept.
+const MAX_SEEN: usize = 5 * MAX_CHARS;
+
 /// Raw text on its way out of a parser. It takes a limited number of characters and then refuses, so that no document
 /// makes us hold more than the limit.
 #[derive(Debug)]
@@ -71,6 +75,8 @@ impl fmt::Write for Sink {
 pub(crate) struct Draft {
     text: String,
     chars: usize,
+    /// Bytes that came, kept or not.
+    seen: usize,
     /// Line ends since the last visible character.
     breaks: usize,
     /// Blanks since the last visible character or line end, as they came.
@@ -98,6 +104,10 @@ impl Draft {
 
     /// Appends text.
     pub(crate) fn push(&mut self, part: &str) -> Result<(), Unreadable> {
+        self.seen = self.seen.saturating_add(part.len());
+        if self.seen > MAX_SEEN {
+            return Err(Unreadable::TooMuchText);
+        }
         for character in part.chars() {
             let after_return = std::mem::replace(&mut self.after_return, character == '\r');
             match character {

@@ -26,8 +26,8 @@ pub enum Unreadable {
     /// The structure of the file is broken, for example because it is cut short.
     #[error("This file is damaged and cannot be read. Save it anew in the program it comes from and upload it again.")]
     Damaged,
-    /// More than [`MAX_PAGES`](crate::MAX_PAGES) pages.
-    #[error("This PDF has more than 5,000 pages. Split it and upload the parts.")]
+    /// More than [`MAX_PAGES`](crate::MAX_PAGES) pages, slides or sheets.
+    #[error("This document has more than 5,000 pages. Split it and upload the parts.")]
     TooManyPages,
     /// More than [`MAX_CHARS`](crate::MAX_CHARS) characters.
     #[error("This document holds more than 20 million characters. Split it and upload the parts.")]

@@ -1,15 +1,20 @@
 //! Spreadsheets: each sheet is a page with its name as heading, each row a line, each number as it is shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Relationship};
 use crate::number_format::NumberFormat;
 use crate::text::Draft;
 use crate::xml::{Element, Step, Visitor};
-use crate::{MAX_CHARS, Text, Unreadable};
+use crate::{MAX_CHARS, MAX_PAGES, Text, Unreadable};
 
 /// The part that makes a zip a spreadsheet, where it usually is.
 pub(crate) const WORKBOOK: &str = "xl/workbook.xml";
+
+/// The most formats of its own that a spreadsheet has; Excel itself allows fewer.
+const MAX_FORMATS: usize = 4_096;
+/// The most styles of cells; Excel allows about as many.
+const MAX_STYLES: usize = 65_536;
 
 /// The text of all sheets that are shown, in their order. Hidden ones hold what makes the others work.
 pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
@@ -17,9 +22,16 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     let main = archive.main_part(WORKBOOK)?;
     let mut workbook = Workbook::default();
     archive.read_xml(&main, &mut workbook)?;
-    let parts = archive.relationships(&main)?;
+    if workbook.sheets.len() > MAX_PAGES {
+        return Err(Unreadable::TooManyPages);
+    }
+    let parts: BTreeMap<String, Relationship> = archive
+        .relationships(&main)?
+        .into_iter()
+        .map(|part| (part.id.clone(), part))
+        .collect();
     let of = |archive: &Archive<'_>, kind: &str| {
-        let part = parts.iter().find(|part| part.kind == kind)?;
+        let part = parts.values().find(|part| part.kind == kind)?;
         archive.find(&part.target)
     };
     let mut strings = SharedStrings::default();
@@ -30,12 +42,12 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     if let Some(part) = of(&archive, "styles") {
         archive.read_xml(&part, &mut styles)?;
     }
-    let formats = styles.formats(workbook.counts_from_1904);
+    let formats = Formats::new(&styles, workbook.counts_from_1904);
 
     let mut draft = Draft::default();
     let mut number = 0;
     for (name, id) in &workbook.sheets {
-        let part = parts.iter().find(|part| part.id == *id && part.kind == "worksheet");
+        let part = parts.get(id).filter(|part| part.kind == "worksheet");
         let Some(part) = part.and_then(|part| archive.find(&part.target)) else {
             continue;
         };
@@ -137,16 +149,32 @@ struct Styles {
     in_cell_formats: bool,
 }
 
-impl Styles {
-    /// The format of each style of cells.
-    fn formats(&self, counts_from_1904: bool) -> Vec<NumberFormat> {
-        self.cells
-            .iter()
-            .map(|id| match self.codes.get(id) {
-                Some(code) => NumberFormat::new(code, counts_from_1904),
-                None => NumberFormat::built_in(*id, counts_from_1904),
-            })
-            .collect()
+/// The formats of all styles of cells.
+struct Formats {
+    /// For each style the id of its format.
+    cells: Vec<u32>,
+    by_id: BTreeMap<u32, NumberFormat>,
+    /// What shows a number as it is.
+    general: NumberFormat,
+}
+
+impl Formats {
+    fn new(styles: &Styles, counts_from_1904: bool) -> Self {
+        let format = |id: u32| match styles.codes.get(&id) {
+            Some(code) => Some(NumberFormat::new(code, counts_from_1904)),
+            None => NumberFormat::built_in(id, counts_from_1904),
+        };
+        let ids: BTreeSet<u32> = styles.cells.iter().copied().collect();
+        Self {
+            cells: styles.cells.clone(),
+            by_id: ids.into_iter().filter_map(|id| Some((id, format(id)?))).collect(),
+            general: NumberFormat::new("General", counts_from_1904),
+        }
+    }
+
+    fn of(&self, style: usize) -> &NumberFormat {
+        let own = self.cells.get(style).and_then(|id| self.by_id.get(id));
+        own.unwrap_or(&self.general)
     }
 }
 
@@ -155,12 +183,14 @@ impl Visitor for Styles {
         let id = || element.attribute("numFmtId").and_then(|id| id.parse().ok());
         match element.name() {
             "numFmt" => {
-                if let (Some(id), Some(code)) = (id(), element.attribute("formatCode")) {
+                if let (Some(id), Some(code)) = (id(), element.attribute("formatCode"))
+                    && self.codes.len() < MAX_FORMATS
+                {
                     self.codes.insert(id, code);
                 }
             }
             "cellXfs" => self.in_cell_formats = true,
-            "xf" if self.in_cell_formats => self.cells.push(id().unwrap_or_default()),
+            "xf" if self.in_cell_formats && self.cells.len() < MAX_STYLES => self.cells.push(id().unwrap_or_default()),
             _ => {}
         }
         Ok(Step::Into)
@@ -178,7 +208,7 @@ impl Visitor for Styles {
 struct Sheet<'a> {
     draft: Draft,
     strings: &'a [String],
-    formats: &'a [NumberFormat],
+    formats: &'a Formats,
     /// What the value of the open cell is, as `t` says.
     kind: String,
     style: usize,
@@ -189,7 +219,7 @@ struct Sheet<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    fn new(draft: Draft, strings: &'a [String], formats: &'a [NumberFormat]) -> Self {
+    fn new(draft: Draft, strings: &'a [String], formats: &'a Formats) -> Self {
         Self {
             draft,
             strings,
@@ -205,7 +235,7 @@ impl<'a> Sheet<'a> {
 
     fn end_cell(&mut self) -> Result<(), Unreadable> {
         let value = std::mem::take(&mut self.value);
-        let format = self.formats.get(self.style);
+        let format = self.formats.of(self.style);
         let shown = match self.kind.as_str() {
             "s" => {
                 let place: Option<usize> = value.trim().parse().ok();
@@ -218,8 +248,7 @@ impl<'a> Sheet<'a> {
             "b" => "FALSE".to_owned(),
             "inlineStr" | "str" | "e" | "d" => value,
             _ => match (value.trim().parse::<f64>(), format) {
-                (Ok(number), Some(format)) if number.is_finite() => format.show(number),
-                (Ok(number), None) if number.is_finite() => NumberFormat::built_in(0, false).show(number),
+                (Ok(number), format) if number.is_finite() => format.show(number),
                 _ => value,
             },
         };

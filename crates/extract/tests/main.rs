@@ -5,7 +5,11 @@ mod documents;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_kinds;
+#[cfg(test)]
 mod kinds;
+#[cfg(test)]
+mod more_documents;
 #[cfg(test)]
 mod mutation;
 #[cfg(test)]
