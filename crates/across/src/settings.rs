@@ -121,7 +121,7 @@ impl Default for Settings {
 }
 
 /// The kinds of files that can be read.
-const FILE_TYPES: [&str; 4] = ["pdf", "docx", "txt", "md"];
+const FILE_TYPES: [&str; 9] = ["pdf", "docx", "txt", "md", "pptx", "xlsx", "csv", "html", "epub"];
 
 /// The keys that everybody may read; the others are the administrators'.
 pub const PUBLIC: [&str; 7] = [
@@ -242,7 +242,7 @@ impl Settings {
                     .iter()
                     .all(|kind| FILE_TYPES.contains(&kind.as_str())),
             "allowed_file_types",
-            "At least one of pdf, docx, txt and md, and no others.",
+            "At least one of pdf, docx, txt, md, pptx, xlsx, csv, html and epub, and no others.",
         );
         check(
             (1_000..=200_000).contains(&self.message_max_chars),

@@ -4,13 +4,26 @@
 //! be counted: archive size and ratio, XML depth, pages, output. A PDF can still exhaust memory or the stack inside the
 //! parsers, which aborts the process, so callers run [`extract`] in a child process with resource limits.
 
+mod archive;
+mod chart;
+mod csv;
+mod decode;
 mod docx;
+mod docx_styles;
+mod epub;
+mod format_code;
+mod html;
 mod kind;
+mod markdown;
+mod number_format;
 mod pdf;
 mod pdf_repair;
 mod plain;
+mod pptx;
 mod text;
 mod unreadable;
+mod xlsx;
+mod xml;
 
 use std::panic::catch_unwind;
 
@@ -19,15 +32,15 @@ pub use unreadable::Unreadable;
 
 /// The most characters a document may yield; more is [`Unreadable::TooMuchText`].
 pub const MAX_CHARS: usize = 20_000_000;
-/// The most pages a PDF may have; more is [`Unreadable::TooManyPages`].
+/// The most pages, slides or sheets a document may have; more is [`Unreadable::TooManyPages`].
 pub const MAX_PAGES: usize = 5_000;
 /// The most headings that are kept; those that follow are text like any other.
 pub const MAX_HEADINGS: usize = 100_000;
-/// The most bytes a DOCX may inflate to, all parts together.
+/// The most bytes an archive (DOCX, PPTX, XLSX, EPUB) may inflate to, all parts together.
 pub const MAX_INFLATED: u64 = 200 * 1024 * 1024;
-/// The most entries the archive of a DOCX may list.
+/// The most entries an archive may list.
 pub const MAX_ENTRIES: usize = 2_000;
-/// The most elements of a DOCX's XML that may be open at once.
+/// The most elements of a part's XML that may be open at once.
 pub const MAX_XML_DEPTH: usize = 256;
 
 /// The text of a document: `\n` line ends, no control characters but `\n` and `\t`, no trailing blanks on a line.
@@ -35,7 +48,8 @@ pub const MAX_XML_DEPTH: usize = 256;
 pub struct Text {
     /// The whole text. Never blank: a document without text is [`Unreadable`].
     pub text: String,
-    /// Where each page lies in `text`, in order and without gaps in the numbering. Empty for formats without pages.
+    /// Where each page lies in `text`, in order and without gaps in the numbering. The pages of a presentation are its
+    /// slides, those of a spreadsheet its sheets. Empty for formats without pages.
     pub pages: Vec<Page>,
     /// Where the headings stand in `text`, in order, at most [`MAX_HEADINGS`]. Empty where a format or a document has none.
     pub headings: Vec<Heading>,
@@ -52,7 +66,7 @@ pub struct Page {
     pub end: usize,
 }
 
-/// A heading within [`Text::text`].
+/// A heading within [`Text::text`]: its words. In Markdown the marks stand before them on the same line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heading {
     /// How deep it stands: 1 for a title or chapter, to 6.
@@ -72,7 +86,13 @@ pub fn extract(kind: Kind, bytes: &[u8]) -> Result<Text, Unreadable> {
     catch_unwind(|| match kind {
         Kind::Pdf => pdf::extract(bytes),
         Kind::Docx => docx::extract(bytes),
-        Kind::Txt | Kind::Md => plain::extract(bytes),
+        Kind::Txt => plain::extract(bytes),
+        Kind::Md => markdown::extract(bytes),
+        Kind::Pptx => pptx::extract(bytes),
+        Kind::Xlsx => xlsx::extract(bytes),
+        Kind::Csv => csv::extract(bytes),
+        Kind::Html => html::extract(bytes),
+        Kind::Epub => epub::extract(bytes),
     })
     .unwrap_or(Err(Unreadable::Damaged))
 }

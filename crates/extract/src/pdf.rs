@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pdf_extract::{ConvertToFmt, Dictionary, Document, Error, Object, ObjectId, PlainTextOutput, output_doc_page};
 
-use crate::text::{Pages, Sink};
+use crate::text::{Draft, Sink};
 use crate::{MAX_CHARS, MAX_PAGES, Text, Unreadable, pdf_repair};
 
 /// With fewer visible characters than this a page may have been misread, and the second reader is asked as well.
@@ -25,19 +25,26 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     if ids.len() > MAX_PAGES {
         return Err(Unreadable::TooManyPages);
     }
-    let mut pages = Pages::default();
+    let mut draft = Draft::default();
     let mut blank = Unreadable::NoText;
     for (number, id) in (1..).zip(ids) {
         isolate(&mut document, id);
-        match read_page(&document, pages.room())? {
-            Some(text) => pages.push(number, &text),
-            None => {
-                blank = Unreadable::Damaged;
-                pages.push(number, "");
-            }
+        draft.begin_page(number);
+        match read_page(&document, draft.room())? {
+            Some(text) => push_page(&mut draft, &text)?,
+            None => blank = Unreadable::Damaged,
         }
     }
-    pages.finish(blank)
+    draft.finish(blank)
+}
+
+/// Appends the text of a page. Blanks at the start of its lines go: they come from where the words stand on the paper.
+fn push_page(draft: &mut Draft, text: &str) -> Result<(), Unreadable> {
+    for line in text.lines() {
+        draft.push(line.trim_start_matches(' '))?;
+        draft.end_line();
+    }
+    Ok(())
 }
 
 /// Opens a document, with the empty password if it is encrypted and with a rebuilt index if its own is broken.

@@ -1,11 +1,14 @@
-//! Plain text files: UTF-8 with or without a byte order mark, UTF-16 with one.
+//! Plain text files: UTF-8 and UTF-16, each with or without a byte order mark.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::str;
 
-use crate::text::{Sink, unpaged};
-use crate::{MAX_CHARS, Text, Unreadable};
+use encoding_rs::UTF_16LE;
+
+use crate::decode::utf16_without_mark;
+use crate::text::Draft;
+use crate::{Text, Unreadable};
 
 /// How much of a stream is decoded at once, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -20,9 +23,9 @@ enum Encoding {
 
 /// The text of a TXT or Markdown file as it stands, Markdown marks included.
 pub(crate) fn extract(mut bytes: &[u8]) -> Result<Text, Unreadable> {
-    let mut sink = Sink::new(MAX_CHARS);
+    let mut draft = Draft::default();
     let mut outcome = Ok(());
-    let is_text = read_text(&mut bytes, |part| match sink.push(part) {
+    let is_text = read_text(&mut bytes, |part| match draft.push(part) {
         Ok(()) => ControlFlow::Continue(()),
         Err(full) => {
             outcome = Err(full);
@@ -31,7 +34,7 @@ pub(crate) fn extract(mut bytes: &[u8]) -> Result<Text, Unreadable> {
     });
     outcome?;
     match is_text {
-        Ok(true) => unpaged(sink.text(), Unreadable::Empty),
+        Ok(true) => draft.finish(Unreadable::Empty),
         Ok(false) | Err(_) => Err(Unreadable::NotText),
     }
 }
@@ -79,7 +82,11 @@ fn sniff(start: &[u8]) -> (Encoding, usize) {
         [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8, 3),
         [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
         [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
-        _ => (Encoding::Utf8, 0),
+        _ => match utf16_without_mark(start) {
+            Some(encoding) if encoding == UTF_16LE => (Encoding::Utf16Le, 0),
+            Some(_) => (Encoding::Utf16Be, 0),
+            None => (Encoding::Utf8, 0),
+        },
     }
 }
 

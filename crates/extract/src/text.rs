@@ -1,8 +1,17 @@
-//! How extracted text is gathered within its limit, cleaned up and divided into pages.
+//! How extracted text is gathered within its limit: cleaned up as it comes, with the places of its pages and headings.
 
 use std::fmt;
 
-use crate::{MAX_CHARS, Page, Text, Unreadable};
+use crate::{Heading, MAX_CHARS, MAX_HEADINGS, Page, Text, Unreadable};
+
+/// The most blanks that stay where they follow each other. Beyond that they only keep columns apart on paper.
+const MAX_BLANKS: usize = 32;
+/// The most line ends that stay where they follow each other: two blank lines.
+const MAX_BREAKS: usize = 3;
+
+/// The most bytes that are looked at, blanks and all: more than any document has, and an end to those that repeat
+/// what is not kept.
+const MAX_SEEN: usize = 5 * MAX_CHARS;
 
 /// Raw text on its way out of a parser. It takes a limited number of characters and then refuses, so that no document
 /// makes us hold more than the limit.
@@ -43,11 +52,6 @@ impl Sink {
         self.full
     }
 
-    /// What was taken so far.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// What was taken.
     pub(crate) fn into_text(self) -> String {
         self.text
@@ -60,103 +64,178 @@ impl fmt::Write for Sink {
     }
 }
 
-/// Joins the pages of a document and remembers where each one lies.
+/// The text of a document as it grows.
+///
+/// It cleans up: every line end becomes `\n`, other control characters go, lines lose their trailing blanks, at most two
+/// blank lines and [`MAX_BLANKS`] blanks follow each other, and no blank line begins or ends the text. Typographic
+/// ligatures, which PDFs keep as one character, become the letters that people search for. Hyphens at line ends stay:
+/// they may belong to the word. What is due but not yet followed by a visible character is only counted, so that a
+/// document of blanks costs nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Pages {
+pub(crate) struct Draft {
     text: String,
     chars: usize,
+    /// Bytes that came, kept or not.
+    seen: usize,
+    /// Line ends since the last visible character.
+    breaks: usize,
+    /// Blanks since the last visible character or line end, as they came.
+    blanks: String,
+    /// The last character was a carriage return, whose line feed must not count again.
+    after_return: bool,
     pages: Vec<Page>,
+    /// The last page has no visible character yet.
+    page_is_blank: bool,
+    headings: Vec<Heading>,
+    /// The level of the open heading and where its first visible character stands.
+    heading: Option<(u8, Option<usize>)>,
 }
 
-impl Pages {
+impl Draft {
     /// How many characters still fit.
     pub(crate) fn room(&self) -> usize {
         MAX_CHARS.saturating_sub(self.chars)
     }
 
-    /// Appends the next page, cleaned up. A page without text takes a number and no space. Blanks at the start of its
-    /// lines go as well: they come from where the words stand on the paper.
-    pub(crate) fn push(&mut self, number: u32, raw: &str) {
-        let page = tidy(raw)
-            .lines()
-            .map(|line| line.trim_start_matches(' '))
-            .collect::<Vec<_>>()
-            .join("\n");
-        if !page.is_empty() && !self.text.is_empty() {
-            self.text.push_str("\n\n");
-            self.chars += 2;
+    /// Whether the next visible character begins a line.
+    pub(crate) fn is_at_line_start(&self) -> bool {
+        self.breaks > 0 || self.chars == 0
+    }
+
+    /// Appends text.
+    pub(crate) fn push(&mut self, part: &str) -> Result<(), Unreadable> {
+        self.seen = self.seen.saturating_add(part.len());
+        if self.seen > MAX_SEEN {
+            return Err(Unreadable::TooMuchText);
         }
-        let start = self.chars;
-        self.chars += page.chars().count();
-        self.text.push_str(&page);
+        for character in part.chars() {
+            let after_return = std::mem::replace(&mut self.after_return, character == '\r');
+            match character {
+                '\n' if after_return => {}
+                '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => self.end_line(),
+                '\t' => self.blanks.push('\t'),
+                '\u{feff}' => {}
+                control if control.is_control() => {}
+                blank if blank.is_whitespace() => self.blanks.push(blank),
+                visible => match ligature(visible) {
+                    Some(letters) => letters.chars().try_for_each(|letter| self.push_visible(letter))?,
+                    None => self.push_visible(visible)?,
+                },
+            }
+            if self.blanks.len() > 4 * MAX_BLANKS {
+                self.cap_blanks();
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the line.
+    pub(crate) fn end_line(&mut self) {
+        self.blanks.clear();
+        self.breaks += usize::from(self.chars > 0);
+    }
+
+    /// Ends the line unless nothing is on it.
+    pub(crate) fn fresh_line(&mut self) {
+        if !self.is_at_line_start() {
+            self.end_line();
+        }
+        self.blanks.clear();
+    }
+
+    /// Leaves one blank line before what follows.
+    pub(crate) fn blank_line(&mut self) {
+        self.fresh_line();
+        if self.chars > 0 {
+            self.breaks = self.breaks.max(2);
+        }
+    }
+
+    /// Begins the page with this number, after a blank line. A page without text takes a number and no space.
+    pub(crate) fn begin_page(&mut self, number: u32) {
+        self.end_page();
+        self.blanks.clear();
+        self.breaks = if self.chars > 0 { 2 } else { 0 };
+        self.page_is_blank = true;
         self.pages.push(Page {
             number,
-            start,
+            start: self.chars,
             end: self.chars,
         });
     }
 
-    /// The document, or `blank` when no page had text.
-    pub(crate) fn finish(self, blank: Unreadable) -> Result<Text, Unreadable> {
+    fn end_page(&mut self) {
+        if let Some(page) = self.pages.last_mut() {
+            page.end = self.chars;
+        }
+    }
+
+    /// What follows is a heading of this level, from 1 to 6, until [`Self::end_heading`]. Headings do not nest.
+    pub(crate) fn begin_heading(&mut self, level: u8) {
+        self.heading = Some((level.clamp(1, 6), None));
+    }
+
+    /// Ends the open heading, if there is one. One without visible characters was none.
+    pub(crate) fn end_heading(&mut self) {
+        if let Some((level, Some(start))) = self.heading.take()
+            && self.headings.len() < MAX_HEADINGS
+        {
+            self.headings.push(Heading {
+                level,
+                start,
+                end: self.chars,
+            });
+        }
+    }
+
+    /// The document, or `blank` when nothing visible came.
+    pub(crate) fn finish(mut self, blank: Unreadable) -> Result<Text, Unreadable> {
+        self.end_heading();
+        self.end_page();
         if self.text.is_empty() {
             Err(blank)
         } else {
             Ok(Text {
                 text: self.text,
                 pages: self.pages,
-                headings: Vec::new(),
+                headings: self.headings,
             })
         }
     }
-}
 
-/// A document without pages, cleaned up, or `blank` when it has no text.
-pub(crate) fn unpaged(raw: &str, blank: Unreadable) -> Result<Text, Unreadable> {
-    let text = tidy(raw);
-    if text.is_empty() {
-        Err(blank)
-    } else {
-        Ok(Text {
-            text,
-            pages: Vec::new(),
-            headings: Vec::new(),
-        })
-    }
-}
-
-/// Cleans up raw text: every line end becomes `\n`, other control characters go, lines lose their trailing blanks, at
-/// most two blank lines follow each other and none begin or end the text. Typographic ligatures, which PDFs keep as one
-/// character, become the letters that people search for. Hyphens at line ends stay: they may belong to the word.
-fn tidy(raw: &str) -> String {
-    let mut tidy = String::with_capacity(raw.len());
-    let mut blank_lines = 0;
-    // CRLF gives an additional empty line when split at both characters, so it is split first.
-    for line in raw
-        .split("\r\n")
-        .flat_map(|part| part.split(['\n', '\r', '\u{b}', '\u{c}', '\u{2028}', '\u{2029}']))
-    {
-        let line_start = tidy.len();
-        if line_start > 0 {
-            tidy.extend(std::iter::repeat_n('\n', 1 + blank_lines.min(2)));
+    fn push_visible(&mut self, character: char) -> Result<(), Unreadable> {
+        // Blank lines at the top of a page belong to neither page.
+        let breaks = if self.page_is_blank { 2 } else { MAX_BREAKS };
+        let breaks = self.breaks.min(breaks);
+        self.cap_blanks();
+        let due = breaks + self.blanks.chars().count();
+        if due + 1 > self.room() {
+            return Err(Unreadable::TooMuchText);
         }
-        let content_start = tidy.len();
-        for character in line.chars() {
-            match ligature(character) {
-                Some(letters) => tidy.push_str(letters),
-                None if character != '\t' && character.is_ascii_control() => {}
-                None => tidy.push(character),
+        self.text.extend(std::iter::repeat_n('\n', breaks));
+        if self.page_is_blank {
+            self.page_is_blank = false;
+            if let Some(page) = self.pages.last_mut() {
+                page.start = self.chars + breaks;
             }
         }
-        let content = tidy[content_start..].trim_end_matches([' ', '\t', '\u{a0}', '\u{feff}']);
-        if content.is_empty() {
-            tidy.truncate(line_start);
-            blank_lines += 1;
-        } else {
-            tidy.truncate(content_start + content.len());
-            blank_lines = 0;
+        self.text.push_str(&self.blanks);
+        self.chars += due;
+        if let Some((_, start @ None)) = &mut self.heading {
+            *start = Some(self.chars);
+        }
+        self.text.push(character);
+        self.chars += 1;
+        self.breaks = 0;
+        self.blanks.clear();
+        Ok(())
+    }
+
+    fn cap_blanks(&mut self) {
+        if let Some((end, _)) = self.blanks.char_indices().nth(MAX_BLANKS) {
+            self.blanks.truncate(end);
         }
     }
-    tidy
 }
 
 /// The letters of a Latin ligature.
@@ -176,19 +255,32 @@ fn ligature(character: char) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    fn tidy(raw: &str) -> String {
+        let mut draft = Draft::default();
+        draft.push(raw).unwrap();
+        draft.finish(Unreadable::Empty).unwrap().text
+    }
+
     #[test]
-    fn tidy_normalises_line_ends_blanks_controls_and_ligatures() {
+    fn a_draft_tidies_line_ends_blanks_controls_and_ligatures() {
         let raw = "\r\n\n  A\0B \t\r\n\rC\x07\u{c}ofﬁce-\n\n\n\n\n\n wave \u{a0}\n \n";
         assert_eq!(tidy(raw), "  AB\n\nC\noffice-\n\n\n wave");
     }
 
     #[test]
+    fn runs_of_blanks_are_capped() {
+        let raw = format!("a{}b{}\nc", " ".repeat(1_000_000), "\u{2003}".repeat(1_000_000));
+        assert_eq!(tidy(&raw), format!("a{}b\nc", " ".repeat(MAX_BLANKS)));
+    }
+
+    #[test]
     fn page_offsets_count_characters() {
-        let mut pages = Pages::default();
-        pages.push(1, "Žlutý");
-        pages.push(2, " \n");
-        pages.push(3, "kůň\n");
-        let text = pages.finish(Unreadable::NoText).unwrap();
+        let mut draft = Draft::default();
+        for (number, page) in (1..).zip(["Žlutý", " \n", "\n\n\nkůň\n"]) {
+            draft.begin_page(number);
+            draft.push(page).unwrap();
+        }
+        let text = draft.finish(Unreadable::NoText).unwrap();
         assert_eq!(text.text, "Žlutý\n\nkůň");
         let spans: Vec<_> = text
             .pages
@@ -199,11 +291,30 @@ mod tests {
     }
 
     #[test]
+    fn headings_are_where_their_visible_characters_are() {
+        let mut draft = Draft::default();
+        draft.push("Žár\n").unwrap();
+        draft.begin_heading(9);
+        draft.push(" \n Dva slova \n").unwrap();
+        draft.end_heading();
+        draft.begin_heading(1);
+        draft.push(" \n").unwrap();
+        draft.end_heading();
+        let text = draft.finish(Unreadable::NoText).unwrap();
+        let (start, end) = (text.headings[0].start, text.headings[0].end);
+        assert_eq!((text.headings.len(), text.headings[0].level), (1, 6));
+        assert_eq!(
+            text.text.chars().skip(start).take(end - start).collect::<String>(),
+            "Dva slova"
+        );
+    }
+
+    #[test]
     fn a_sink_takes_exactly_its_room_in_characters() {
         let mut sink = Sink::new(4);
         assert_eq!(sink.push("žába"), Ok(()));
         assert_eq!(sink.push("!"), Err(Unreadable::TooMuchText));
         assert!(sink.is_full());
-        assert_eq!(sink.text(), "žába");
+        assert_eq!(sink.into_text(), "žába");
     }
 }

@@ -8,13 +8,16 @@ pub enum Unreadable {
     /// A PDF that opens only with a password.
     #[error("This PDF is protected by a password. Upload a version without one.")]
     Encrypted,
-    /// A Word file in the OLE container: encrypted, or the format before 2007. Both look the same from outside.
+    /// An Office file in the OLE container: encrypted, or the format before 2007. Both look the same from outside.
     #[error(
-        "This Word file is protected by a password or saved in the old .doc format. \
-         Save it as .docx without a password and upload it again."
+        "This Office file is protected by a password or saved in an old format (.doc, .ppt, .xls). \
+         Save it as .docx, .pptx or .xlsx without a password and upload it again."
     )]
-    ProtectedOrOldWord,
-    /// Pages without a text layer, as scans are, or a Word file of pictures.
+    ProtectedOrOldOffice,
+    /// A book whose chapters are encrypted, as shops sell them.
+    #[error("This book is protected against copying. Upload a version without protection.")]
+    ProtectedBook,
+    /// Pages without a text layer, as scans are, or an Office file of pictures.
     #[error("No text found. Upload a version with selectable text.")]
     NoText,
     /// A text file of nothing but blanks.
@@ -23,22 +26,22 @@ pub enum Unreadable {
     /// The structure of the file is broken, for example because it is cut short.
     #[error("This file is damaged and cannot be read. Save it anew in the program it comes from and upload it again.")]
     Damaged,
-    /// More than [`MAX_PAGES`](crate::MAX_PAGES) pages.
-    #[error("This PDF has more than 5,000 pages. Split it and upload the parts.")]
+    /// More than [`MAX_PAGES`](crate::MAX_PAGES) pages, slides or sheets.
+    #[error("This document has more than 5,000 pages. Split it and upload the parts.")]
     TooManyPages,
     /// More than [`MAX_CHARS`](crate::MAX_CHARS) characters.
     #[error("This document holds more than 20 million characters. Split it and upload the parts.")]
     TooMuchText,
-    /// A DOCX whose archive unpacks to far more than a document can need, or has too many or overlapping entries.
+    /// An archive that unpacks to far more than a document can need, or has too many or overlapping entries.
     #[error(
-        "This Word file unpacks to far more data than a document needs and was refused. \
-         Save it anew in Word and upload it again."
+        "This file unpacks to far more data than a document needs and was refused. \
+         Save it anew in the program it comes from and upload it again."
     )]
     ArchiveBomb,
     /// XML that declares its own document type or entities, or nests too deeply.
     #[error(
-        "This Word file contains markup that is not allowed in documents and was refused. \
-         Save it anew in Word and upload it again."
+        "This file contains markup that is not allowed in documents and was refused. \
+         Save it anew in the program it comes from and upload it again."
     )]
     XmlRefused,
     /// Bytes that are neither UTF-8 nor UTF-16 with a byte order mark, or binary data.
@@ -55,9 +58,10 @@ pub enum Unreadable {
 
 impl Unreadable {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Encrypted,
-        Self::ProtectedOrOldWord,
+        Self::ProtectedOrOldOffice,
+        Self::ProtectedBook,
         Self::NoText,
         Self::Empty,
         Self::Damaged,
@@ -73,7 +77,8 @@ impl Unreadable {
     pub fn code(self) -> &'static str {
         match self {
             Self::Encrypted => "encrypted",
-            Self::ProtectedOrOldWord => "protected_or_old_word",
+            Self::ProtectedOrOldOffice => "protected_or_old_office",
+            Self::ProtectedBook => "protected_book",
             Self::NoText => "no_text",
             Self::Empty => "empty",
             Self::Damaged => "damaged",

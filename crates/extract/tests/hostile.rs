@@ -129,7 +129,7 @@ fn broken_word_files_are_damaged() {
 fn word_files_without_text_or_with_a_password_say_so() {
     assert_eq!(refusal(Kind::Docx, &docx("<w:p/>")), Unreadable::NoText);
     let ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and so on";
-    assert_eq!(refusal(Kind::Docx, ole), Unreadable::ProtectedOrOldWord);
+    assert_eq!(refusal(Kind::Docx, ole), Unreadable::ProtectedOrOldOffice);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use across_extract::{Kind, KindRefused, detect};
 
-use crate::support::{archive, corpus, docx, paragraph};
+use crate::support::{archive, corpus, docx, epub, paragraph, pptx, shape, xlsx};
 
 fn kind_of(name: &str, content: &[u8]) -> Result<Kind, KindRefused> {
     detect(name, &mut Cursor::new(content)).unwrap()
@@ -20,6 +20,15 @@ fn good_files_are_known_whatever_the_case_of_their_extension() {
     assert_eq!(kind_of("notes.txt", "Žlutý kůň\n".as_bytes()), Ok(Kind::Txt));
     assert_eq!(kind_of("notes.Md", b"# Title\n\n<b>bold</b> & 5 < 6"), Ok(Kind::Md));
     assert_eq!(kind_of("utf16.txt", b"\xff\xfeA\0B\0"), Ok(Kind::Txt));
+    assert_eq!(kind_of("notes.markdown", b"# Title"), Ok(Kind::Md));
+    assert_eq!(kind_of("talk.pptx", &pptx(&[&shape("title", "A")])), Ok(Kind::Pptx));
+    assert_eq!(kind_of("budget.XLSX", &xlsx("", &[])), Ok(Kind::Xlsx));
+    assert_eq!(kind_of("book.epub", &epub(&["<p>A</p>"])), Ok(Kind::Epub));
+    assert_eq!(kind_of("prices.csv", b"a;b\ncaf\xe9;1\n"), Ok(Kind::Csv));
+    for name in ["page.html", "page.HTM", "page.xhtml"] {
+        assert_eq!(kind_of(name, b"<!DOCTYPE html><p>caf\xe9"), Ok(Kind::Html));
+        assert_eq!(kind_of(name, "Hello <b>you</b>".as_bytes()), Ok(Kind::Html));
+    }
 }
 
 #[test]
@@ -70,7 +79,45 @@ fn a_docx_needs_its_main_part() {
     cut.truncate(cut.len() / 2);
     assert_eq!(kind_of("a.docx", &cut), Err(KindRefused::NotADocx));
     let ole = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 504]].concat();
-    assert_eq!(kind_of("a.docx", &ole), Err(KindRefused::ProtectedOrOldWord));
+    assert_eq!(kind_of("a.docx", &ole), Err(KindRefused::ProtectedOrOldOffice));
+}
+
+#[test]
+fn archives_and_web_pages_do_not_pass_for_one_another() {
+    let document = docx(&paragraph("text"));
+    let all = [
+        ("a.docx", KindRefused::NotADocx, document.clone()),
+        ("a.pptx", KindRefused::NotAPptx, pptx(&[""])),
+        ("a.xlsx", KindRefused::NotAnXlsx, xlsx("", &[])),
+        ("a.epub", KindRefused::NotAnEpub, epub(&[""])),
+    ];
+    for (name, refusal, own) in &all {
+        assert!(kind_of(name, own).is_ok(), "{name}");
+        for (other, _, content) in all.iter().filter(|(other, ..)| other != name) {
+            assert_eq!(kind_of(name, content), Err(*refusal), "{other} as {name}");
+            assert_eq!(kind_of("a.html", content), Err(KindRefused::NotHtml), "{other}");
+        }
+        assert_eq!(kind_of(name, b""), Err(*refusal));
+        assert_eq!(kind_of(name, &own[..own.len() / 2]), Err(*refusal));
+        assert_eq!(kind_of("a.csv", own), Err(KindRefused::OtherFormat), "{name}");
+    }
+    for content in [
+        "just words",
+        "1 < 2",
+        "<svg xmlns='x'><a>b</a></svg>",
+        "%PDF-1.4 <p>",
+        "a\0<p>",
+        "",
+    ] {
+        assert_eq!(
+            kind_of("a.html", content.as_bytes()),
+            Err(KindRefused::NotHtml),
+            "{content}"
+        );
+    }
+    assert_eq!(kind_of("a.csv", b"<html><table><tr><td>1"), Err(KindRefused::Markup));
+    assert_eq!(kind_of("a.csv", b"a\0b"), Err(KindRefused::NotText));
+    assert_eq!(kind_of("a.csv", &[0x1a; 200]), Err(KindRefused::NotText));
 }
 
 #[test]
@@ -159,7 +206,9 @@ impl Seek for Broken {
 
 #[test]
 fn a_failing_disk_is_not_blamed_on_the_file() {
-    for name in ["a.pdf", "a.docx", "a.txt"] {
+    for name in [
+        "a.pdf", "a.docx", "a.txt", "a.pptx", "a.xlsx", "a.csv", "a.html", "a.epub",
+    ] {
         assert_eq!(detect(name, &mut Broken).unwrap_err().to_string(), "the disk is gone");
     }
 }

@@ -5,8 +5,14 @@ mod documents;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_kinds;
+#[cfg(test)]
 mod kinds;
 #[cfg(test)]
+mod more_documents;
+#[cfg(test)]
 mod mutation;
+#[cfg(test)]
+mod real;
 #[cfg(test)]
 mod support;

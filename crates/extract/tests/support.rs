@@ -84,3 +84,107 @@ pub(crate) fn pdf_of_pages(contents: &[&str]) -> Vec<u8> {
     }
     pdf(&objects)
 }
+
+/// A relationship as `.rels` parts list them.
+pub(crate) fn relationship(id: &str, kind: &str, target: &str) -> String {
+    format!(
+        r#"<Relationship Id="{id}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}" Target="{target}"/>"#
+    )
+}
+
+/// A `.rels` part of these relationships.
+pub(crate) fn relationships(relationships: &[String]) -> String {
+    format!("<Relationships>{}</Relationships>", relationships.concat())
+}
+
+/// A presentation whose slides have these shapes.
+pub(crate) fn pptx(slides: &[&str]) -> Vec<u8> {
+    let mut parts = Vec::new();
+    let mut related = Vec::new();
+    let mut ids = String::new();
+    for (number, shapes) in (1..).zip(slides) {
+        related.push(relationship(
+            &format!("r{number}"),
+            "slide",
+            &format!("slides/slide{number}.xml"),
+        ));
+        ids.push_str(&format!(r#"<p:sldId id="{}" r:id="r{number}"/>"#, 255 + number));
+        parts.push((format!("ppt/slides/slide{number}.xml"), slide(shapes)));
+    }
+    parts.push((
+        "ppt/presentation.xml".to_owned(),
+        format!("<p:presentation><p:sldIdLst>{ids}</p:sldIdLst></p:presentation>"),
+    ));
+    parts.push(("ppt/_rels/presentation.xml.rels".to_owned(), relationships(&related)));
+    archive(parts.iter().map(|(name, part)| (name.as_str(), part.as_bytes())))
+}
+
+/// A slide of these shapes.
+pub(crate) fn slide(shapes: &str) -> String {
+    format!("<p:sld><p:cSld><p:spTree>{shapes}</p:spTree></p:cSld></p:sld>")
+}
+
+/// A shape with one paragraph, which is a placeholder of this type.
+pub(crate) fn shape(placeholder: &str, text: &str) -> String {
+    format!(
+        r#"<p:sp><p:nvSpPr><p:nvPr><p:ph type="{placeholder}"/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"#
+    )
+}
+
+/// A spreadsheet of one sheet with these rows, and what else the archive holds.
+pub(crate) fn xlsx(rows: &str, others: &[(&str, &str)]) -> Vec<u8> {
+    let related = relationships(&[
+        relationship("r1", "worksheet", "worksheets/sheet1.xml"),
+        relationship("r2", "worksheet", "/xl/worksheets/sheet2.xml"),
+        relationship("r3", "sharedStrings", "sharedStrings.xml"),
+        relationship("r4", "styles", "styles.xml"),
+    ]);
+    let sheet = format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");
+    let mut parts = vec![
+        (
+            "xl/workbook.xml",
+            r#"<workbook><sheets><sheet name="Hidden" state="hidden" r:id="r2"/><sheet name="Budget" sheetId="7" r:id="r1"/></sheets></workbook>"#,
+        ),
+        ("xl/_rels/workbook.xml.rels", &related),
+        ("xl/worksheets/sheet1.xml", &sheet),
+        (
+            "xl/worksheets/sheet2.xml",
+            r#"<worksheet><row><c t="str"><v>secret</v></c></row></worksheet>"#,
+        ),
+    ];
+    parts.extend(others);
+    archive(parts.into_iter().map(|(name, part)| (name, part.as_bytes())))
+}
+
+/// A book of these chapters.
+pub(crate) fn epub(chapters: &[&str]) -> Vec<u8> {
+    let mut parts = vec![
+        ("mimetype".to_owned(), "application/epub+zip".to_owned()),
+        (
+            "META-INF/container.xml".to_owned(),
+            r#"<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>"#.to_owned(),
+        ),
+    ];
+    let (mut items, mut spine) = (String::new(), String::new());
+    for (number, chapter) in (1..).zip(chapters) {
+        items.push_str(&format!(
+            r#"<item id="c{number}" href="chapter%20{number}.xhtml" media-type="application/xhtml+xml"/>"#
+        ));
+        spine.push_str(&format!(r#"<itemref idref="c{number}"/>"#));
+        parts.push((format!("OPS/chapter {number}.xhtml"), (*chapter).to_owned()));
+    }
+    parts.push((
+        "OPS/book.opf".to_owned(),
+        format!("<package><manifest>{items}</manifest><spine>{spine}</spine></package>"),
+    ));
+    archive(parts.iter().map(|(name, part)| (name.as_str(), part.as_bytes())))
+}
+
+/// The words of each heading with its level.
+pub(crate) fn headings(text: &Text) -> Vec<(u8, String)> {
+    let words = |start: usize, end: usize| text.text.chars().skip(start).take(end - start).collect();
+    text.headings
+        .iter()
+        .map(|heading| (heading.level, words(heading.start, heading.end)))
+        .collect()
+}

@@ -1442,7 +1442,7 @@ export interface components {
          * @description The format of a knowledge file.
          * @enum {string}
          */
-        FileType: "pdf" | "docx" | "txt" | "md";
+        FileType: "pdf" | "docx" | "txt" | "md" | "pptx" | "xlsx" | "csv" | "html" | "epub";
         /**
          * @description Why an answer ended.
          * @enum {string}
@@ -6878,7 +6878,12 @@ export interface operations {
                     "application/pdf": number[];
                     "text/plain": number[];
                     "text/markdown": number[];
+                    "text/csv": number[];
+                    "text/html": number[];
+                    "application/epub+zip": number[];
                     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": number[];
+                    "application/vnd.openxmlformats-officedocument.presentationml.presentation": number[];
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
                 };
             };
             401: {

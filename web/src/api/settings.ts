@@ -17,7 +17,7 @@ const usual: PublicSettings = {
   app_name: "AI-Across",
   message_max_chars: 100_000,
   max_upload_mb: 25,
-  allowed_file_types: ["pdf", "docx", "txt", "md"],
+  allowed_file_types: ["pdf", "docx", "txt", "md", "pptx", "xlsx", "csv", "html", "epub"],
 };
 
 const publicSettingsQuery = queryOptions({

@@ -306,7 +306,10 @@ pub(crate) async fn status(
 #[utoipa::path(get, path = "/files/{id}/content", operation_id = "get_file_content", tag = "files",
     security(("bearer" = [])), params(("id" = String, Path)), responses(
     (status = 200, content((Vec<u8> = "application/pdf"), (Vec<u8> = "text/plain"), (Vec<u8> = "text/markdown"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"))),
+        (Vec<u8> = "text/csv"), (Vec<u8> = "text/html"), (Vec<u8> = "application/epub+zip"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
     (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn content(
     State(state): State<AppState>,

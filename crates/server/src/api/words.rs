@@ -42,7 +42,7 @@ words! {
     Role from actor::Role { User, Manager, Admin }
 
     /// The format of a knowledge file.
-    FileType from Kind { Pdf, Docx, Txt, Md }
+    FileType from Kind { Pdf, Docx, Txt, Md, Pptx, Xlsx, Csv, Html, Epub }
 
     /// Where a file is on its way to being found.
     FileStatus from Status { Uploading, Processing, Indexing, Ready, Error }

@@ -22,7 +22,10 @@ const fields = {
   expose_instructions: { kind: "switch" },
   message_max_chars: whole(1_000, 200_000),
   max_upload_mb: whole(1, 200),
-  allowed_file_types: { kind: "several", options: ["pdf", "docx", "txt", "md"] },
+  allowed_file_types: {
+    kind: "several",
+    options: ["pdf", "docx", "txt", "md", "pptx", "xlsx", "csv", "html", "epub"],
+  },
   default_model: { kind: "model", none: "system.noModel" },
   title_model: { kind: "model", none: "system.noTitleModel" },
   allowed_models: { kind: "models" },

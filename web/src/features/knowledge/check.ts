@@ -17,10 +17,20 @@ export function shownName(name: string): string {
   return name.replace(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/gu, "\ufffd");
 }
 
+/** Endings that mean the same type as another. */
+const ALIASES: Readonly<Record<string, string>> = { htm: "html", xhtml: "html", markdown: "md" };
+
+/** The endings of the files that may be chosen. */
+export function endings(types: readonly string[]): string {
+  const aliases = Object.keys(ALIASES).filter((alias) => types.includes(ALIASES[alias] ?? ""));
+  return [...types, ...aliases].map((type) => `.${type}`).join(",");
+}
+
 /** Null when the file may be sent, else the reason. */
 export function refusal(file: File, limits: UploadLimits, t: T): string | null {
   const name = shownName(file.name);
-  const type = /\.([^.]+)$/u.exec(file.name)?.[1]?.toLowerCase() ?? "";
+  const ending = /\.([^.]+)$/u.exec(file.name)?.[1]?.toLowerCase() ?? "";
+  const type = ALIASES[ending] ?? ending;
   if (!limits.types.includes(type)) return t("files.badType", { name, types: typeNames(limits.types, "conjunction") });
   if (file.size === 0) return t("files.isEmpty", { name });
   if (file.size > limits.maxBytes) {

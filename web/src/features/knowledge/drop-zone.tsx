@@ -6,7 +6,7 @@ import { cn } from "@/lib/cn";
 import { formatSize } from "@/lib/format";
 import { Button } from "@/ui/button";
 import type { UploadLimits } from "./api";
-import { typeNames } from "./check";
+import { endings, typeNames } from "./check";
 
 interface DropZoneProps {
   limits: UploadLimits;
@@ -73,7 +73,7 @@ export function DropZone({ limits, onFiles }: DropZoneProps) {
         multiple
         hidden
         aria-label={t("files.add")}
-        accept={limits.types.map((type) => `.${type}`).join(",")}
+        accept={endings(limits.types)}
         onChange={(event) => {
           onFiles(Array.from(event.target.files ?? []));
           // The same file may be chosen again after it was removed.

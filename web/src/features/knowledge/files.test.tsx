@@ -149,7 +149,7 @@ describe("adding files", () => {
       chosen("brief.docx", 100),
     );
     const alert = await screen.findByRole("alert");
-    expect(alert).toHaveTextContent("setup.exe: only PDF, DOCX, TXT and MD.");
+    expect(alert).toHaveTextContent("setup.exe: only PDF, DOCX, TXT, MD, PPTX, XLSX, CSV, HTML and EPUB.");
     expect(alert.textContent?.replace(/[\u2066\u2069]/g, "")).toContain("huge.pdf is 31 MB; the limit is 25 MB.");
     expect(alert).toHaveTextContent("nothing.md is empty.");
     expect((await rowOf("brief.docx")).getByText(/Uploading|Reading/)).toBeInTheDocument();
