@@ -17,8 +17,8 @@ use utoipa_axum::{
 use crate::{
     address,
     api::{
-        account, api_keys, assistants, audit, auth, conversations, embedding, files, health, messages, models, notices, own_usage,
-        quotas, settings, statistics, titles, tree, turns, usage, users,
+        account, api_keys, assistants, audit, auth, conversations, embedding, files, health, messages, models, notices,
+        own_usage, quotas, settings, statistics, titles, tree, turns, usage, users,
     },
     auth::{Access, Principal, check},
     cors,

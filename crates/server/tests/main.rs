@@ -19,6 +19,8 @@ mod drain;
 #[cfg(test)]
 mod edge;
 #[cfg(test)]
+mod embedding;
+#[cfg(test)]
 mod extractor;
 #[cfg(test)]
 mod faults;

@@ -23,12 +23,13 @@ const TOP: usize = ORDER.len() - 1;
 const RUNS_EVERYTHING: [&str; 2] = ["jobs/runner", "jobs/schedule"];
 /// Operations that need several ports at once take the platform as their context; they may name it and nothing else to
 /// their right. Types, rules and ports never do.
-const OPERATIONS: [&str; 10] = [
+const OPERATIONS: [&str; 11] = [
     "identity/account",
     "identity/sign_in",
     "providers/credentials",
     "knowledge/upload",
     "knowledge/ingest",
+    "knowledge/reembed",
     "conversations/accounting",
     "conversations/grounds",
     "conversations/reply",

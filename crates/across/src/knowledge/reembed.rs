@@ -144,7 +144,11 @@ pub async fn estimate(platform: &Platform, actor: &Actor, model: &str) -> Result
             .await?;
     }
     // A provider takes about as long for a full call as for a small one; the built-in embedder takes so long for each text.
-    let at_once = if embedder.model.id == LOCAL_MODEL { count } else { EMBED_BATCH };
+    let at_once = if embedder.model.id == LOCAL_MODEL {
+        count
+    } else {
+        EMBED_BATCH
+    };
     let calls = volume.chunks.div_ceil(at_once.max(1) as u64);
     let cost = embedder.routes.first().map(|route| {
         route.tariff.cost(Charged {
