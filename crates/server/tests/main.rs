@@ -60,3 +60,5 @@ mod switching;
 mod tree;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vectors;
