@@ -178,6 +178,8 @@ pub struct Platform {
     pub stopping: CancellationToken,
     /// Wakes the job runner when a job was queued.
     pub job_queued: Notify,
+    /// Wakes whoever keeps the vector store complete when it turned out not to be.
+    pub refill: Notify,
 }
 
 /// What a look through one part of the data found.

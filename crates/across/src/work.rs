@@ -30,10 +30,15 @@ pub async fn perform(platform: &Arc<Platform>, lease: Lease, job: &Job) -> Resul
 /// [`WorkError`] if that could not be recorded.
 pub async fn abandon(platform: &Platform, lease: Lease, job: &Job, sentence: &str) -> Result<(), WorkError> {
     match *job {
-        Job::Ingest { file, .. } => Ok(platform
-            .store
-            .fail_file(lease, file, sentence, platform.clock.now())
-            .await?),
+        Job::Ingest { file, generation } => {
+            let found = platform.store.find_file(file).await?;
+            // What is published can be found; only what it replaced could not be removed everywhere.
+            if found.is_some_and(|(file, _)| file.generation >= generation) {
+                return Ok(());
+            }
+            let now = platform.clock.now();
+            Ok(platform.store.fail_file(lease, file, sentence, now).await?)
+        }
         Job::ChangeEmbedding { change } => Ok(platform
             .store
             .fail_change(lease, change, sentence, platform.clock.now())

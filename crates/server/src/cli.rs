@@ -15,6 +15,7 @@ use across::{
         account::{self, AccountError, NewAccount, RegisterError},
         user::{Email, User, UserChange, UserFilter},
     },
+    knowledge::fill,
     page::PageRequest,
     secret::Secret,
 };
@@ -25,7 +26,7 @@ use tokio::runtime::Builder;
 
 use crate::{
     compose,
-    config::{self, Arguments, Loaded},
+    config::{self, Arguments, Loaded, StoreKind},
     doctor, extractor,
     failure::Failure,
     logging, openapi, serve,
@@ -66,6 +67,14 @@ enum Command {
         /// Read every byte of database, files and vectors too, and call the providers
         #[arg(long)]
         deep: bool,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Fill the vector store outside again from the database, without embedding anything again
+    Reindex {
+        /// Fill this one instead of the configured one, at the configured address
+        #[arg(long, value_name = "NAME", value_parser = vector_store)]
+        store: Option<StoreKind>,
         #[command(flatten)]
         options: Options,
     },
@@ -153,6 +162,10 @@ fn kind(name: &str) -> Result<across_extract::Kind, String> {
     across_extract::Kind::parse(name).ok_or_else(|| "there is no such kind of document".to_owned())
 }
 
+fn vector_store(name: &str) -> Result<StoreKind, String> {
+    StoreKind::parse(name).ok_or_else(|| "the stores are embedded, pgvector, chroma and qdrant".to_owned())
+}
+
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -172,6 +185,7 @@ pub fn run() -> ExitCode {
         Command::User(UserCommand::ResetPassword { email, options }) => reset_password(&email, options),
         Command::User(UserCommand::Deactivate { email, options }) => deactivate(&email, options),
         Command::Doctor { deep, options } => doctor(deep, options),
+        Command::Reindex { store, options } => reindex(store, options),
         Command::Config { example: true, .. } => print(&config::example()),
         Command::Config {
             example: false,
@@ -227,6 +241,27 @@ fn doctor(deep: bool, options: Options) -> Result<(), Failure> {
     };
     logging::start(&config)?;
     block_on(doctor::examine(&config, deep))
+}
+
+fn reindex(store: Option<StoreKind>, options: Options) -> Result<(), Failure> {
+    let config = load(options)?.config;
+    logging::start(&config)?;
+    let kind = store.unwrap_or(config.vector_store);
+    block_on(async {
+        let composition = compose::compose_with(&config, kind).await?;
+        let platform = &composition.platform;
+        if !platform.vectors.is_copy() {
+            return print("the embedded vector store is the database itself: there is nothing to fill\n");
+        }
+        let filled = fill::everything(platform).await;
+        let filled = filled.map_err(|error| Failure::Working(error.to_string()))?;
+        print(&format!(
+            "filled {} with {} points of {} files\n",
+            kind.as_str(),
+            filled.points,
+            filled.files
+        ))
+    })
 }
 
 /// The first line of standard input: arguments can be read by every process of the machine.

@@ -23,11 +23,13 @@ use across::{
 };
 use across_providers::{LocalEmbedder, OfflineProvider, Reach, VendorConnector, http::Timeouts};
 use across_store::{LocalBlobs, OpenError, Options, SqlStore};
+use across_vectors::Choice;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
 
 use crate::{
-    config::{ADMIN_NAME, Config, Database},
+    config::{ADMIN_NAME, Config, Database, StoreKind, missing_address},
     data_dir::DataDir,
     extractor::ChildExtractor,
     failure::Failure,
@@ -53,6 +55,13 @@ pub struct Composition {
 /// # Errors
 /// [`Failure`]: data that must not be touched, a database that does not answer, a key that is not the data's.
 pub async fn compose(config: &Config) -> Result<Composition, Failure> {
+    compose_with(config, config.vector_store).await
+}
+
+/// As [`compose`], with another vector store than the configured one.
+pub(crate) async fn compose_with(config: &Config, vector_store: StoreKind) -> Result<Composition, Failure> {
+    // Wrong configuration is told before anything is touched.
+    let outside = outside(config, vector_store)?;
     let held = DataDir::hold(&config.data_dir)?;
     let database = config.database();
     let existing = existing(&database);
@@ -67,9 +76,13 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
         .map_err(|error| Failure::Working(format!("the program cannot find its own file: {error}")))?;
     let cores = available_parallelism().map_or(1, NonZero::get);
     let store = Arc::new(store);
+    let vectors = match outside {
+        None => Vectors::of_rows(Arc::clone(&store) as Arc<dyn VectorStore>),
+        Some(outside) => Vectors::outside(outside),
+    };
     let platform = Arc::new(Platform {
         installation: held.installation()?,
-        vectors: Vectors::of_rows(Arc::clone(&store) as Arc<dyn VectorStore>),
+        vectors,
         store,
         blobs: Arc::new(blobs),
         extractor: Arc::new(extractor),
@@ -88,6 +101,7 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
         tasks: TaskTracker::new(),
         stopping: CancellationToken::new(),
         job_queued: Notify::new(),
+        refill: Notify::new(),
     });
     let unreadable = |error: StoreError| Failure::Working(error.to_string());
     let stored = platform.store.settings().await.map_err(unreadable)?;
@@ -97,6 +111,31 @@ pub async fn compose(config: &Config) -> Result<Composition, Failure> {
     adopt_embedding_model(config, &platform).await.map_err(unreadable)?;
     first_administrator(config, &platform).await?;
     Ok(Composition { platform, _held: held })
+}
+
+/// The vector store outside of this kind, at the configured address; `None` if it is the embedded one.
+///
+/// # Errors
+/// [`Failure::Usage`] if the address or the key cannot be used.
+pub(crate) fn outside(config: &Config, kind: StoreKind) -> Result<Option<Arc<dyn VectorStore>>, Failure> {
+    let lacks = || Failure::Usage(missing_address(kind).to_owned());
+    let address = || {
+        let text = config.vector_url.as_ref().ok_or_else(lacks)?.expose();
+        Url::parse(text).map_err(|_| lacks())
+    };
+    let key = config.vector_api_key.clone();
+    let choice = match kind {
+        StoreKind::Embedded => return Ok(None),
+        StoreKind::Chroma => Choice::Chroma(address()?, key),
+        StoreKind::Qdrant => Choice::Qdrant(address()?, key),
+        StoreKind::Pgvector => match (&config.vector_url, config.database()) {
+            (Some(url), _) => Choice::Pgvector(url.clone()),
+            (None, Database::Server(url)) => Choice::Pgvector(url),
+            (None, Database::File(_)) => return Err(lacks()),
+        },
+    };
+    let opened = across_vectors::open(&choice).map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(Some(opened))
 }
 
 /// Brings the database to this version's schema, with a copy of it made before.

@@ -11,6 +11,7 @@ use std::{
 use across::{
     clock::{Clock as _, SystemClock},
     jobs,
+    knowledge::fill,
 };
 use axum::{Router, extract::ConnectInfo};
 use hyper::{
@@ -123,6 +124,12 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         });
     }
     platform.tasks.spawn(recovery::watch(Arc::clone(&platform)));
+    fill::look(&platform).await;
+    let filler = Arc::clone(&platform);
+    platform.tasks.spawn(async move {
+        let fill = || fill::keep_complete(&filler);
+        recovery::kept_up("keep the vector store complete", &filler.stopping, fill).await;
+    });
     let (sweeper, metrics) = (Arc::clone(&platform), state.metrics.clone());
     tokio::spawn(async move {
         let sweep = || recovery::sweep(Arc::clone(&sweeper));

@@ -62,3 +62,5 @@ mod switching;
 mod tree;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vectors;

@@ -1,16 +1,11 @@
 //! The vector search alone, through its port, and beside it a Chroma server that has the same vectors and is asked the same.
 
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result, bail};
-use rustix::process::Signal;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::target;
-use crate::{console, process, python};
+use crate::vector_servers::VectorServers;
+use crate::{console, process};
 
 /// Milliseconds that a question for the five nearest of 50,000 may take, at the slowest but one in twenty.
 const SLOWEST: f64 = 8.0;
@@ -18,20 +13,18 @@ const SLOWEST: f64 = 8.0;
 const FIRST: f64 = 1.0;
 /// How many times as fast as Chroma.
 const FASTER: f64 = 10.0;
-/// How long Chroma may take until it answers.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Measures both, one after the other in the same minutes.
 ///
 /// # Errors
 /// When the benchmark does not build or run, or Chroma does not start.
 pub fn measure() -> Result<Value> {
-    let folder = tempfile::tempdir()?;
-    let chroma = if python::usable() {
-        Some(Chroma::start(folder.path())?)
-    } else {
-        console::complain(&format!("Chroma is left out: {}", python::REMEDY));
-        None
+    let servers = match VectorServers::start()? {
+        Ok(servers) => Some(servers),
+        Err(skipped) => {
+            console::complain(&format!("Chroma is left out: {}", skipped.reason));
+            None
+        }
     };
     let mut cargo = process::cargo();
     cargo.args([
@@ -43,11 +36,13 @@ pub fn measure() -> Result<Value> {
         "vectors",
         "--",
     ]);
-    if let Some(chroma) = &chroma {
-        cargo.args(["--chroma", &chroma.address]);
+    for (name, url) in servers.iter().flat_map(VectorServers::environment) {
+        if name == "TEST_CHROMA_URL" {
+            cargo.args(["--chroma", url.trim_start_matches("http://")]);
+        }
     }
     let said = process::capture(&mut cargo)?;
-    drop(chroma);
+    drop(servers);
     let last = said.lines().last().unwrap_or_default();
     let figures: Value = serde_json::from_str(last).context("the benchmark did not print its figures")?;
     show(&figures);
@@ -94,45 +89,4 @@ fn show(figures: &Value) {
         row("Chroma: 5 of 500 among 149,500", "/chroma/one_of_500"),
     ];
     console::say(&console::table(["search", "p50 ms", "p95 ms", "p99 ms"], &rows));
-}
-
-/// A Chroma server of its own; dropping it stops the server.
-struct Chroma {
-    server: Child,
-    address: String,
-}
-
-impl Chroma {
-    fn start(folder: &Path) -> Result<Self> {
-        let programs = python::pinned("chroma")?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let address = format!("127.0.0.1:{port}");
-        let mut server = process::command(programs.join("chroma"));
-        server.args(["run", "--host", "127.0.0.1", "--port", &port.to_string(), "--path"]);
-        server.arg(folder.join("chroma")).env("ANONYMIZED_TELEMETRY", "False");
-        let server = server
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut chroma = Self {
-            server: server.context("cannot start `chroma run`")?,
-            address,
-        };
-        let started = Instant::now();
-        while TcpStream::connect(&chroma.address).is_err() {
-            if chroma.server.try_wait()?.is_some() || started.elapsed() > PATIENCE {
-                bail!("Chroma did not start");
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(chroma)
-    }
-}
-
-impl Drop for Chroma {
-    fn drop(&mut self) {
-        process::signal(&self.server, Signal::TERM);
-        drop(self.server.wait());
-    }
 }

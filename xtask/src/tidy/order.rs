@@ -28,6 +28,7 @@ const OPERATIONS: [&str; 11] = [
     "identity/sign_in",
     "providers/credentials",
     "knowledge/upload",
+    "knowledge/fill",
     "knowledge/ingest",
     "knowledge/reembed",
     "conversations/accounting",

@@ -96,7 +96,7 @@ async fn settle(platform: &Platform, claimed: &Claimed, outcome: Result<(), Work
         Err(WorkError::Yield) => {
             return Ok(platform.store.yield_job(*lease, platform.clock.now()).await?);
         }
-        Err(WorkError::Retry(reason)) if *attempt < MAX_ATTEMPTS => {
+        Err(WorkError::Retry(reason) | WorkError::Outage(reason)) if *attempt < MAX_ATTEMPTS => {
             tracing::warn!(job = %lease.job, attempt, reason, "job failed; it will be tried again");
             let delay = chrono::TimeDelta::from_std(job::back_off(*attempt)).unwrap_or_default();
             return Ok(platform
@@ -108,7 +108,12 @@ async fn settle(platform: &Platform, claimed: &Claimed, outcome: Result<(), Work
             tracing::warn!(job = %lease.job, attempt, reason, %until, "job waits");
             return Ok(platform.store.retry_job(*lease, until, &reason).await?);
         }
-        Err(WorkError::Retry(sentence) | WorkError::Wait(_, sentence) | WorkError::GiveUp(sentence)) => {
+        Err(
+            WorkError::Retry(sentence)
+            | WorkError::Outage(sentence)
+            | WorkError::Wait(_, sentence)
+            | WorkError::GiveUp(sentence),
+        ) => {
             tracing::warn!(job = %lease.job, attempt, sentence, "job given up");
             work::abandon(platform, *lease, job, &sentence).await?;
         }

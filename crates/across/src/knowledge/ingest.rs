@@ -13,6 +13,7 @@ use crate::{
         chunk,
         extractor::ExtractError,
         file::{ExtractedText, MAX_CHUNKS, NewChunk, Status},
+        fill::{self, FillError},
     },
     platform::Platform,
     providers::{
@@ -21,7 +22,10 @@ use crate::{
         provider::EmbedPurpose,
         registry::{EmbedderError, LOCAL_MODEL},
     },
-    retrieval::search::RetrievalConfig,
+    retrieval::{
+        search::RetrievalConfig,
+        vectors::{Scope, VectorError},
+    },
 };
 
 /// Texts embedded between two reports of progress by the built-in embedder, which takes a tenth of a second for each.
@@ -39,6 +43,9 @@ pub enum WorkError {
     /// It cannot succeed before this moment.
     #[error("{1}")]
     Wait(Time, String),
+    /// A server outside is down; trying again much later may help.
+    #[error("{0}")]
+    Outage(String),
     /// It will never succeed, and the sentence says so to the file's owner.
     #[error("{0}")]
     GiveUp(String),
@@ -55,6 +62,25 @@ impl From<StoreError> for WorkError {
         match error {
             StoreError::LeaseLost => Self::LeaseLost,
             other => Self::Retry(other.to_string()),
+        }
+    }
+}
+
+impl From<FillError> for WorkError {
+    fn from(error: FillError) -> Self {
+        match error {
+            FillError::Store(error) => error.into(),
+            FillError::Vectors(error) => {
+                tracing::warn!(%error, "the vector store did not take what it was given");
+                match error {
+                    VectorError::Unavailable(_) => {
+                        Self::Outage("The vector store did not answer. Try again later.".to_owned())
+                    }
+                    VectorError::Refused(_) | VectorError::Malformed(_) | VectorError::Dimension { .. } => {
+                        Self::Outage("The vector store cannot be used. Ask an administrator.".to_owned())
+                    }
+                }
+            }
         }
     }
 }
@@ -103,7 +129,9 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
         return Ok(());
     };
     if file.generation >= generation {
-        return Ok(());
+        // Published by an attempt that did not get to its end.
+        let others = Scope::OtherGenerations(id, file.generation);
+        return Ok(fill::forget(platform, id, others).await?);
     }
     store
         .set_progress(lease, id, Status::Processing, 0, platform.clock.now())
@@ -170,7 +198,10 @@ pub async fn ingest(platform: &Arc<Platform>, lease: Lease, id: FileId, generati
             .set_progress(lease, id, Status::Indexing, progress(done, total), platform.clock.now())
             .await?;
     }
-    Ok(store.publish(lease, id, generation, platform.clock.now()).await?)
+    // What is published can be found: the points come first, and those before them go afterwards.
+    fill::file(platform, id, generation).await?;
+    store.publish(lease, id, generation, platform.clock.now()).await?;
+    Ok(fill::forget(platform, id, Scope::OtherGenerations(id, generation)).await?)
 }
 
 fn progress(done: usize, total: usize) -> u8 {
@@ -242,5 +273,7 @@ pub async fn purge(platform: &Platform, lease: Lease, id: FileId) -> Result<(), 
         .remove(id)
         .await
         .map_err(|error| WorkError::Retry(error.to_string()))?;
+    // The rows say where the points are, so they go last.
+    fill::forget(platform, id, Scope::File(id)).await?;
     Ok(platform.store.purge_file(lease, id).await?)
 }

@@ -5,6 +5,7 @@ pub mod chunk;
 pub mod embedding;
 pub mod extractor;
 pub mod file;
+pub mod fill;
 pub mod ingest;
 pub mod reembed;
 pub mod upload;

@@ -13,6 +13,7 @@ use crate::{
     jobs::queue::Lease,
     knowledge::{
         embedding::{Change, NewChange, Phase, Switched, Unembedded, Volume},
+        fill::FillError,
         ingest::WorkError,
     },
     money::{Charged, MicroUsd},
@@ -23,7 +24,7 @@ use crate::{
         provider::{EmbedPurpose, Pieces},
         registry::{EmbedderError, LOCAL_MODEL, Offered},
     },
-    retrieval::vectors::{Collection, Point, Scope, VectorError, VectorStore as _},
+    retrieval::vectors::{Collection, Point, Scope, VectorStore as _},
 };
 
 /// Passages that are embedded to measure how fast a model is.
@@ -192,12 +193,6 @@ pub async fn cancel(platform: &Platform, doer: &Doer) -> Result<bool, StoreError
     platform.store.cancel_change(deed).await
 }
 
-impl From<VectorError> for WorkError {
-    fn from(error: VectorError) -> Self {
-        Self::Retry(error.to_string())
-    }
-}
-
 /// Works on a change for a turn, from where it was.
 ///
 /// # Errors
@@ -212,7 +207,8 @@ pub async fn go_on(platform: &Arc<Platform>, lease: Lease, id: EmbeddingChangeId
     let embedder = platform.providers.embedder_in(&space)?;
     let collection = Collection::from(&embedder.model);
     if platform.vectors.is_copy() {
-        platform.vectors.ensure(&collection).await?;
+        let made = platform.vectors.ensure(&collection).await;
+        made.map_err(FillError::from)?;
     }
     let role = match change.started_by {
         Some(id) => store.find_user(id).await?.map(|(user, _)| user.role),
@@ -258,7 +254,8 @@ pub async fn go_on(platform: &Arc<Platform>, lease: Lease, id: EmbeddingChangeId
             .await?;
         if platform.vectors.is_copy() {
             let points = points(&chunks, &vectors);
-            platform.vectors.upsert(&collection, &points).await?;
+            let written = platform.vectors.upsert(&collection, &points).await;
+            written.map_err(FillError::from)?;
         }
         let numbered = chunks.into_iter().map(|chunk| chunk.number).zip(vectors).collect();
         store.add_vectors(lease, id, numbered).await?;
@@ -290,7 +287,8 @@ pub async fn tidy(platform: &Platform, lease: Lease) -> Result<(), WorkError> {
     if platform.vectors.is_copy() {
         for collection in store.idle_collections().await? {
             for (file, _) in store.searchable_files().await? {
-                platform.vectors.delete(&collection, Scope::File(file)).await?;
+                let removed = platform.vectors.delete(&collection, Scope::File(file)).await;
+                removed.map_err(FillError::from)?;
             }
         }
     }

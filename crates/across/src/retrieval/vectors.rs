@@ -28,6 +28,16 @@ pub struct Collection {
 }
 
 impl Collection {
+    /// The collection of a space by the space's name, which ends with the dimension.
+    #[must_use]
+    pub fn named(space: &str) -> Option<Self> {
+        let (_, dimensions) = space.rsplit_once(':')?;
+        Some(Self {
+            space: space.to_owned(),
+            dimensions: dimensions.parse().ok().filter(|dimensions| *dimensions > 0)?,
+        })
+    }
+
     /// Whether a vector is of this collection's dimension.
     ///
     /// # Errors

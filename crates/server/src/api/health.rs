@@ -1,5 +1,7 @@
 //! Whether the process lives, and whether it should get work.
 
+use std::time::Duration;
+
 use across::retrieval::vectors::VectorStore as _;
 use axum::{
     Json,
@@ -8,9 +10,13 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::{api::stamp, error::ErrorBody, state::AppState};
+
+/// How long a vector store outside may take to say that it is well: whoever asks waits for the rest of the answer.
+const STORE_TIME: Duration = Duration::from_secs(1);
 
 /// The process lives.
 #[derive(Serialize, ToSchema)]
@@ -43,7 +49,8 @@ pub(crate) struct Ready {
 pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Ready>) {
     let platform = &state.platform;
     let database = platform.store.healthy().await.is_ok();
-    let vectors = platform.vectors.health().await.is_ok();
+    let vectors = timeout(STORE_TIME, platform.vectors.health()).await;
+    let vectors = matches!(vectors, Ok(Ok(())));
     let room = platform.blobs.has_room().await;
     let is_ready = database && room && state.ready.is_ready();
     let answer = Ready {

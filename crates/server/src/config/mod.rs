@@ -11,7 +11,7 @@ mod show;
 use std::{fmt, path::PathBuf};
 
 pub use layers::{Arguments, Source};
-pub use parse::LogFormat;
+pub use parse::{LogFormat, StoreKind};
 pub use settings::Config;
 pub use show::{effective, example};
 
@@ -89,8 +89,44 @@ fn check(layers: &mut Layers) {
             "is the same as secret_key; set it to the earlier one".into(),
         ));
     }
+    problems.extend(vector_address(&text).map(|remedy| ("vector_url", remedy.to_owned())));
     for (key, remedy) in problems {
         layers.problem(key, remedy);
+    }
+}
+
+/// What is wrong with the vector store's address, seen together with its kind.
+fn vector_address<'a>(text: &impl Fn(&'static str) -> Option<&'a str>) -> Option<&'static str> {
+    let kind = StoreKind::parse(text("vector_store").unwrap_or("embedded"))?;
+    let is_database = |url: &str| url.starts_with("postgres");
+    match (kind, text("vector_url")) {
+        (StoreKind::Embedded, Some(_)) => {
+            Some("is set, but vector_store is embedded; set that to the store there, or remove this")
+        }
+        (StoreKind::Embedded, None) => None,
+        (StoreKind::Pgvector, None) if text("database_url").is_some_and(is_database) => None,
+        (StoreKind::Chroma | StoreKind::Qdrant | StoreKind::Pgvector, None) => Some(missing_address(kind)),
+        (StoreKind::Pgvector, Some(url)) if !is_database(url) => {
+            Some("is not an address of PostgreSQL; write for example postgres://USER:PASSWORD@HOST/NAME")
+        }
+        (StoreKind::Chroma | StoreKind::Qdrant, Some(url)) if is_database(url) => Some(
+            "is an address of PostgreSQL; write for example http://127.0.0.1:6333, or set vector_store to pgvector",
+        ),
+        (StoreKind::Chroma | StoreKind::Qdrant | StoreKind::Pgvector, Some(_)) => None,
+    }
+}
+
+/// What to do about a vector store outside without an address.
+pub(crate) const fn missing_address(kind: StoreKind) -> &'static str {
+    match kind {
+        StoreKind::Pgvector => {
+            "is missing; pgvector needs a PostgreSQL database: its own postgres://USER:PASSWORD@HOST/NAME here, or the \
+             platform's in database_url"
+        }
+        StoreKind::Chroma => "is missing; chroma needs its address, for example http://127.0.0.1:8001",
+        StoreKind::Qdrant | StoreKind::Embedded => {
+            "is missing; qdrant needs its address, for example http://127.0.0.1:6333"
+        }
     }
 }
 

@@ -28,6 +28,40 @@ pub enum LogFormat {
     Text,
 }
 
+/// What finds the nearest vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// The platform's own database.
+    Embedded,
+    /// PostgreSQL with pgvector.
+    Pgvector,
+    /// Chroma.
+    Chroma,
+    /// Qdrant.
+    Qdrant,
+}
+
+impl StoreKind {
+    const ALL: [Self; 4] = [Self::Embedded, Self::Pgvector, Self::Chroma, Self::Qdrant];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Pgvector => "pgvector",
+            Self::Chroma => "chroma",
+            Self::Qdrant => "qdrant",
+        }
+    }
+
+    /// The store of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 type Parsed<T> = Result<T, String>;
 
 /// `None` for an empty text, which is how "not set" is written.
@@ -201,6 +235,21 @@ pub(super) fn http_url(text: &str) -> Parsed<Url> {
     } else {
         Err(remedy.into())
     }
+}
+
+/// What finds the nearest vectors.
+pub(super) fn vector_store(text: &str) -> Parsed<StoreKind> {
+    StoreKind::parse(text).ok_or_else(|| format!("{text:?} is not known; choose embedded, pgvector, chroma or qdrant"))
+}
+
+/// Where a vector store outside is, which may hold a password.
+pub(super) fn vector_url(text: &str) -> Parsed<Secret> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let is_web = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+        url.has_host() && (is_web || matches!(url.scheme(), "postgres" | "postgresql"))
+    });
+    url.map(|_| Secret::new(text))
+        .ok_or_else(|| "is neither http://HOST:PORT nor postgres://USER:PASSWORD@HOST/NAME".to_owned())
 }
 
 /// What files are indexed with, as the setting of the same name is written.

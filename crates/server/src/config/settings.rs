@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     layers::Layers,
-    parse::{self, LogFormat, optional},
+    parse::{self, LogFormat, StoreKind, optional},
 };
 
 /// How much of a value may be shown.
@@ -163,6 +163,17 @@ settings! {
     /// administrators see, unless they chose another. Decided when the first file is indexed; a later change here has no
     /// effect on that installation.
     embedding_model: String = "AI_ACROSS_EMBEDDING_MODEL", "auto", Plain, parse::embedding_model;
+
+    /// What finds the nearest vectors: embedded (the database itself, exact), pgvector, chroma or qdrant. One outside is
+    /// filled from the database, at the start if it lacks anything, or by: ai-across reindex
+    vector_store: StoreKind = "AI_ACROSS_VECTOR_STORE", "embedded", Plain, parse::vector_store;
+
+    /// Where the vector store outside is: http://HOST:PORT of Chroma or Qdrant, postgres://USER:PASSWORD@HOST/NAME of
+    /// pgvector. Not set: pgvector takes the platform's own PostgreSQL.
+    vector_url: Option<Secret> = "AI_ACROSS_VECTOR_URL", "", Address, |text| optional(text, parse::vector_url);
+
+    /// The key or token that Chroma or Qdrant asks for. Not set: none is sent.
+    vector_api_key: Option<Secret> = "AI_ACROSS_VECTOR_API_KEY", "", Masked, |text| optional(text, parse::header_secret);
 
     /// Seconds until the connection to a provider must stand.
     provider_connect_timeout: Duration = "AI_ACROSS_PROVIDER_CONNECT_TIMEOUT", "10", Plain, parse::seconds;

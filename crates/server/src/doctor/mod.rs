@@ -47,6 +47,7 @@ pub async fn examine(config: &Config, deep: bool) -> Result<(), Failure> {
     let mut report = Report::default();
     report.ok("configuration", "every setting is valid")?;
     let database = config.database();
+    vector_store(&mut report, config).await?;
     if directory(&mut report, config)? {
         disk_room(&mut report, config, &database)?;
         storage(&mut report, config)?;
@@ -64,6 +65,23 @@ pub async fn examine(config: &Config, deep: bool) -> Result<(), Failure> {
         }
     }
     report.end(deep)
+}
+
+/// Whether the vector store outside can be asked. What it lacks is told and mended by the next start.
+async fn vector_store(report: &mut Report, config: &Config) -> Result<(), Failure> {
+    const NAME: &str = "vector store";
+    let Some(store) = compose::outside(config, config.vector_store)? else {
+        return report.ok(NAME, "it is the database itself");
+    };
+    let kind = config.vector_store.as_str();
+    match store.health().await {
+        Ok(()) => report.ok(NAME, &format!("{kind} answers and takes what it is given")),
+        Err(error) => report.fail(
+            NAME,
+            &format!("{kind}: {error}"),
+            "Until it can be asked, answers do without the files.",
+        ),
+    }
 }
 
 /// `false` if there is no data to look at.

@@ -15,6 +15,7 @@ mod identity;
 mod knowledge;
 mod meter;
 mod migrations;
+mod nearest;
 mod notices;
 mod queue;
 mod quotas;

@@ -20,7 +20,7 @@ use super::{Answer, Recorded, Step, state::State};
 /// The largest request body that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-pub(super) struct Connection {
+pub(crate) struct Connection {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
 }
@@ -37,7 +37,7 @@ pub(super) enum Ended {
 }
 
 impl Connection {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(crate) fn new(socket: TcpStream) -> Self {
         let (reader, writer) = socket.into_split();
         Self {
             reader: BufReader::new(reader),
@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// The next request; `None` when the client has closed the connection.
-    pub(super) async fn read_request(&mut self) -> io::Result<Option<Recorded>> {
+    pub(crate) async fn read_request(&mut self) -> io::Result<Option<Recorded>> {
         let Some(first) = self.line().await? else {
             return Ok(None);
         };
@@ -72,6 +72,16 @@ impl Connection {
             headers,
             body,
         }))
+    }
+
+    /// Writes an answer that is JSON, all of it at once.
+    pub(crate) async fn write_json(&mut self, status: u16, body: &Value) -> io::Result<()> {
+        let body = body.to_string();
+        let whole = format!(
+            "HTTP/1.1 {status} Scripted\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.writer.write_all(whole.as_bytes()).await
     }
 
     /// Writes an answer, unless the other side leaves before it is whole.

@@ -25,7 +25,7 @@ mod answer;
 pub mod control;
 mod dialect;
 mod embedding;
-mod http;
+pub(crate) mod http;
 mod lists;
 mod openrouter;
 mod refusal;

@@ -1,0 +1,5 @@
+//! The contract of vector stores, on every server that the environment names, and on a double of Qdrant. What only a double
+//! can do, failing when told, is tried there too.
+
+mod failures;
+mod servers;
