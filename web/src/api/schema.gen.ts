@@ -4,6 +4,61 @@
  */
 
 export interface paths {
+    "/api/v1/admin/embedding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** With what the files are indexed, what else there is, and the latest change. */
+        get: operations["get_embedding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/embedding/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins to embed every file's text anew with another model. Questions use the old one until all of it is there. */
+        post: operations["change_embedding"];
+        /** Calls off the running change. Questions go on with the model that they used all the time. */
+        delete: operations["cancel_embedding_change"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/embedding/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a change would take. A few passages are embedded with the model, metered on who asks: that measures its speed, and
+         *     shows that it works.
+         */
+        post: operations["estimate_embedding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/jobs": {
         parameters: {
             query?: never;
@@ -1062,6 +1117,10 @@ export interface components {
             /** Format: int32 */
             context_length: number | null;
             created_at: string;
+            /** @description How many numbers its vectors have. */
+            embedding_dimensions: number | null;
+            /** @description The model that a custom provider's server embeds with, if it does. */
+            embedding_model: string | null;
             /** Format: uuid */
             id: string;
             is_active: boolean;
@@ -1191,6 +1250,11 @@ export interface components {
          * @enum {string}
          */
         BreakerState: "closed" | "open" | "half_open";
+        /**
+         * @description How far a change of the embedding model is.
+         * @enum {string}
+         */
+        ChangePhase: "running" | "done" | "cancelled" | "failed";
         /** @description A chunk of a file. */
         Chunk: {
             /**
@@ -1303,6 +1367,85 @@ export interface components {
         CreatedUser: components["schemas"]["ManagedUser"] & {
             /** @description Shown this once; it must be changed at the first sign-in. */
             temporary_password?: string;
+        };
+        /** @description A change of the embedding model. */
+        EmbeddingChange: {
+            /** Format: int64 */
+            chunks_done: number;
+            /** Format: int64 */
+            chunks_total: number;
+            finished_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description The model that is changed to. */
+            model: components["schemas"]["EmbeddingModelName"];
+            phase: components["schemas"]["ChangePhase"];
+            /** @description Why it was given up. */
+            problem: string | null;
+            /**
+             * Format: int64
+             * @description Seconds to the end at the speed so far; null before anything was embedded and after the end.
+             */
+            seconds_left: number | null;
+            started_at: string;
+        };
+        /** @description A model to change to. */
+        EmbeddingChoice: {
+            /** @description Its id. Where models of one id have vectors of several lengths, `id:dimensions` names one. */
+            model: string;
+        };
+        /** @description What a change would take. */
+        EmbeddingEstimate: {
+            /** Format: int64 */
+            chunks: number;
+            /**
+             * Format: double
+             * @description Dollars, by the model's price.
+             */
+            cost: number;
+            /** Format: int64 */
+            files: number;
+            model: components["schemas"]["EmbeddingModelName"];
+            /**
+             * Format: int64
+             * @description At the speed that was measured just now.
+             */
+            seconds: number;
+            /** Format: int64 */
+            tokens: number;
+        };
+        /** @description An embedding model. */
+        EmbeddingModelName: {
+            /** @description How many numbers a vector has. */
+            dimensions: number;
+            id: string;
+        };
+        /** @description An embedding model that can be chosen. */
+        EmbeddingModelOffer: {
+            dimensions: number;
+            id: string;
+            /** @description It is in use. */
+            is_current: boolean;
+            /**
+             * Format: double
+             * @description Dollars for a million tokens where it is asked first.
+             */
+            price: number;
+            /** @description Who embeds with it, in the order in which they are asked. */
+            providers: components["schemas"]["ProviderName"][];
+        };
+        /** @description With what the files are indexed, what else there is, and the latest change. */
+        EmbeddingOverview: {
+            change: components["schemas"]["EmbeddingChange"] | null;
+            /** Format: int64 */
+            chunks: number;
+            current: components["schemas"]["EmbeddingModelName"] | null;
+            /**
+             * Format: int64
+             * @description Files that can be found.
+             */
+            files: number;
+            models: components["schemas"]["EmbeddingModelOffer"][];
         };
         /** @description The body of every refusal. */
         ErrorBody: {
@@ -1531,6 +1674,13 @@ export interface components {
              * @description Custom providers only: tokens of prompt and answer together, for models that do not say it.
              */
             context_length?: number | null;
+            /**
+             * Format: int32
+             * @description Custom providers only: how many numbers its vectors have; found out if left out.
+             */
+            embedding_dimensions?: number | null;
+            /** @description Custom providers only: the model that its server embeds with. It is tried with one text before anything is stored. */
+            embedding_model?: string | null;
             /** @default true */
             is_active?: boolean;
             /** @description Becomes the one that is used; the first key of a provider does in any case. */
@@ -2377,6 +2527,337 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_embedding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingOverview"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_embedding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbeddingChoice"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_embedding_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    estimate_embedding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbeddingChoice"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingEstimate"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: {

@@ -180,7 +180,7 @@ pub async fn begin(platform: &Platform, doer: &Doer, model: &str) -> Result<Chan
     let deed = doer.does(Action::EmbeddingChange, platform.clock.now());
     let begun = platform.store.begin_change(new, deed).await?;
     let change = begun.ok_or(ChangeError::Running)?;
-    platform.job_queued.notify_waiters();
+    platform.job_queued.notify_one();
     Ok(change)
 }
 
@@ -239,7 +239,7 @@ pub async fn go_on(platform: &Arc<Platform>, lease: Lease, id: EmbeddingChangeId
                 Switched::Yes => {
                     tracing::info!(space, "questions use the new embedding model from now on");
                     platform.settings.refresh(store).await?;
-                    platform.job_queued.notify_waiters();
+                    platform.job_queued.notify_one();
                     return Ok(());
                 }
                 Switched::Incomplete => continue,

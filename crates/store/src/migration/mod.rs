@@ -93,6 +93,10 @@ mod tests {
     async fn upgrades(db: &DatabaseConnection, id: impl Fn(&str) -> String) {
         Migrator::up(db, Some(5)).await.unwrap();
         let time = "'2026-01-02 03:04:05+00:00'";
+        let bytes = |hex: &str| match db.get_database_backend() {
+            crate::backend::Backend::Postgres => format!("'\\x{hex}'"),
+            _ => format!("x'{hex}'"),
+        };
         for statement in [
             format!(
                 "INSERT INTO users (id, email, password_hash, name, role, is_active, must_change_password, created_at, \
@@ -113,6 +117,15 @@ mod tests {
                 id(OTHER)
             ),
             format!(
+                "INSERT INTO chunks (id, file_id, generation, chunk_index, start_char, end_char, text, token_count, space, \
+                 dim, vectors) VALUES ({0}, {0}, 1, 0, 0, 1, 'one', 1, 'm:2', 2, {1}), ({2}, {0}, 1, 1, 0, 1, 'two', 1, \
+                 'm:2', 2, {3})",
+                id(FILE),
+                bytes("0000803f00000000"),
+                id(OTHER),
+                bytes("0000803f00"),
+            ),
+            format!(
                 "INSERT INTO conversations (id, assistant_id, user_id, title, title_folded, last_seq, active_at, \
                  created_at, updated_at) VALUES ({0}, {0}, {1}, 'T', 't', 0, {time}, {time}, {time})",
                 id(OTHER),
@@ -130,6 +143,9 @@ mod tests {
             texts(db, "SELECT file_path FROM knowledge_files").await,
             [format!("files/{FILE}")]
         );
+        // Vectors have their compact form and a checksum; what was damaged has none, so that it is noticed.
+        let vectors = "SELECT CAST(LENGTH(codes) AS TEXT) FROM chunk_vectors WHERE space = 'm:2' ORDER BY chunk_number";
+        assert_eq!(texts(db, vectors).await, ["10", "0"]);
         let as_before = "SELECT title FROM conversations \
                          WHERE NOT is_pinned AND NOT is_archived AND NOT is_unseen AND folder_id IS NULL";
         assert_eq!(texts(db, as_before).await, ["T"]);

@@ -8,6 +8,7 @@ mod catalogue;
 mod conversations;
 mod corrections;
 mod deeds;
+mod embedding;
 mod entities;
 mod fulltext;
 mod group_commit;
