@@ -108,9 +108,9 @@ pub async fn overview(platform: &Platform) -> Result<Overview, StoreError> {
 
 /// The embedder that a change would lead to, by a model's id or a space's name.
 async fn wanted(platform: &Platform, model: &str) -> Result<(String, Embedder), ChangeError> {
+    let to = platform.providers.space_named(model).ok_or(ChangeError::Unknown)?;
     let from = platform.providers.space_in_use(platform.store.as_ref()).await?;
     let from = from.ok_or(ChangeError::NothingIndexed)?;
-    let to = platform.providers.space_named(model).ok_or(ChangeError::Unknown)?;
     if to == from {
         return Err(ChangeError::Current);
     }
