@@ -72,7 +72,7 @@ async fn grounds(admin: &Person, assistant: &str) -> (String, Vec<String>) {
 }
 
 async fn vector_store(server: &Server) -> String {
-    let ready = server.request(Method::GET, "/ready").send().await.unwrap();
+    let ready = server.request(Method::GET, "/api/v1/ready").send().await.unwrap();
     assert_eq!(ready.status(), 200, "a vector store alone does not make it unready");
     text(&ready.json::<Value>().await.unwrap()["vector_store"])
 }
@@ -122,7 +122,10 @@ fn real_stores() -> Vec<Settings> {
 /// S-27 without an attacker, and what an upload, a new attempt and a removal do on a store.
 async fn an_assistant_knows_its_own_files_alone(settings: &Settings) {
     let (server, admin) = start(settings).await;
-    let (mine, other) = (admin.assistant("P").await, admin.assistant("Q").await);
+    let (mine, other) = (
+        admin.assistant("Press Writer").await,
+        admin.assistant("Quizmaster").await,
+    );
     let first = admin.knows(&mine, "first.md", FACTS).await;
     let second = admin.knows(&other, "second.md", FACTS).await;
     assert_eq!(
@@ -149,24 +152,27 @@ async fn an_assistant_knows_its_own_files_alone(settings: &Settings) {
     assert!(told.contains("vector store"), "{told}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s_27_every_store_keeps_assistants_apart() {
     an_assistant_knows_its_own_files_alone(&vec![]).await;
     let double = QdrantDouble::start(Some(KEY)).await.unwrap();
     an_assistant_knows_its_own_files_alone(&qdrant(&double)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s_27_real_servers_keep_assistants_apart() {
     for settings in real_stores() {
         an_assistant_knows_its_own_files_alone(&settings).await;
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s_27_what_a_store_invents_is_not_believed() {
     let (server, double, admin) = on_a_double().await;
-    let (mine, other) = (admin.assistant("P").await, admin.assistant("Q").await);
+    let (mine, other) = (
+        admin.assistant("Press Writer").await,
+        admin.assistant("Quizmaster").await,
+    );
     let first = admin.knows(&mine, "first.md", FACTS).await;
     admin.knows(&other, "second.md", FACTS).await;
     double.forge(&json!({"assistant": mine}));
@@ -176,10 +182,10 @@ async fn s_27_what_a_store_invents_is_not_believed() {
     assert_eq!(grounds(&admin, &mine).await, ("ok".into(), vec![text(&first["id"])]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s_28_deleted_and_replaced_files_are_never_found_again() {
     let (server, double, admin) = on_a_double().await;
-    let assistant = admin.assistant("P").await;
+    let assistant = admin.assistant("Press Writer").await;
     let gone = admin.knows(&assistant, "first.md", FACTS).await;
     let kept = admin.knows(&assistant, "others.md", OTHERS).await;
     assert!(points_of(&double, &gone).iter().all(|point| point["generation"] == 1));
@@ -211,10 +217,10 @@ async fn s_28_deleted_and_replaced_files_are_never_found_again() {
     assert!(!points_of(&double, &kept).is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_18_without_the_store_an_answer_says_so_or_is_refused() {
     let (server, double, admin) = on_a_double().await;
-    let assistant = admin.assistant("P").await;
+    let assistant = admin.assistant("Press Writer").await;
     admin.knows(&assistant, "first.md", FACTS).await;
     for fault in [Fault::Status(500), Fault::Delay(Duration::from_secs(30))] {
         double.fail("/points/query", fault);
@@ -244,7 +250,9 @@ async fn r_18_without_the_store_an_answer_says_so_or_is_refused() {
     double.fail("", Fault::Status(503));
     assert_eq!(vector_store(&server).await, "unavailable");
 
-    let (status, told) = admin.patch("/settings", &json!({ "rag_on_failure": "fail" })).await;
+    let (status, told) = admin
+        .patch("/settings", &json!({ "settings": { "rag_on_failure": "fail" } }))
+        .await;
     assert_eq!(status, 200, "{told}");
     let (_, before) = admin.get("/usage?limit=100").await;
     let conversation = admin.conversation(&assistant).await;
@@ -265,10 +273,10 @@ async fn r_18_without_the_store_an_answer_says_so_or_is_refused() {
     assert_eq!(grounds(&admin, &assistant).await.0, "ok");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_19_a_file_waits_for_the_store_also_over_a_kill() {
     let (server, double, admin) = on_a_double().await;
-    let assistant = admin.assistant("P").await;
+    let assistant = admin.assistant("Press Writer").await;
     double.fail("", Fault::Status(500));
     let (status, file) = admin.upload(&assistant, "first.md", FACTS.as_bytes()).await;
     assert_eq!(status, 201, "{file}");
@@ -288,7 +296,7 @@ async fn r_19_a_file_waits_for_the_store_also_over_a_kill() {
     assert_eq!(grounds(&admin, &assistant).await, ("ok".into(), vec![id]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_20_a_lost_or_emptied_store_is_filled_again_without_embedding() {
     let vendor = ScriptedVendor::start().await.unwrap();
     let double = QdrantDouble::start(Some(KEY)).await.unwrap();
@@ -299,7 +307,7 @@ async fn r_20_a_lost_or_emptied_store_is_filled_again_without_embedding() {
         ("AI_ACROSS_EMBEDDING_MODEL", "text-embedding-3-small".into()),
     ]);
     let (mut server, admin) = start(&settings).await;
-    let assistant = admin.assistant("P").await;
+    let assistant = admin.assistant("Press Writer").await;
     let file = admin.knows(&assistant, "first.md", FACTS).await;
     let embedded = || vendor.count("POST /v1/embeddings");
     let before = embedded();
@@ -344,10 +352,10 @@ fn reindex(server: &Server, settings: &Settings, arguments: &[&str]) -> (Option<
     (status.code(), String::from_utf8(told).unwrap())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_is_changed_by_setting_it_or_filled_by_command() {
     let (mut server, admin) = start(&vec![]).await;
-    let assistant = admin.assistant("P").await;
+    let assistant = admin.assistant("Press Writer").await;
     let file = admin.knows(&assistant, "first.md", FACTS).await;
     let double = QdrantDouble::start(Some(KEY)).await.unwrap();
     let settings = qdrant(&double);
