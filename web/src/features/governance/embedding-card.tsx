@@ -4,7 +4,7 @@ import { type ReactNode, useState } from "react";
 import { errorSentence } from "@/api/error";
 import type { EmbeddingChange, EmbeddingOverview } from "@/api/types";
 import { useT } from "@/i18n";
-import { formatNumber, formatMoney } from "@/lib/format";
+import { formatMoney, formatNumber } from "@/lib/format";
 import { providerName } from "@/lib/provider-name";
 import { Button } from "@/ui/button";
 import { ConfirmDialog, Dialog, DialogActions } from "@/ui/dialog";
