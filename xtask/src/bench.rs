@@ -10,6 +10,7 @@ pub mod requests;
 pub mod retrieval;
 pub mod start;
 pub mod stream;
+pub mod vectors;
 pub mod yardstick;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub enum Name {
     Ingest,
     /// How often the right passage is found, by keywords, by meaning, and by both
     Retrieval,
+    /// The vector search alone: 50,000 passages of one assistant among 200, beside a Chroma server with the same
+    Vectors,
 }
 
 /// What is measured, and on what.
@@ -83,6 +86,7 @@ pub fn bench(options: &Options) -> Result<()> {
             Name::Logins => logins::measure(&binary)?,
             Name::Stream => stream::measure(&binary, options.yardstick.as_deref())?,
             Name::Ingest => ingest::measure(&binary)?,
+            Name::Vectors => vectors::measure()?,
             Name::Retrieval => match questions::folder(options.eval_dir.as_deref()) {
                 Some(folder) => retrieval::measure(&binary, &folder)?,
                 None => continue,

@@ -21,6 +21,7 @@ pub mod supply;
 pub mod tally;
 pub mod test;
 pub mod tidy;
+pub mod vector_servers;
 pub mod web;
 
 /// The machine lacks something that its owner has to provide: the task ends with exit code 2 and this one sentence.

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{Unusable, bench, console, dev, doubles, e2e, fuzz, generate, process, run, supply, test, tidy};
+use xtask::{
+    Unusable, bench, console, dev, doubles, e2e, fuzz, generate, process, run, supply, test, tidy, vector_servers,
+};
 
 /// The project's own tools.
 #[derive(Parser)]
@@ -63,6 +65,8 @@ enum Task {
         #[arg(long)]
         binary: Option<PathBuf>,
     },
+    /// The contract of vector stores and what depends on it, on Chroma and pgvector, which it starts itself
+    Vectors,
     /// Measure the product; prints figures and writes target/bench/NAME.json
     Bench {
         #[command(flatten)]
@@ -101,6 +105,7 @@ fn start(task: Task) -> Result<ExitCode> {
         Task::Supply => supply::supply()?,
         Task::Fuzz { binary, long, seed } => fuzz::fuzz(binary, long, seed)?,
         Task::Doubles { binary } => doubles::doubles(binary)?,
+        Task::Vectors => vector_servers::vectors()?,
         Task::Bench { options } => bench::bench(&options)?,
         Task::FakeProvider => bench::stream::vendor::run()?,
     }

@@ -19,6 +19,8 @@ pub struct Cluster {
     server: Child,
     port: u16,
     folder: TempDir,
+    /// The programs, if they are our own copy.
+    programs: Option<TempDir>,
 }
 
 impl Cluster {
@@ -39,8 +41,30 @@ impl Cluster {
         Self::with(&[])
     }
 
+    /// As [`Cluster::start`], with the programs of an installation that was unpacked somewhere; they are copied to where
+    /// the server's user may start them.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn of(unpacked: &[PathBuf], programs: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("ai-across-programs-").tempdir()?;
+        Servant::find()?.give(folder.path())?;
+        process::run(process::command("cp").arg("-R").args(unpacked).arg(folder.path()))?;
+        let programs = folder.path().join(programs);
+        let mut cluster = Self::made(
+            &programs,
+            &["fsync=off", "synchronous_commit=off", "full_page_writes=off"],
+        )?;
+        cluster.programs = Some(folder);
+        Ok(cluster)
+    }
+
     fn with(settings: &[&str]) -> Result<Self> {
         let programs = machine::postgres_programs().context("PostgreSQL's `initdb` is not installed")?;
+        Self::made(&programs, settings)
+    }
+
+    fn made(programs: &Path, settings: &[&str]) -> Result<Self> {
         // Under the system's temporary folder: the server runs as another user when we are root, and may not be
         // allowed into the checkout; a socket's path must be short besides.
         let folder = tempfile::Builder::new().prefix("ai-across-postgres-").tempdir()?;
@@ -74,8 +98,9 @@ impl Cluster {
             server: server.context("cannot start `postgres`")?,
             port,
             folder,
+            programs: None,
         };
-        cluster.wait_until_ready(&programs)?;
+        cluster.wait_until_ready(programs)?;
         Ok(cluster)
     }
 

@@ -31,6 +31,15 @@ pub fn pinned(name: &str) -> Result<PathBuf> {
     environment(name, &list, &["--require-hashes", "--only-binary=:all:"])
 }
 
+/// As [`pinned`], with the named packages alone: nothing that they depend on is installed.
+///
+/// # Errors
+/// As [`pinned`].
+pub fn pinned_alone(name: &str) -> Result<PathBuf> {
+    let list = paths::root().join("xtask/python").join(format!("{name}.txt"));
+    environment(name, &list, &["--require-hashes", "--only-binary=:all:", "--no-deps"])
+}
+
 /// The `bin` folder of the environment with the packages that a list names.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::postgres::Cluster;
 use crate::tally::{Runner, Tally};
+use crate::vector_servers::VectorServers;
 use crate::{console, doubles, e2e, fuzz, generate, machine, paths, process, supply, tidy, web};
 
 /// Runs all steps, stops at the first that fails, and prints times and the sum of all tests.
@@ -62,9 +63,23 @@ fn steps(ledger: &mut Ledger, chromium: &Path) -> Result<()> {
             Ok(())
         })?;
         let url = cluster.as_ref().map(Cluster::url).unwrap_or_default();
+        let mut servers = None;
+        ledger.step("vector stores", |_| {
+            servers = Some(VectorServers::start()?);
+            Ok(())
+        })?;
+        let (servers, skipped) = match servers {
+            Some(Ok(servers)) => (Some(servers), None),
+            Some(Err(skipped)) => (None, Some(skipped)),
+            None => (None, None),
+        };
+        if let Some(skip) = skipped {
+            ledger.skip(skip.what, &skip.reason);
+        }
         ledger.step("Rust tests", |sum| {
             let (runner, mut command) = rust_tests();
             command.env("TEST_DATABASE_URL", &url);
+            command.envs(servers.iter().flat_map(VectorServers::environment));
             tests(runner, command, sum)
         })?;
     }

@@ -116,6 +116,8 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     };
     let app = router(state.clone());
 
+    // Before any job writes points, which would be counted too.
+    fill::look(&platform).await;
     for _ in 0..WORKERS {
         let worker = Arc::clone(&platform);
         platform.tasks.spawn(async move {
@@ -124,7 +126,6 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         });
     }
     platform.tasks.spawn(recovery::watch(Arc::clone(&platform)));
-    fill::look(&platform).await;
     let filler = Arc::clone(&platform);
     platform.tasks.spawn(async move {
         let fill = || fill::keep_complete(&filler);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use across_testkit::vendor::ScriptedVendor;
+use across_testkit::vendor::{Answer, ScriptedVendor};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -130,6 +130,7 @@ async fn s66_every_route_that_changes_something_leaves_one_entry() {
             wrong: Vec::new(),
         };
         people(&mut witness, &admin).await;
+        embedding(&mut witness, &admin, &vendor).await;
         knowledge(&mut witness, &admin).await;
         governance(&mut witness, &admin).await;
         assert!(witness.wrong.is_empty(), "{}", witness.wrong.join("\n"));
@@ -235,6 +236,32 @@ async fn people(witness: &mut Witness<'_>, admin: &Person) {
             none,
             ("user.delete", Values::Old),
         )
+        .await;
+}
+
+async fn embedding(witness: &mut Witness<'_>, admin: &Person, vendor: &ScriptedVendor) {
+    const CALL: &str = "POST /v1/embeddings";
+    let by = Some(admin);
+    let assistant = admin.assistant("Archive").await;
+    admin
+        .knows(&assistant, "a.txt", "The launch is on the third of May.")
+        .await;
+    let choice = || json!({ "model": "text-embedding-3-small" });
+    let estimate = "POST /admin/embedding/estimate";
+    witness
+        .sends(by, estimate, "", choice(), ("embedding.estimate", Values::New))
+        .await;
+    // It fails once, so that it can be called off before it is over.
+    let before = vendor.count(CALL);
+    vendor.answer_next(Answer::whole(503, "application/json", "{}"));
+    let change = "POST /admin/embedding/change";
+    witness
+        .sends(by, change, "", choice(), ("embedding.change", Values::Both))
+        .await;
+    assert!(vendor.until(|vendor| vendor.count(CALL) > before).await);
+    let cancel = "DELETE /admin/embedding/change";
+    witness
+        .sends(by, cancel, "", Value::Null, ("embedding.cancel", Values::Both))
         .await;
 }
 

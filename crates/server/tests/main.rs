@@ -19,6 +19,8 @@ mod drain;
 #[cfg(test)]
 mod edge;
 #[cfg(test)]
+mod embedding;
+#[cfg(test)]
 mod extractor;
 #[cfg(test)]
 mod faults;
@@ -64,3 +66,5 @@ mod switching;
 mod tree;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vectors;

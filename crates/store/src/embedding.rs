@@ -241,8 +241,14 @@ async fn add(
     change::Entity::update_many()
         .col_expr(change::Column::ChunksDone, Expr::value(done))
         // Files that came meanwhile add to what there is.
-        .col_expr(change::Column::ChunksTotal, Expr::value(Ord::max(row.chunks_total, done)))
-        .col_expr(change::Column::Position, Expr::value(numbers.last().copied().unwrap_or(row.position)))
+        .col_expr(
+            change::Column::ChunksTotal,
+            Expr::value(Ord::max(row.chunks_total, done)),
+        )
+        .col_expr(
+            change::Column::Position,
+            Expr::value(numbers.last().copied().unwrap_or(row.position)),
+        )
         .filter(change::Column::Id.eq(row.id))
         .exec(tx)
         .await?;
@@ -318,7 +324,9 @@ async fn needed(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>, Fault>
 async fn drop_some(tx: &DatabaseTransaction, lease: Lease, after: i64) -> Result<Option<i64>, Fault> {
     queue::check(tx, lease).await?;
     hold_name(tx, MEETING).await?;
-    let Some(needed) = needed(tx).await? else { return Ok(None) };
+    let Some(needed) = needed(tx).await? else {
+        return Ok(None);
+    };
     let some: Vec<(i64, String)> = chunk_vector::Entity::find()
         .select_only()
         .columns([chunk_vector::Column::Number, chunk_vector::Column::Space])
@@ -433,10 +441,7 @@ impl EmbeddingChanges for SqlStore {
 
     async fn begin_change(&self, new: NewChange, deed: Deed) -> Result<Option<Change>, StoreError> {
         let at = deed.at;
-        Ok(self
-            .db
-            .audited(deed, move |tx| Box::pin(begin(tx, new, at)))
-            .await?)
+        Ok(self.db.audited(deed, move |tx| Box::pin(begin(tx, new, at))).await?)
     }
 
     async fn cancel_change(&self, deed: Deed) -> Result<bool, StoreError> {
@@ -489,11 +494,7 @@ impl EmbeddingChanges for SqlStore {
     async fn drop_idle_vectors(&self, lease: Lease) -> Result<(), StoreError> {
         // In portions, so that other changes need not wait for all of it.
         let mut after = i64::MIN;
-        while let Some(last) = self
-            .db
-            .write(move |tx| Box::pin(drop_some(tx, lease, after)))
-            .await?
-        {
+        while let Some(last) = self.db.write(move |tx| Box::pin(drop_some(tx, lease, after))).await? {
             after = last;
         }
         Ok(())

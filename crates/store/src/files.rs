@@ -243,7 +243,9 @@ pub(crate) async fn add_chunks(
         let rows = numbers
             .into_iter()
             .filter_map(|(number, index)| Some(vectors::row(number, &space, encoded.remove(&index)?)));
-        chunk_vector::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        chunk_vector::Entity::insert_many(rows)
+            .exec_without_returning(tx)
+            .await?;
     }
     Ok(())
 }

@@ -54,8 +54,13 @@ impl SqlStore {
             .columns([file::Column::Id, file::Column::Generation])
             .filter(file::Column::DeletedAt.is_null().and(file::Column::ChunkCount.gt(0)))
             .into_query();
-        let length: Expr = Func::cust("LENGTH").arg(Expr::col(chunk_vector::Column::Vectors)).into();
-        let points = length.div(Expr::col(chunk_vector::Column::Dim).mul(4)).sum().cast_as("BIGINT");
+        let length: Expr = Func::cust("LENGTH")
+            .arg(Expr::col(chunk_vector::Column::Vectors))
+            .into();
+        let points = length
+            .div(Expr::col(chunk_vector::Column::Dim).mul(4))
+            .sum()
+            .cast_as("BIGINT");
         let place = Expr::tuple([Expr::col(chunk::Column::FileId), Expr::col(chunk::Column::Generation)]);
         let sums: Vec<(String, i32, i64)> = chunk::Entity::find()
             .select_only()

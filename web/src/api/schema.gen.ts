@@ -4,6 +4,61 @@
  */
 
 export interface paths {
+    "/api/v1/admin/embedding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** With what the files are indexed, what else there is, and the latest change. */
+        get: operations["get_embedding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/embedding/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins to embed every file's text anew with another model. Questions use the old one until all of it is there. */
+        post: operations["change_embedding"];
+        /** Calls off the running change. Questions go on with the model that they used all the time. */
+        delete: operations["cancel_embedding_change"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/embedding/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a change would take. A few passages are embedded with the model, metered on who asks: that measures its speed, and
+         *     shows that it works.
+         */
+        post: operations["estimate_embedding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/jobs": {
         parameters: {
             query?: never;
@@ -218,23 +273,6 @@ export interface paths {
         head?: never;
         /** Changes an assistant. */
         patch: operations["update_assistant"];
-        trace?: never;
-    };
-    "/api/v1/assistants/{id}/knowledge": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What an assistant's files hold together. */
-        get: operations["get_knowledge"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/assistants/{id}/restore": {
@@ -542,7 +580,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Processes all files anew, or those of one assistant, or those in error; what they hold now stays findable until that is complete. Files
+         * Processes all files anew, or those of one assistant; what they hold now stays findable until that is complete. Files
          *     that are being processed already are left alone.
          */
         post: operations["reprocess_all_files"];
@@ -1079,6 +1117,10 @@ export interface components {
             /** Format: int32 */
             context_length: number | null;
             created_at: string;
+            /** @description How many numbers its vectors have. */
+            embedding_dimensions: number | null;
+            /** @description The model that a custom provider's server embeds with, if it does. */
+            embedding_model: string | null;
             /** Format: uuid */
             id: string;
             is_active: boolean;
@@ -1208,6 +1250,11 @@ export interface components {
          * @enum {string}
          */
         BreakerState: "closed" | "open" | "half_open";
+        /**
+         * @description How far a change of the embedding model is.
+         * @enum {string}
+         */
+        ChangePhase: "running" | "done" | "cancelled" | "failed";
         /** @description A chunk of a file. */
         Chunk: {
             /**
@@ -1215,8 +1262,6 @@ export interface components {
              * @description Where it ends, exclusive.
              */
             end: number;
-            /** @description The headings it stands under, the outermost first. */
-            heading: string | null;
             /** Format: int32 */
             index: number;
             /** Format: int32 */
@@ -1250,8 +1295,6 @@ export interface components {
             /** Format: uuid */
             file_id: string;
             filename: string;
-            /** @description The headings it stands under, the outermost first. */
-            heading: string | null;
             /** Format: int32 */
             index: number;
             /** Format: int32 */
@@ -1325,12 +1368,84 @@ export interface components {
             /** @description Shown this once; it must be changed at the first sign-in. */
             temporary_password?: string;
         };
-        /** @description Vectors of one kind; those of different kinds are never compared. */
-        EmbeddingSpace: {
+        /** @description A change of the embedding model. */
+        EmbeddingChange: {
+            /** Format: int64 */
+            chunks_done: number;
+            /** Format: int64 */
+            chunks_total: number;
+            finished_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description The model that is changed to. */
+            model: components["schemas"]["EmbeddingModelName"];
+            phase: components["schemas"]["ChangePhase"];
+            /** @description Why it was given up. */
+            problem: string | null;
+            /**
+             * Format: int64
+             * @description Seconds to the end at the speed so far; null before anything was embedded and after the end.
+             */
+            seconds_left: number | null;
+            started_at: string;
+        };
+        /** @description A model to change to. */
+        EmbeddingChoice: {
+            /** @description Its id. Where models of one id have vectors of several lengths, `id:dimensions` names one. */
+            model: string;
+        };
+        /** @description What a change would take. */
+        EmbeddingEstimate: {
             /** Format: int64 */
             chunks: number;
-            /** @description The embedding model and how many numbers a vector has. */
-            space: string;
+            /**
+             * Format: double
+             * @description Dollars, by the model's price.
+             */
+            cost: number;
+            /** Format: int64 */
+            files: number;
+            model: components["schemas"]["EmbeddingModelName"];
+            /**
+             * Format: int64
+             * @description At the speed that was measured just now.
+             */
+            seconds: number;
+            /** Format: int64 */
+            tokens: number;
+        };
+        /** @description An embedding model. */
+        EmbeddingModelName: {
+            /** @description How many numbers a vector has. */
+            dimensions: number;
+            id: string;
+        };
+        /** @description An embedding model that can be chosen. */
+        EmbeddingModelOffer: {
+            dimensions: number;
+            id: string;
+            /** @description It is in use. */
+            is_current: boolean;
+            /**
+             * Format: double
+             * @description Dollars for a million tokens where it is asked first.
+             */
+            price: number;
+            /** @description Who embeds with it, in the order in which they are asked. */
+            providers: components["schemas"]["ProviderName"][];
+        };
+        /** @description With what the files are indexed, what else there is, and the latest change. */
+        EmbeddingOverview: {
+            change: components["schemas"]["EmbeddingChange"] | null;
+            /** Format: int64 */
+            chunks: number;
+            current: components["schemas"]["EmbeddingModelName"] | null;
+            /**
+             * Format: int64
+             * @description Files that can be found.
+             */
+            files: number;
+            models: components["schemas"]["EmbeddingModelOffer"][];
         };
         /** @description The body of every refusal. */
         ErrorBody: {
@@ -1392,11 +1507,6 @@ export interface components {
             pages: components["schemas"]["PageSpan"][];
             text: string;
         };
-        /**
-         * @description The state of files that could not be processed.
-         * @enum {string}
-         */
-        Failed: "error";
         /** @description Who answered in whose place. */
         FailoverJson: {
             /**
@@ -1442,7 +1552,7 @@ export interface components {
          * @description The format of a knowledge file.
          * @enum {string}
          */
-        FileType: "pdf" | "docx" | "txt" | "md" | "pptx" | "xlsx" | "csv" | "html" | "epub";
+        FileType: "pdf" | "docx" | "txt" | "md";
         /**
          * @description Why an answer ended.
          * @enum {string}
@@ -1467,8 +1577,6 @@ export interface components {
              * @description Its place in both together, from 1.
              */
             fused_rank: number;
-            /** @description The headings it stands under, the outermost first. */
-            heading: string | null;
             /** @description Whether a chat would get it. */
             kept: boolean;
             /**
@@ -1514,12 +1622,9 @@ export interface components {
         };
         /** @description A job in the queue. */
         Job: {
-            /** Format: uuid */
-            assistant_id: string | null;
-            assistant_name: string | null;
             /**
              * Format: int32
-             * @description How often it was tried since it last came further.
+             * @description How often it was tried.
              */
             attempts: number;
             created_at: string;
@@ -1527,21 +1632,12 @@ export interface components {
             due_at: string;
             /** Format: uuid */
             file_id: string | null;
-            /** @description The file's name; null when its row is gone. */
-            filename: string | null;
             /** Format: uuid */
             id: string;
             kind: string;
             /** @description Why the last attempt failed. */
             last_error: string | null;
-            /**
-             * Format: int32
-             * @description How far the file is, 0–100.
-             */
-            progress: number | null;
             state: components["schemas"]["JobState"];
-            status: components["schemas"]["FileStatus"] | null;
-            waits_for: components["schemas"]["JobWaits"] | null;
         };
         /** @description A page of the queue. */
         JobList: {
@@ -1554,12 +1650,6 @@ export interface components {
          * @enum {string}
          */
         JobState: "waiting" | "running";
-        /**
-         * @description What a job waits for that was tried before: another try after a failure, a provider or store that did not answer, room
-         *     in a quota.
-         * @enum {string}
-         */
-        JobWaits: "retry" | "outage" | "quota";
         /** @description How the providers' keys are. */
         KeyCounts: {
             /** Format: int64 */
@@ -1584,6 +1674,13 @@ export interface components {
              * @description Custom providers only: tokens of prompt and answer together, for models that do not say it.
              */
             context_length?: number | null;
+            /**
+             * Format: int32
+             * @description Custom providers only: how many numbers its vectors have; found out if left out.
+             */
+            embedding_dimensions?: number | null;
+            /** @description Custom providers only: the model that its server embeds with. It is tried with one text before anything is stored. */
+            embedding_model?: string | null;
             /** @default true */
             is_active?: boolean;
             /** @description Becomes the one that is used; the first key of a provider does in any case. */
@@ -1660,46 +1757,6 @@ export interface components {
             updated_at: string;
             /** Format: uuid */
             uploaded_by: string | null;
-        };
-        /** @description How many files there are. */
-        KnowledgeFiles: {
-            /** @description By the name of the state; states without files are absent. */
-            by_status: {
-                [key: string]: number;
-            };
-            /** @description By the name of the format; formats without files are absent. */
-            by_type: {
-                [key: string]: number;
-            };
-            /** Format: int64 */
-            total: number;
-        };
-        /** @description An assistant's knowledge in figures. */
-        KnowledgeStats: {
-            /**
-             * Format: int64
-             * @description Of all files as they were uploaded.
-             */
-            bytes: number;
-            /**
-             * Format: int64
-             * @description Passages that can be found.
-             */
-            chunks: number;
-            embedding_spaces: components["schemas"]["EmbeddingSpace"][];
-            files: components["schemas"]["KnowledgeFiles"];
-            /** @description When a file last became ready. */
-            last_indexed_at: string | null;
-            /**
-             * Format: int64
-             * @description Up to the last page with text, of files that have pages.
-             */
-            pages: number;
-            /**
-             * Format: int64
-             * @description Of these passages.
-             */
-            tokens: number;
         };
         /** @description E-mail and password. */
         Login: {
@@ -2109,7 +2166,6 @@ export interface components {
              * @description Those of this assistant only.
              */
             assistant_id?: string | null;
-            status?: components["schemas"]["Failed"] | null;
         };
         /**
          * @description With what luck the files were searched.
@@ -2471,6 +2527,337 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_embedding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingOverview"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_embedding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbeddingChoice"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_embedding_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    estimate_embedding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbeddingChoice"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddingEstimate"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RequestTimeoutError */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: {
@@ -4174,69 +4561,6 @@ export interface operations {
                 };
             };
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description RateLimitError */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description ServiceUnavailableError */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_knowledge: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KnowledgeStats"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6878,12 +7202,7 @@ export interface operations {
                     "application/pdf": number[];
                     "text/plain": number[];
                     "text/markdown": number[];
-                    "text/csv": number[];
-                    "text/html": number[];
-                    "application/epub+zip": number[];
                     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": number[];
-                    "application/vnd.openxmlformats-officedocument.presentationml.presentation": number[];
-                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
                 };
             };
             401: {

@@ -53,6 +53,10 @@ export type QuotaList = Schemas["QuotaList"];
 /** Limits: null means none, 0 means nothing is allowed. */
 export type QuotaLimits = Required<Schemas["QuotaUpdate"]>;
 
+export type EmbeddingOverview = Schemas["EmbeddingOverview"];
+export type EmbeddingEstimate = Schemas["EmbeddingEstimate"];
+export type EmbeddingChange = Schemas["EmbeddingChange"];
+
 export type Notice = Schemas["Notice"];
 export type NoticeList = Schemas["NoticeList"];
 

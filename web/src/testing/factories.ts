@@ -161,6 +161,8 @@ export function anApiKey(fields: Partial<ApiKey> = {}): ApiKey {
     completion_price: null,
     context_length: null,
     max_tokens_param: null,
+    embedding_model: null,
+    embedding_dimensions: null,
     last_used_at: null,
     last_error: null,
     version: 1,

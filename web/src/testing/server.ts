@@ -40,6 +40,9 @@ export const server = setupServer(
   http.get(url("/conversations"), () => HttpResponse.json({ conversations: [], total: 0 })),
   http.get(url("/conversations/:id/messages/:message"), () => refuse(404, { error: "NotFoundError" })),
   http.get(url("/settings"), () => HttpResponse.json({ settings: {}, total: 0 })),
+  http.get(url("/admin/embedding"), () =>
+    HttpResponse.json({ current: null, files: 0, chunks: 0, models: [], change: null }),
+  ),
   http.get(url("/notices"), () => HttpResponse.json({ notices: [], total: 0 })),
   http.get(url("/users/usage"), () => HttpResponse.json(noUsage)),
   http.get(url("/files"), () => HttpResponse.json({ files: [], total: 0 })),

@@ -30,6 +30,7 @@ const OPERATIONS: [&str; 11] = [
     "knowledge/upload",
     "knowledge/fill",
     "knowledge/ingest",
+    "knowledge/reembed",
     "conversations/accounting",
     "conversations/grounds",
     "conversations/reply",

@@ -160,12 +160,7 @@ pub trait EmbeddingChanges: Send + Sync {
 
     /// Makes the new space the one that is searched and the new model the setting, if no chunk that can be found lacks
     /// vectors in it; the old ones are removed a little later, after the questions that are on their way.
-    async fn switch_space(
-        &self,
-        lease: Lease,
-        change: EmbeddingChangeId,
-        deed: Deed,
-    ) -> Result<Switched, StoreError>;
+    async fn switch_space(&self, lease: Lease, change: EmbeddingChangeId, deed: Deed) -> Result<Switched, StoreError>;
 
     /// Ends a change with a sentence about why; questions go on with the old model, and the vectors that it made serve the
     /// next attempt.

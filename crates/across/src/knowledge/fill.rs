@@ -14,6 +14,8 @@ use crate::{
 const CHUNKS: u32 = 200;
 /// How long a start waits to learn whether the store is complete.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often a store that was complete is counted again: somebody may have emptied it.
+const LOOK_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How often filling begins again while the store cannot be reached; twice as long each time,
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// but no longer than this.
@@ -53,7 +55,7 @@ pub async fn file(platform: &Platform, file: FileId, generation: i64) -> Result<
         let held = platform.vectors.ensure(&collection).await?;
         let own = promised.iter().find(|(other, _)| *other == collection);
         if own.is_some_and(|(_, promised)| held < *promised) {
-            platform.vectors.set_complete(false);
+            platform.vectors.set_lost();
             platform.refill.notify_one();
         }
     }
@@ -74,6 +76,10 @@ async fn write(platform: &Platform, file: FileId, generation: i64) -> Result<u64
             written += points.len() as u64;
         }
         from = next;
+    }
+    // Its purge may have run before the last of them were written.
+    if platform.store.find_file(file).await?.is_none() {
+        forget(platform, file, Scope::File(file)).await?;
     }
     Ok(written)
 }
@@ -124,44 +130,40 @@ pub async fn look(platform: &Platform) {
     platform.vectors.set_complete(matches!(looked, Ok(Ok(true))));
 }
 
-/// Until the platform stops: fills a store that lacks points, at the start and whenever that is noticed. Until it is full it
-/// is not searched, so that nothing is silently not found.
+/// Until the platform stops: fills a store that lacks points, at the start, whenever that is noticed, and looks every now and
+/// then. Until it is full it is not searched, so that nothing is silently not found.
 pub async fn keep_complete(platform: &Platform) {
     if !platform.vectors.is_copy() {
         return;
     }
     let mut pause = FIRST_PAUSE;
     loop {
-        let next = match complete(platform).await {
+        let rest = match complete(platform).await {
             Ok(()) => {
                 pause = FIRST_PAUSE;
-                None
+                LOOK_EVERY
             }
             Err(error) => {
                 tracing::warn!(%error, ?pause, "the vector store cannot be used yet; answers do without the files");
                 let this = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
-                Some(this)
-            }
-        };
-        let again = async {
-            match next {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => platform.refill.notified().await,
+                this
             }
         };
         tokio::select! {
-            () = again => {}
+            () = tokio::time::sleep(rest) => {}
+            () = platform.refill.notified() => {}
             () = platform.stopping.cancelled() => return,
         }
     }
 }
 
 async fn complete(platform: &Platform) -> Result<(), FillError> {
-    if is_complete(platform).await? {
+    if !platform.vectors.is_lost() && is_complete(platform).await? {
         platform.vectors.set_complete(true);
         return Ok(());
     }
+    platform.vectors.set_lost();
     let Filled { files, points } = everything(platform).await?;
     tracing::info!(files, points, "filled the vector store from the database");
     Ok(())

@@ -13,6 +13,7 @@ use crate::{
     jobs::queue::Lease,
     knowledge::{
         embedding::{Change, NewChange, Phase, Switched, Unembedded, Volume},
+        fill::FillError,
         ingest::WorkError,
     },
     money::{Charged, MicroUsd},
@@ -23,7 +24,7 @@ use crate::{
         provider::{EmbedPurpose, Pieces},
         registry::{EmbedderError, LOCAL_MODEL, Offered},
     },
-    retrieval::vectors::{Collection, Point, Scope, VectorError, VectorStore as _},
+    retrieval::vectors::{Collection, Point, Scope, VectorStore as _},
 };
 
 /// Passages that are embedded to measure how fast a model is.
@@ -107,9 +108,9 @@ pub async fn overview(platform: &Platform) -> Result<Overview, StoreError> {
 
 /// The embedder that a change would lead to, by a model's id or a space's name.
 async fn wanted(platform: &Platform, model: &str) -> Result<(String, Embedder), ChangeError> {
+    let to = platform.providers.space_named(model).ok_or(ChangeError::Unknown)?;
     let from = platform.providers.space_in_use(platform.store.as_ref()).await?;
     let from = from.ok_or(ChangeError::NothingIndexed)?;
-    let to = platform.providers.space_named(model).ok_or(ChangeError::Unknown)?;
     if to == from {
         return Err(ChangeError::Current);
     }
@@ -144,7 +145,11 @@ pub async fn estimate(platform: &Platform, actor: &Actor, model: &str) -> Result
             .await?;
     }
     // A provider takes about as long for a full call as for a small one; the built-in embedder takes so long for each text.
-    let at_once = if embedder.model.id == LOCAL_MODEL { count } else { EMBED_BATCH };
+    let at_once = if embedder.model.id == LOCAL_MODEL {
+        count
+    } else {
+        EMBED_BATCH
+    };
     let calls = volume.chunks.div_ceil(at_once.max(1) as u64);
     let cost = embedder.routes.first().map(|route| {
         route.tariff.cost(Charged {
@@ -175,7 +180,7 @@ pub async fn begin(platform: &Platform, doer: &Doer, model: &str) -> Result<Chan
     let deed = doer.does(Action::EmbeddingChange, platform.clock.now());
     let begun = platform.store.begin_change(new, deed).await?;
     let change = begun.ok_or(ChangeError::Running)?;
-    platform.job_queued.notify_waiters();
+    platform.job_queued.notify_one();
     Ok(change)
 }
 
@@ -186,12 +191,6 @@ pub async fn begin(platform: &Platform, doer: &Doer, model: &str) -> Result<Chan
 pub async fn cancel(platform: &Platform, doer: &Doer) -> Result<bool, StoreError> {
     let deed = doer.does(Action::EmbeddingCancel, platform.clock.now());
     platform.store.cancel_change(deed).await
-}
-
-impl From<VectorError> for WorkError {
-    fn from(error: VectorError) -> Self {
-        Self::Retry(error.to_string())
-    }
 }
 
 /// Works on a change for a turn, from where it was.
@@ -208,7 +207,8 @@ pub async fn go_on(platform: &Arc<Platform>, lease: Lease, id: EmbeddingChangeId
     let embedder = platform.providers.embedder_in(&space)?;
     let collection = Collection::from(&embedder.model);
     if platform.vectors.is_copy() {
-        platform.vectors.ensure(&collection).await?;
+        let made = platform.vectors.ensure(&collection).await;
+        made.map_err(FillError::from)?;
     }
     let role = match change.started_by {
         Some(id) => store.find_user(id).await?.map(|(user, _)| user.role),
@@ -239,7 +239,7 @@ pub async fn go_on(platform: &Arc<Platform>, lease: Lease, id: EmbeddingChangeId
                 Switched::Yes => {
                     tracing::info!(space, "questions use the new embedding model from now on");
                     platform.settings.refresh(store).await?;
-                    platform.job_queued.notify_waiters();
+                    platform.job_queued.notify_one();
                     return Ok(());
                 }
                 Switched::Incomplete => continue,
@@ -254,7 +254,8 @@ pub async fn go_on(platform: &Arc<Platform>, lease: Lease, id: EmbeddingChangeId
             .await?;
         if platform.vectors.is_copy() {
             let points = points(&chunks, &vectors);
-            platform.vectors.upsert(&collection, &points).await?;
+            let written = platform.vectors.upsert(&collection, &points).await;
+            written.map_err(FillError::from)?;
         }
         let numbered = chunks.into_iter().map(|chunk| chunk.number).zip(vectors).collect();
         store.add_vectors(lease, id, numbered).await?;
@@ -286,7 +287,8 @@ pub async fn tidy(platform: &Platform, lease: Lease) -> Result<(), WorkError> {
     if platform.vectors.is_copy() {
         for collection in store.idle_collections().await? {
             for (file, _) in store.searchable_files().await? {
-                platform.vectors.delete(&collection, Scope::File(file)).await?;
+                let removed = platform.vectors.delete(&collection, Scope::File(file)).await;
+                removed.map_err(FillError::from)?;
             }
         }
     }

@@ -124,7 +124,9 @@ async fn tried_embedding(
     key: &Secret,
     custom: &Custom,
 ) -> Result<Option<EmbeddingModel>, KeyError> {
-    let Some(named) = &custom.embedding else { return Ok(None) };
+    let Some(named) = &custom.embedding else {
+        return Ok(None);
+    };
     let provider = platform.providers.connector().custom(custom, key);
     let provider = provider.ok_or_else(|| wrong("base_url", "Nothing can be called at this address."))?;
     Ok(Some(check_embedding(provider.as_ref(), named).await?))

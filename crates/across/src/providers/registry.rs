@@ -333,7 +333,11 @@ impl Providers {
                 None => {
                     let is_free = connection.kind.is_built_in();
                     let tariff = self.tariff(connection, &model.id);
-                    let price = if is_free { MicroUsd::ZERO } else { tariff.worst(0).prompt };
+                    let price = if is_free {
+                        MicroUsd::ZERO
+                    } else {
+                        tariff.worst(0).prompt
+                    };
                     offered.push(Offered {
                         model: model.clone(),
                         providers: vec![connection.kind],

@@ -149,10 +149,12 @@ pub enum VectorError {
     #[error("the vector store is not available: {0}")]
     Unavailable(String),
     /// It does not do what we ask for, and will not by being asked again.
-    #[error("the vector store refused: {0}. Check VECTOR_URL, VECTOR_API_KEY and the store's version.")]
+    #[error("the vector store refused: {0}. Check its configured address and key, and its version.")]
     Refused(String),
     /// Its answer is not what its interface promises.
-    #[error("the vector store answered something else than its interface says: {0}. Check VECTOR_URL and its version.")]
+    #[error(
+        "the vector store answered something else than its interface says: {0}. Check its configured address, and its version."
+    )]
     Malformed(String),
 }
 
@@ -203,15 +205,24 @@ pub fn has_direction(vector: &[f32]) -> bool {
 /// to lack some of them is not searched, so that nothing is silently not found.
 pub struct Vectors {
     store: Arc<dyn VectorStore>,
-    /// Whether a copy holds all that the rows promise; `None` for the rows themselves.
-    complete: Option<AtomicBool>,
+    /// What is known of a copy; `None` for the rows themselves.
+    copy: Option<Kept>,
+}
+
+/// What is known of a copy.
+#[derive(Default)]
+struct Kept {
+    /// It holds all that the rows promise.
+    is_complete: AtomicBool,
+    /// It was seen to lack points, which others that are not searched yet may hide from whoever counts later.
+    is_lost: AtomicBool,
 }
 
 impl Vectors {
     /// The rows themselves.
     #[must_use]
     pub fn of_rows(store: Arc<dyn VectorStore>) -> Self {
-        Self { store, complete: None }
+        Self { store, copy: None }
     }
 
     /// A store outside, which is not searched before it was found complete ([`Vectors::set_complete`]).
@@ -219,25 +230,43 @@ impl Vectors {
     pub fn outside(store: Arc<dyn VectorStore>) -> Self {
         Self {
             store,
-            complete: Some(AtomicBool::new(false)),
+            copy: Some(Kept::default()),
         }
     }
 
     /// Whether it holds a copy that has to be filled from the rows.
     #[must_use]
     pub const fn is_copy(&self) -> bool {
-        self.complete.is_some()
+        self.copy.is_some()
     }
 
     /// Says whether the copy holds all that the rows promise. Without meaning for the rows themselves.
     pub fn set_complete(&self, is_complete: bool) {
-        if let Some(complete) = &self.complete {
-            complete.store(is_complete, Ordering::SeqCst);
+        if let Some(copy) = &self.copy {
+            copy.is_lost.fetch_and(!is_complete, Ordering::SeqCst);
+            copy.is_complete.store(is_complete, Ordering::SeqCst);
         }
     }
 
+    /// Says that the copy lacks points: it is not searched before it was filled, however many points it seems to hold.
+    pub fn set_lost(&self) {
+        if let Some(copy) = &self.copy {
+            copy.is_lost.store(true, Ordering::SeqCst);
+            copy.is_complete.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether the copy was seen to lack points and was not filled since.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.copy
+            .as_ref()
+            .is_some_and(|copy| copy.is_lost.load(Ordering::SeqCst))
+    }
+
     fn check_complete(&self) -> Result<(), VectorError> {
-        let is_complete = self.complete.as_ref().is_none_or(|it| it.load(Ordering::SeqCst));
+        let copy = self.copy.as_ref();
+        let is_complete = copy.is_none_or(|copy| copy.is_complete.load(Ordering::SeqCst));
         is_complete.then_some(()).ok_or_else(|| {
             VectorError::Unavailable("it is being filled from the database; this ends by itself".to_owned())
         })

@@ -275,15 +275,24 @@ impl KeyCreate {
     fn embedding(&self) -> Result<Option<EmbeddingModel>, ApiError> {
         let Some(id) = self.embedding_model.as_deref().map(str::trim) else {
             return match self.embedding_dimensions {
-                Some(_) => Err(ApiError::field("embedding_model", "Dimensions need the name of the model.")),
+                Some(_) => Err(ApiError::field(
+                    "embedding_model",
+                    "Dimensions need the name of the model.",
+                )),
                 None => Ok(None),
             };
         };
         if !(1..=MAX_MODEL).contains(&id.chars().count()) || id.chars().any(char::is_control) {
             return Err(ApiError::field("embedding_model", "This is not a model's id."));
         }
-        if self.embedding_dimensions.is_some_and(|dimensions| !(1..=MAX_DIMENSIONS).contains(&dimensions)) {
-            return Err(ApiError::field("embedding_dimensions", "This is a whole number from 1 to 16,384."));
+        if self
+            .embedding_dimensions
+            .is_some_and(|dimensions| !(1..=MAX_DIMENSIONS).contains(&dimensions))
+        {
+            return Err(ApiError::field(
+                "embedding_dimensions",
+                "This is a whole number from 1 to 16,384.",
+            ));
         }
         Ok(Some(EmbeddingModel {
             id: id.to_owned(),

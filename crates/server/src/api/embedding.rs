@@ -240,6 +240,9 @@ pub(crate) async fn cancel(State(state): State<AppState>, By(doer): By) -> Resul
     if reembed::cancel(&state.platform, &doer).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(ApiError::new(Kind::CONFLICT, "The embedding model is not being changed."))
+        Err(ApiError::new(
+            Kind::CONFLICT,
+            "The embedding model is not being changed.",
+        ))
     }
 }

@@ -123,9 +123,12 @@ async fn check_embedding(state: &AppState, wanted: &str) -> Result<(), ApiError>
                 space.rsplit_once(':').map_or(space.as_str(), |(model, _)| model)
             ),
         )),
-        None if !["auto", "local"].contains(&wanted) && platform.providers.space_named(wanted).is_none() => Err(
-            ApiError::field("embedding_model", "No provider of this installation embeds with this model."),
-        ),
+        None if !["auto", "local"].contains(&wanted) && platform.providers.space_named(wanted).is_none() => {
+            Err(ApiError::field(
+                "embedding_model",
+                "No provider of this installation embeds with this model.",
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -331,6 +331,30 @@ mod tests {
             "AI_ACROSS_SECRET_KEY_OLD: is the same",
         );
         check(&[("AI_ACROSS_SECRET_KEY", "")], "AI_ACROSS_SECRET_KEY: is empty");
+        let store = ("AI_ACROSS_VECTOR_STORE", "qdrant");
+        check(
+            &[("AI_ACROSS_VECTOR_STORE", "pinecone")],
+            "choose embedded, pgvector, chroma or qdrant",
+        );
+        check(&[store], "AI_ACROSS_VECTOR_URL: is missing; qdrant needs its address");
+        check(
+            &[store, ("AI_ACROSS_VECTOR_URL", "postgres://h/n")],
+            "is an address of PostgreSQL",
+        );
+        check(
+            &[store, ("AI_ACROSS_VECTOR_URL", "hunter2")],
+            "is neither http://HOST:PORT nor",
+        );
+        check(&[("AI_ACROSS_VECTOR_URL", "http://h:6333")], "vector_store is embedded");
+        check(
+            &[("AI_ACROSS_VECTOR_STORE", "pgvector")],
+            "pgvector needs a PostgreSQL database",
+        );
+        let own = [
+            ("AI_ACROSS_VECTOR_STORE", "pgvector"),
+            ("AI_ACROSS_DATABASE_URL", "postgres://h/n"),
+        ];
+        assert!(load(&Arguments::default(), environment(&own)).is_ok());
     }
 
     #[test]

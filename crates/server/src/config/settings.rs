@@ -111,7 +111,7 @@ settings! {
     max_streams_per_user: u32 = "AI_ACROSS_MAX_STREAMS_PER_USER", "5", Plain, parse::amount;
 
     /// Memory for the vectors of recently searched files, in MB, 64 to 1048576. A vector of 1536 numbers takes 1.5 kB.
-    vector_cache_mb: u32 = "VECTOR_CACHE_MB", "512", Plain, parse::vector_cache;
+    vector_cache_mb: u32 = "AI_ACROSS_VECTOR_CACHE_MB", "512", Plain, parse::vector_cache;
 
     /// Answers being written at a time in all, 1 to 100000.
     max_streams: u32 = "AI_ACROSS_MAX_STREAMS", "4000", Plain, parse::amount;

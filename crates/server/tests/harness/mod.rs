@@ -93,6 +93,11 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// A new process on the data of one that was killed.
+    pub(crate) fn rise(&mut self) {
+        (self.child, self.base, _) = launch(&self.dir, &self.environment);
+    }
+
     /// `kill -9`, then a new process on the same data.
     pub(crate) async fn kill_and_restart(mut self) -> Self {
         self.kill();

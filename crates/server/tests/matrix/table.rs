@@ -181,6 +181,25 @@ fn administration() -> Vec<Row> {
         get("GET /api/v1/admin/stats", Of::Nothing, administrators(200)),
         get("GET /api/v1/admin/jobs", Of::Nothing, administrators(200)),
         get("GET /api/v1/admin/providers", Of::Nothing, administrators(200)),
+        get("GET /api/v1/admin/embedding", Of::Nothing, administrators(200)),
+        row(
+            "POST /api/v1/admin/embedding/estimate",
+            Of::Nothing,
+            |_| Sent::Json(json!({ "model": "a model that nobody has" })),
+            administrators(422),
+        ),
+        row(
+            "POST /api/v1/admin/embedding/change",
+            Of::Nothing,
+            |_| Sent::Json(json!({ "model": "a model that nobody has" })),
+            administrators(422),
+        ),
+        row(
+            "DELETE /api/v1/admin/embedding/change",
+            Of::Nothing,
+            nothing,
+            administrators(409),
+        ),
         get("GET /api/v1/admin/users", Of::Nothing, administrators(200)),
         row(
             "POST /api/v1/admin/users",

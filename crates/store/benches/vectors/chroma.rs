@@ -32,17 +32,19 @@ impl Chroma {
         chroma
     }
 
-    /// Adds vectors; their ids are their numbers from `first` on.
-    pub(crate) fn add(&mut self, first: usize, vectors: &[Vec<f32>]) {
+    /// Adds vectors of an assistant; their ids are their numbers from `first` on.
+    pub(crate) fn add(&mut self, first: usize, assistant: &str, vectors: &[Vec<f32>]) {
         let ids: Vec<String> = (first..first + vectors.len()).map(|id| id.to_string()).collect();
+        let owners: Vec<Value> = vectors.iter().map(|_| json!({"assistant": assistant})).collect();
         let path = format!("{BASE}/{}/add", self.collection);
-        self.post(&path, &json!({"ids": ids, "embeddings": vectors}));
+        self.post(&path, &json!({"ids": ids, "embeddings": vectors, "metadatas": owners}));
     }
 
-    /// The cosines of the nearest.
-    pub(crate) fn ask(&mut self, question: &[f32], limit: usize) -> Vec<f32> {
+    /// The cosines of the assistant's nearest.
+    pub(crate) fn ask(&mut self, assistant: &str, question: &[f32], limit: usize) -> Vec<f32> {
         let path = format!("{BASE}/{}/query", self.collection);
-        let body = json!({"query_embeddings": [question], "n_results": limit, "include": ["distances"]});
+        let body = json!({"query_embeddings": [question], "n_results": limit, "include": ["distances"],
+                          "where": {"assistant": assistant}});
         let answer = self.post(&path, &body);
         let distances = answer["distances"][0].as_array().expect("distances");
         distances

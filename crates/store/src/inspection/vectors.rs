@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use across::platform::Findings;
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType, PaginatorTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, Func},
 };
 use uuid::Uuid;

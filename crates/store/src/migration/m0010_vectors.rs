@@ -84,12 +84,7 @@ async fn changes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(text_null("problem"))
                 .col(timestamp_with_time_zone("started_at"))
                 .col(timestamp_with_time_zone_null("finished_at"))
-                .foreign_key(&mut references(
-                    table,
-                    "started_by",
-                    "users",
-                    ForeignKeyAction::SetNull,
-                ))
+                .foreign_key(&mut references(table, "started_by", "users", ForeignKeyAction::SetNull))
                 .to_owned(),
         )
         .await?;
@@ -116,7 +111,9 @@ async fn move_vectors(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         for row in &rows {
             after = row.try_get_by_index(0)?;
             let values = moved(row)?.map(Expr::from);
-            insert.values(values).map_err(|error| DbErr::Migration(error.to_string()))?;
+            insert
+                .values(values)
+                .map_err(|error| DbErr::Migration(error.to_string()))?;
         }
         if rows.is_empty() {
             return Ok(());

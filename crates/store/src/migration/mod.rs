@@ -92,9 +92,13 @@ mod tests {
     }
 
     /// What an installation of before the accounts had versions and the files had paths becomes.
-    async fn upgrades(db: &DatabaseConnection, id: impl Fn(&str) -> String, bytes: &str) {
+    async fn upgrades(db: &DatabaseConnection, id: impl Fn(&str) -> String) {
         Migrator::up(db, Some(5)).await.unwrap();
         let time = "'2026-01-02 03:04:05+00:00'";
+        let bytes = |hex: &str| match db.get_database_backend() {
+            crate::backend::Backend::Postgres => format!("'\\x{hex}'"),
+            _ => format!("x'{hex}'"),
+        };
         for statement in [
             format!(
                 "INSERT INTO users (id, email, password_hash, name, role, is_active, must_change_password, created_at, \
@@ -115,10 +119,13 @@ mod tests {
                 id(OTHER)
             ),
             format!(
-                "INSERT INTO chunks (id, file_id, generation, chunk_index, start_char, end_char, text, token_count, space, dim, \
-                 vectors) VALUES ({0}, {0}, 1, 0, 0, 5, 'words', 1, 's', 1, {1})",
+                "INSERT INTO chunks (id, file_id, generation, chunk_index, start_char, end_char, text, token_count, space, \
+                 dim, vectors) VALUES ({0}, {0}, 1, 0, 0, 1, 'one', 1, 'm:2', 2, {1}), ({2}, {0}, 1, 1, 0, 1, 'two', 1, \
+                 'm:2', 2, {3})",
                 id(FILE),
-                bytes
+                bytes("0000803f00000000"),
+                id(OTHER),
+                bytes("0000803f00"),
             ),
             format!(
                 "INSERT INTO conversations (id, assistant_id, user_id, title, title_folded, last_seq, active_at, \
@@ -138,13 +145,16 @@ mod tests {
             texts(db, "SELECT file_path FROM knowledge_files").await,
             [format!("files/{FILE}")]
         );
+        // Vectors have their compact form and a checksum; what was damaged has none, so that it is noticed.
+        let vectors = "SELECT CAST(LENGTH(codes) AS TEXT) FROM chunk_vectors WHERE space = 'm:2' ORDER BY chunk_number";
+        assert_eq!(texts(db, vectors).await, ["10", "0"]);
         let as_before = "SELECT title FROM conversations \
                          WHERE NOT is_pinned AND NOT is_archived AND NOT is_unseen AND folder_id IS NULL";
         assert_eq!(texts(db, as_before).await, ["T"]);
         // A file keeps its kind and its chunks, and may be of more kinds now.
         let kept = "SELECT f.file_type || ' ' || c.text FROM knowledge_files f JOIN chunks c ON c.file_id = f.id \
-                    WHERE c.heading IS NULL";
-        assert_eq!(texts(db, kept).await, ["txt words"]);
+                    WHERE c.heading IS NULL ORDER BY c.number";
+        assert_eq!(texts(db, kept).await, ["txt one", "txt two"]);
         let becomes = async |kind: &str| {
             let change = format!("UPDATE knowledge_files SET file_type = '{kind}'");
             db.execute_unprepared(&change).await.is_ok()
@@ -160,7 +170,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("old.db").display());
         let db = Database::connect(url).await.unwrap();
-        upgrades(&db, |id| format!("x'{}'", id.replace('-', "")), "x'0000803f'").await;
+        upgrades(&db, |id| format!("x'{}'", id.replace('-', ""))).await;
     }
 
     #[tokio::test]
@@ -174,7 +184,7 @@ mod tests {
         let db = Database::connect(format!("{url}{separator}options=-c%20search_path%3D{schema}"))
             .await
             .unwrap();
-        upgrades(&db, |id| format!("'{id}'"), "'\\x0000803f'").await;
+        upgrades(&db, |id| format!("'{id}'")).await;
         db.close().await.unwrap();
         let drop = format!("DROP SCHEMA {schema} CASCADE");
         admin.execute_unprepared(&drop).await.unwrap();

@@ -55,9 +55,6 @@ impl SqlStore {
             return Ok(0);
         }
         let at = deed.at;
-        Ok(self
-            .db
-            .audited(deed, move |tx| Box::pin(mend(tx, damaged, at)))
-            .await?)
+        Ok(self.db.audited(deed, move |tx| Box::pin(mend(tx, damaged, at))).await?)
     }
 }

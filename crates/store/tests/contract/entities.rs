@@ -120,7 +120,7 @@ pub(super) const ENTITIES: &[Entity] = &[
         key: "id",
         columns: "id from_space to_model to_dim phase chunks_total chunks_done position started_by problem started_at \
                   finished_at",
-        references: &[("started_by", "users", "null")],
+        references: &[("started_by", "users", "set null")],
         indexes: &["started_at", "started_by"],
     },
     Entity {

@@ -77,12 +77,11 @@ impl Connection {
     /// Writes an answer that is JSON, all of it at once.
     pub(crate) async fn write_json(&mut self, status: u16, body: &Value) -> io::Result<()> {
         let body = body.to_string();
-        let head = format!(
-            "HTTP/1.1 {status} Scripted\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        let whole = format!(
+            "HTTP/1.1 {status} Scripted\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.writer.write_all(head.as_bytes()).await?;
-        self.writer.write_all(body.as_bytes()).await
+        self.writer.write_all(whole.as_bytes()).await
     }
 
     /// Writes an answer, unless the other side leaves before it is whole.

@@ -4,6 +4,9 @@ import { api, request } from "@/api/client";
 import type {
   AdminStats,
   AssistantList,
+  EmbeddingChange,
+  EmbeddingEstimate,
+  EmbeddingOverview,
   ModelList,
   ProviderStatusList,
   Quota,
@@ -154,4 +157,32 @@ export function useSaveSettings() {
 
 export function useReprocessAll() {
   return useMutation({ mutationFn: () => api.post<void>("/files/reprocess-all", {}) });
+}
+
+/** With what the files are embedded, and how far a change is; looked at again while one is running. */
+export const embeddingQuery = queryOptions({
+  queryKey: ["settings", "embedding"],
+  queryFn: ({ signal }) => api.get<EmbeddingOverview>("/admin/embedding", { signal }),
+  refetchInterval: ({ state }) => (state.data?.change?.phase === "running" ? 2_000 : false),
+});
+
+/** What a change would take. The model is tried with a few passages, so it is asked for once for each model. */
+export const embeddingEstimateQuery = (model: string) =>
+  queryOptions({
+    queryKey: ["embedding-estimate", model],
+    queryFn: ({ signal }) => api.post<EmbeddingEstimate>("/admin/embedding/estimate", { model }, { signal }),
+    retry: false,
+    staleTime: 60_000,
+  });
+
+/** Begins a change, or calls the running one off. */
+export function useEmbeddingChange() {
+  const client = useQueryClient();
+  const after = () => client.invalidateQueries({ queryKey: ["settings"] });
+  const begin = useMutation({
+    mutationFn: (model: string) => api.post<EmbeddingChange>("/admin/embedding/change", { model }),
+    onSuccess: after,
+  });
+  const cancel = useMutation({ mutationFn: () => api.delete("/admin/embedding/change"), onSettled: after });
+  return { begin, cancel };
 }

@@ -9,7 +9,8 @@ import { LeaveGuard } from "@/ui/leave-guard";
 import { InlineNotice } from "@/ui/notice";
 import { ErrorState, Loading, SkeletonRows } from "@/ui/states";
 import { toast } from "@/ui/toast";
-import { modelsQuery, settingsQuery, useReprocessAll } from "./api";
+import { embeddingQuery, modelsQuery, settingsQuery, useReprocessAll } from "./api";
+import { EmbeddingCard } from "./embedding-card";
 import { GROUPS, type GroupName } from "./setting-fields";
 import { SettingsGroup } from "./settings-group";
 
@@ -17,6 +18,7 @@ export function SystemSettingsPage() {
   const t = useT();
   const settings = useQuery(settingsQuery);
   const models = useQuery(modelsQuery).data?.models ?? [];
+  const embedding = useQuery(embeddingQuery).data;
   const dirty = useRef(new Set<GroupName>());
   const onDirty = useCallback((name: GroupName, isDirty: boolean) => {
     if (isDirty) dirty.current.add(name);
@@ -39,11 +41,20 @@ export function SystemSettingsPage() {
       />
     );
   }
+  // Once files are indexed, their model is no field any more: it is changed by embedding them anew.
+  const isIndexed = embedding?.current != null;
+  const { embedding_model: _, ...others } = settings.data.values;
+  const shown = isIndexed ? { ...settings.data, values: others } : settings.data;
   return (
     <div className="flex flex-col gap-8">
       {(Object.keys(GROUPS) as GroupName[]).map((name) => (
-        <SettingsGroup key={name} name={name} settings={settings.data} models={models} onDirty={onDirty}>
-          {name === "retrieval" && <Reprocess />}
+        <SettingsGroup key={name} name={name} settings={shown} models={models} onDirty={onDirty}>
+          {name === "retrieval" && (
+            <>
+              {isIndexed && <EmbeddingCard embedding={embedding} />}
+              <Reprocess />
+            </>
+          )}
         </SettingsGroup>
       ))}
       <LeaveGuard when={unsaved} title={t("form.leaveTitle")} body={t("form.leaveBody")} />
