@@ -183,19 +183,19 @@ pub(crate) async fn save_text(
     Ok(())
 }
 
-/// Writes chunks of a generation; the same index again replaces.
+/// Writes chunks of a generation, each with the forms of its words; the same index again replaces.
 pub(crate) async fn add_chunks(
     tx: &DatabaseTransaction,
     lease: Lease,
     id: FileId,
     generation: i64,
     space: String,
-    chunks: Vec<NewChunk>,
+    chunks: Vec<(NewChunk, String)>,
 ) -> Result<(), Fault> {
     unpublished(tx, lease, id, generation).await?;
-    let indices: Vec<i32> = chunks.iter().map(|chunk| column_i32(chunk.index)).collect();
+    let indices: Vec<i32> = chunks.iter().map(|(chunk, _)| column_i32(chunk.index)).collect();
     let mut rows = Vec::with_capacity(chunks.len());
-    for new in chunks {
+    for (new, words) in chunks {
         let (dim, vectors) = vectors::encode(&new.vectors).ok_or(Fault::conflict(
             "a chunk needs vectors of one length with finite numbers",
         ))?;
@@ -209,6 +209,7 @@ pub(crate) async fn add_chunks(
             start_char: Set(column_i32(new.start)),
             end_char: Set(column_i32(new.end)),
             text: Set(storable(new.text)),
+            words: Set(words),
             token_count: Set(column_i32(new.token_count)),
             space: Set(space.clone()),
             dim: Set(dim),

@@ -41,12 +41,26 @@ struct KeptCitation {
     file_id: Uuid,
     filename: String,
     chunk_index: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_chunk_index: Option<u32>,
     page: Option<u32>,
     start: u32,
     end: u32,
     score: f32,
     cosine: Option<f32>,
     snippet: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<KeptWhy>,
+}
+
+/// Why a passage was found, as it is kept with its citation.
+#[derive(Serialize, Deserialize)]
+struct KeptWhy {
+    vector_rank: Option<u32>,
+    keyword_rank: Option<u32>,
+    fused_rank: u32,
+    matched_words: Vec<String>,
+    threshold: f32,
 }
 
 /// Tokens as they are kept in their column; changing it is a migration.
@@ -70,12 +84,20 @@ pub(crate) fn citations_column(citations: Vec<Citation>) -> Result<serde_json::V
             file_id: citation.file.uuid(),
             filename: storable(citation.filename),
             chunk_index: citation.chunk_index,
+            last_chunk_index: Some(citation.last_chunk_index).filter(|last| *last != citation.chunk_index),
             page: citation.page,
             start: citation.start,
             end: citation.end,
             score: citation.score,
             cosine: citation.cosine,
             snippet: storable(citation.snippet),
+            why: citation.why.map(|why| KeptWhy {
+                vector_rank: why.vector_rank,
+                keyword_rank: why.keyword_rank,
+                fused_rank: why.fused_rank,
+                matched_words: why.matched_words.into_iter().map(storable).collect(),
+                threshold: why.threshold,
+            }),
         })
         .collect();
     serde_json::to_value(kept).map_err(|error| Fault::unavailable(format!("citations cannot be stored: {error}")))
@@ -185,12 +207,20 @@ fn citation_of(kept: KeptCitation) -> Citation {
         file: kept.file_id.into(),
         filename: kept.filename,
         chunk_index: kept.chunk_index,
+        last_chunk_index: kept.last_chunk_index.unwrap_or(kept.chunk_index),
         page: kept.page,
         start: kept.start,
         end: kept.end,
         score: kept.score,
         cosine: kept.cosine,
         snippet: kept.snippet,
+        why: kept.why.map(|why| Why {
+            vector_rank: why.vector_rank,
+            keyword_rank: why.keyword_rank,
+            fused_rank: why.fused_rank,
+            matched_words: why.matched_words,
+            threshold: why.threshold,
+        }),
     }
 }
 

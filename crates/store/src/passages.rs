@@ -8,6 +8,7 @@ use across::{
     retrieval::{
         passage::{Passage, Passages},
         vectors::KeywordIndex,
+        words::Word,
     },
 };
 use async_trait::async_trait;
@@ -38,6 +39,7 @@ struct Row {
     start_char: i32,
     end_char: i32,
     text: String,
+    words: String,
 }
 
 impl SqlStore {
@@ -56,6 +58,7 @@ impl SqlStore {
                     chunk::Column::StartChar,
                     chunk::Column::EndChar,
                     chunk::Column::Text,
+                    chunk::Column::Words,
                 ])
                 .filter(some)
                 .into_model()
@@ -97,10 +100,12 @@ fn passage_of(row: Row, filename: String) -> Result<Passage, Fault> {
         file: row.file_id.into(),
         filename,
         chunk_index: narrow(row.chunk_index, "chunks", "chunk_index", id)?,
+        last_chunk_index: narrow(row.chunk_index, "chunks", "chunk_index", id)?,
         page: row.page.map(|page| narrow(page, "chunks", "page", id)).transpose()?,
         start: narrow(row.start_char, "chunks", "start_char", id)?,
         end: narrow(row.end_char, "chunks", "end_char", id)?,
         text: row.text,
+        words: row.words,
     })
 }
 
@@ -153,9 +158,9 @@ impl KeywordIndex for SqlStore {
     async fn with_words(
         &self,
         assistant: AssistantId,
-        terms: &[String],
+        words: &[Word],
         limit: usize,
     ) -> Result<Vec<ChunkId>, StoreError> {
-        Ok(fulltext::search(self.db.reader(), assistant, terms, limit).await?)
+        Ok(fulltext::search(self.db.reader(), assistant, words, limit).await?)
     }
 }

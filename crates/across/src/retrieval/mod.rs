@@ -1,8 +1,10 @@
 //! From a question to the passages of an assistant's files that answer it.
 
 pub mod fusion;
+pub mod judging;
 pub mod language;
 pub mod passage;
 pub mod relevance;
 pub mod search;
 pub mod vectors;
+pub mod words;

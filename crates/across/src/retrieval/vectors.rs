@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::{
     fault::StoreError,
     id::{AssistantId, ChunkId, FileId},
+    retrieval::words::Word,
 };
 
 /// A search among one assistant's chunks. The scope is not optional: no search crosses assistants.
@@ -44,11 +45,11 @@ pub trait VectorStore: Send + Sync {
 /// Finds chunks by their words, with the database's own full text.
 #[async_trait]
 pub trait KeywordIndex: Send + Sync {
-    /// Chunks that hold any of `terms` (lower-case words without operators), best first by the index's own rank.
+    /// Chunks that hold any form of any of `words`, best first: the more and the rarer the forms, the better.
     async fn with_words(
         &self,
         assistant: AssistantId,
-        terms: &[String],
+        words: &[Word],
         limit: usize,
     ) -> Result<Vec<ChunkId>, StoreError>;
 }

@@ -17,6 +17,8 @@ pub(crate) struct Model {
     pub start_char: i32,
     pub end_char: i32,
     pub text: String,
+    /// What the text is found by: the forms of its words, separated by spaces.
+    pub words: String,
     pub token_count: i32,
     /// The embedding space of the vectors; vectors of different spaces are never compared.
     pub space: String,

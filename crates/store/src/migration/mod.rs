@@ -8,6 +8,7 @@ mod m0005_operation;
 mod m0006_people;
 mod m0007_governance;
 mod m0008_answers;
+mod m0009_words;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, schema,
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_people::Migration),
             Box::new(m0007_governance::Migration),
             Box::new(m0008_answers::Migration),
+            Box::new(m0009_words::Migration),
         ]
     }
 }

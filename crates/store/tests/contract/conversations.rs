@@ -197,12 +197,20 @@ async fn a_turn_is_two_messages(bench: &Bench) {
         file: FileId::new(),
         filename: "a.pdf".into(),
         chunk_index: 3,
+        last_chunk_index: 4,
         page: Some(2),
         start: 100,
         end: 250,
         score: 0.83,
         cosine: Some(0.41),
         snippet: "words \0 words".into(),
+        why: Some(Why {
+            vector_rank: None,
+            keyword_rank: Some(2),
+            fused_rank: 1,
+            matched_words: vec!["words".into()],
+            threshold: 0.7,
+        }),
     };
     let mut first = turn(scene.anna, scene.conversation, "Hello\0!", 1);
     first.citations = vec![citation.clone()];
