@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use across::{
-    conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
+    conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed, Why},
     money::MicroUsd,
     page::PageRequest,
     providers::{chat::Speaker, routing::Failover},

@@ -7,7 +7,7 @@ use across::{
     audit::Action,
     conversations::{
         conversation::{Begun, ConversationStore as _, Created, Dead, Ending, Filter, MessageFilter, NewTurn},
-        message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
+        message::{Citation, Why, Message, RetrievalOutcome, State, TokensUsed},
         tree::{MessageTree as _, PathEnd},
     },
     id::{AssistantId, ConversationId, FileId, MessageId, UserId},

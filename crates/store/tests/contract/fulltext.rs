@@ -1,16 +1,30 @@
 //! Keyword search: finds words in their forms, takes terms as data, stays in its scope.
 
 use across::{
-    audit::Action, id::ChunkId, knowledge::file::KnowledgeStore as _, page::PageRequest,
-    retrieval::vectors::KeywordIndex as _,
+    audit::Action,
+    id::ChunkId,
+    knowledge::file::KnowledgeStore as _,
+    page::PageRequest,
+    retrieval::{
+        vectors::KeywordIndex as _,
+        words::{Word, asked},
+    },
 };
 
 use crate::bench::{Bench, deed, words};
 
 crate::contracts!(words_are_found_in_their_forms, hostile_terms_are_data, the_scope_holds);
 
-fn terms(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
+fn terms(text: &str) -> Vec<Word> {
+    asked(text, "en")
+}
+
+/// A word with this one form, which may be anything.
+fn raw(form: &str) -> Word {
+    Word {
+        plain: form.to_owned(),
+        forms: vec![form.to_owned()],
+    }
 }
 
 async fn chunk_ids(bench: &Bench, file: across::id::FileId) -> Vec<ChunkId> {
@@ -45,6 +59,7 @@ async fn words_are_found_in_their_forms(bench: &Bench) {
         ("cat cafe", vec![0, 1]),
         ("cat unknown", vec![0]),
         ("unknown", vec![]),
+        ("тексты", vec![4]),
     ] {
         let mut found = bench.store.with_words(assistant, &terms(search), 10).await.unwrap();
         found.sort_by_key(|id| ids.iter().position(|known| known == id));
@@ -75,7 +90,7 @@ async fn hostile_terms_are_data(bench: &Bench) {
     bench
         .ready(assistant, user, vec![words(0, "alpha beta"), words(1, "near or not")])
         .await;
-    let hostile: Vec<String> = [
+    let hostile: Vec<Word> = [
         "\"",
         "'",
         "(",
@@ -107,7 +122,7 @@ async fn hostile_terms_are_data(bench: &Bench) {
         "$1",
         "?",
     ]
-    .map(str::to_owned)
+    .map(raw)
     .to_vec();
     for term in &hostile {
         bench
@@ -119,19 +134,19 @@ async fn hostile_terms_are_data(bench: &Bench) {
     bench.store.with_words(assistant, &hostile, 10).await.unwrap();
     bench
         .store
-        .with_words(assistant, &vec!["(".repeat(200); 200], 10)
+        .with_words(assistant, &vec![raw(&"(".repeat(200)); 200], 10)
         .await
         .unwrap();
     bench
         .store
-        .with_words(assistant, &vec!["x".repeat(100_000); 1_000], 10)
+        .with_words(assistant, &vec![raw(&"x".repeat(100_000)); 1_000], 10)
         .await
         .unwrap();
     // A prefix operator would find something.
     assert!(
         bench
             .store
-            .with_words(assistant, &terms("alp*"), 10)
+            .with_words(assistant, &[raw("alp*")], 10)
             .await
             .unwrap()
             .is_empty()
@@ -140,7 +155,7 @@ async fn hostile_terms_are_data(bench: &Bench) {
     assert_eq!(
         bench
             .store
-            .with_words(assistant, &terms("NEAR"), 10)
+            .with_words(assistant, &[raw("near")], 10)
             .await
             .unwrap()
             .len(),
@@ -160,7 +175,7 @@ async fn the_scope_holds(bench: &Bench) {
         .await
         .unwrap();
 
-    let alpha = [String::from("alpha")];
+    let alpha = [raw("alpha")];
     let find = || bench.store.with_words(mine, &alpha, 10);
     assert_eq!(find().await.unwrap(), chunk_ids(bench, file).await);
     bench
