@@ -259,8 +259,8 @@ mod tests {
     fn one_good_passage_lets_others_in_and_without_one_nothing_is_found() {
         use Verdict::{BelowThreshold, BeyondTopK, Kept};
         let of = |scores: &[f32]| {
-            let one = |score: &f32| (passage(FileId::new(), 0, 0, &format!("number {score}")), *score);
-            scores.iter().map(one).collect::<Vec<_>>()
+            let one = |(at, score): (usize, &f32)| (passage(FileId::new(), 0, 0, &format!("number {at}")), *score);
+            scores.iter().enumerate().map(one).collect::<Vec<_>>()
         };
         assert_eq!(verdicts(of(&[0.5, 0.71, 0.3]), 5, 0.7), [Kept, Kept, BelowThreshold]);
         assert_eq!(verdicts(of(&[0.69, 0.5]), 5, 0.7), [BelowThreshold, BelowThreshold]);

@@ -2,8 +2,12 @@
 
 /// Conjunctions that may open a word, behind an "and": ש, כש, מש, לכש.
 const CONJUNCTIONS: [&str; 4] = ["לכש", "כש", "מש", "ש"];
-/// Letters that must stay when a prefix or an ending goes.
-const STAY: usize = 3;
+/// Prepositions, behind those.
+const PREPOSITIONS: [&str; 4] = ["מ", "ב", "ל", "כ"];
+/// Letters that must stay when a prefix goes.
+const STAY_BEHIND_PREFIX: usize = 3;
+/// Letters that must stay when an ending goes.
+const STAY_BEFORE_ENDING: usize = 2;
 
 /// Whether it is a letter of the Hebrew alphabet.
 pub(super) fn is_letter(character: char) -> bool {
@@ -23,22 +27,20 @@ pub(super) fn plain(letter: char) -> char {
 }
 
 /// The word, what remains of it without each prefix it may have, and those without their endings.
-pub(super) fn forms(plain: &str, add: &mut impl FnMut(String)) {
+pub(super) fn forms<'a>(plain: &'a str, add: &mut impl FnMut(String)) {
     let mut bases = vec![plain];
-    let and = plain.strip_prefix('ו');
-    bases.extend(and);
-    for at in 0..bases.len() {
-        let conjunctions = CONJUNCTIONS.iter().filter_map(|prefix| bases[at].strip_prefix(prefix));
-        bases.extend(conjunctions.collect::<Vec<_>>());
-    }
-    for at in 0..bases.len() {
-        bases.extend(bases[at].strip_prefix(['מ', 'ב', 'ל', 'כ']));
-    }
-    for at in 0..bases.len() {
-        bases.extend(bases[at].strip_prefix('ה'));
-    }
+    bases.extend(plain.strip_prefix('ו'));
+    let behind = |bases: &[&'a str], prefixes: &[&str]| -> Vec<&'a str> {
+        let strips = bases
+            .iter()
+            .flat_map(|base| prefixes.iter().map(|prefix| base.strip_prefix(prefix)));
+        strips.flatten().collect()
+    };
+    bases.extend(behind(&bases, &CONJUNCTIONS));
+    bases.extend(behind(&bases, &PREPOSITIONS));
+    bases.extend(behind(&bases, &["ה"]));
     for base in bases {
-        if base.len() == plain.len() || base.chars().count() >= STAY {
+        if base.len() == plain.len() || base.chars().count() >= STAY_BEHIND_PREFIX {
             add(without_ending(base).to_owned());
         }
     }
@@ -49,7 +51,7 @@ fn without_ending(base: &str) -> &str {
     let rest = ["יימ", "ימ", "יות", "ות", "יה", "ית", "ה", "ת", "י"]
         .iter()
         .find_map(|ending| base.strip_suffix(ending));
-    rest.filter(|rest| rest.chars().count() >= STAY - 1).unwrap_or(base)
+    rest.filter(|rest| rest.chars().count() >= STAY_BEFORE_ENDING).unwrap_or(base)
 }
 
 /// The spelling without points of a word that has them: vowels that are written then as letters are put in, by the
@@ -81,7 +83,7 @@ pub(super) fn full_spelling(raw: &str) -> Option<String> {
             full.push('ו');
         }
         // Hiriq is written with yod unless the next letter closes the syllable.
-        if has('\u{5b4}') && !vowel_letter('י') && next.is_some_and(|(_, points)| !points.contains('\u{5b0}')) && at > 0 {
+        if has('\u{5b4}') && !vowel_letter('י') && next.is_some_and(|(_, points)| !points.contains('\u{5b0}')) {
             full.push('י');
         }
     }

@@ -224,3 +224,93 @@ fn plain(raw: &str) -> String {
 fn digit(character: char, zero: char) -> char {
     char::from_digit(u32::from(character) - u32::from(zero), 10).unwrap_or(character)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a question's word, asked in `language`, finds a text.
+    #[track_caller]
+    fn check(language: &str, word: &str, text: &str, is_found: bool) {
+        let held = forms(text);
+        let words = asked(word, language);
+        assert!(!words.is_empty(), "{word}");
+        let found = words.iter().all(|word| word.forms.iter().any(|form| held.contains(form)));
+        assert_eq!(found, is_found, "{word} {:?} in {text} {held:?}", words);
+    }
+
+    #[test]
+    fn english_german_and_russian_words_are_found_in_their_forms() {
+        check("en", "running", "They run.", true);
+        check("en", "policies", "Our policy", true);
+        check("en", "invoice", "a voice", false);
+        check("de", "Häuser", "ein Haus", true);
+        check("de", "Strassen", "die Straße", true);
+        check("de", "Muenchen", "in München", true);
+        check("de", "München", "in Muenchen", true);
+        check("de", "Munchen", "in München", true);
+        check("ru", "ёлки", "Елка стояла", true);
+        check("ru", "городами", "в городе", true);
+        check("ru", "йод", "иод", false);
+        check("en", "café", "CAFE", true);
+        check("en", "B2B", "b2b sales", true);
+    }
+
+    #[test]
+    fn arabic_words_lose_signs_article_and_endings() {
+        check("ar", "مدرسة", "في المدرسة", true);
+        check("ar", "والمدرسة", "مَدْرَسَة", true);
+        check("ar", "إسلام", "الاسلام", true);
+        check("ar", "مستشفى", "المستشفي", true);
+        check("ar", "كـتـاب", "كتاب", true);
+        check("ar", "معلمون", "معلمين", true);
+        check("ar", "٢٠١٥", "2015", true);
+        check("ar", "كتاب", "قلم", false);
+    }
+
+    #[test]
+    fn hebrew_words_are_found_behind_prefixes_with_points_and_in_final_letters() {
+        check("he", "בית", "כשבבית", true);
+        check("he", "לכשהמנהל", "מנהלים", true);
+        check("he", "ומהספרייה", "בספרייה", true);
+        check("he", "שלום", "שָׁלוֹם", true);
+        check("he", "שולחן", "שֻׁלְחָן", true);
+        check("he", "דיבר", "דִּבֵּר", true);
+        check("he", "צהל", "צה״ל", true);
+        check("he", "צה\"ל", "לצה''ל", false);
+        check("he", "עו״ד", "עו\"ד לוי", true);
+        check("he", "מלך", "מלכים", true);
+        check("he", "בן-גוריון", "בן־גוריון", true);
+        check("he", "הארץ", "ב\"הארץ\" נכתב", true);
+        check("he", "כלב", "חתול", false);
+    }
+
+    #[test]
+    fn forms_are_plain_words_whatever_the_text() {
+        for text in ["", "a\0b", "x'; DROP TABLE", "👍 ok", "日本語テキスト", "हिन्दी में", "ﬁne ½ ²", "\u{200f}שלום\u{200f}", "so\u{ad}ft"] {
+            let indexed = indexed(text);
+            let is_plain = |c: char| c.is_alphanumeric() || c == ' ' || is_combining(c);
+            assert!(indexed.chars().all(is_plain), "{text:?}: {indexed:?}");
+            assert_eq!(indexed, indexed.trim());
+        }
+        assert_eq!(indexed("so\u{ad}ft"), "soft");
+        assert_eq!(split("What's O’Brien?"), ["what", "s", "o", "brien"]);
+    }
+
+    fn is_combining(character: char) -> bool {
+        unicode_normalization::char::is_combining_mark(character)
+    }
+
+    proptest::proptest! {
+        /// A text is found by each of its own words.
+        #[test]
+        fn a_text_is_found_by_its_words(text in "[a-zäöüß אבגדהוזחטיכלמנסעפצקרשתםןץףךابتثجحخدذةىа-яё\"'־0-9]{0,40}") {
+            let held = forms(&text);
+            for language in ["en", "de", "ru", "he", "ar"] {
+                for word in asked(&text, language) {
+                    proptest::prop_assert!(word.forms.iter().any(|form| held.contains(form)), "{word:?} {held:?}");
+                }
+            }
+        }
+    }
+}
