@@ -150,7 +150,10 @@ fn on_postgres(assistant: AssistantId, forms: Vec<String>, limit: i64) -> (Strin
     let each = |write: &dyn Fn(usize) -> String, by: &str| (0..count).map(write).collect::<Vec<_>>().join(by);
     let query = |at: usize| format!("plainto_tsquery('simple', ${})", at + 3);
     let any = each(&query, " || ");
-    let counts = each(&|at| format!("count(*) FILTER (WHERE held @@ {}) AS n{at}", query(at)), ", ");
+    let counts = each(
+        &|at| format!("count(*) FILTER (WHERE held @@ {}) AS n{at}", query(at)),
+        ", ",
+    );
     // A form that most chunks hold weighs next to nothing, and never less.
     let weight = |at: usize| format!("greatest(ln(greatest((total - n{at} + 0.5) / (n{at} + 0.5), 1)), 0.000001)");
     let score = each(&|at| format!("{} * ts_rank(held, {}, 1)", weight(at), query(at)), " + ");

@@ -92,18 +92,26 @@ pub fn curve(own: &[Sight], foreign: &[Sight]) -> Vec<Point> {
 
 /// The curve as JSON.
 pub fn json(points: &[Point]) -> Value {
-    let point = |point: &Point| json!({"threshold": point.threshold, "answered": point.answered, "refused": point.refused});
+    let point =
+        |point: &Point| json!({"threshold": point.threshold, "answered": point.answered, "refused": point.refused});
     points.iter().map(point).collect()
 }
 
 /// The highest point, in hundredths, that costs no more than is allowed of the questions to choose by.
 pub fn calibrated(sights: &[Sight], by_meaning: bool) -> f64 {
     let even: Vec<&Sight> = sights.iter().filter(|sight| sight.is_even).collect();
-    let answered = |point: f64| even.iter().filter(|sight| sight.is_answered(|seen| seen.common, point)).count() as f64;
+    let answered = |point: f64| {
+        even.iter()
+            .filter(|sight| sight.is_answered(|seen| seen.common, point))
+            .count() as f64
+    };
     let allowed = if by_meaning { COST_BY_MEANING } else { COST_BY_WORDS };
     let least = answered(0.0) - allowed * even.len() as f64;
     let points = (1..100).map(|hundredths| f64::from(hundredths) / 100.0);
-    points.take_while(|point| answered(*point) >= least).last().unwrap_or_default()
+    points
+        .take_while(|point| answered(*point) >= least)
+        .last()
+        .unwrap_or_default()
 }
 
 /// Writes the points of the built-in embedder: the lowest of each kind, by language where words decide.
@@ -146,7 +154,10 @@ mod tests {
         let foreign = [sight(&[(0.58, false)], true), sight(&[], true)];
         let at = |threshold: f64| {
             let points = curve(&own, &foreign);
-            let point = points.into_iter().find(|point| (point.threshold - threshold).abs() < 1e-9).unwrap();
+            let point = points
+                .into_iter()
+                .find(|point| (point.threshold - threshold).abs() < 1e-9)
+                .unwrap();
             (point.answered, point.refused)
         };
         assert_eq!(at(0.0), (1.0, 0.5));

@@ -80,7 +80,11 @@ pub fn folder(named: Option<&Path>) -> Option<PathBuf> {
 /// # Errors
 /// When a file is missing or has another shape.
 pub fn own() -> Result<Vec<Set>> {
-    Ok(vec![passages_of_files("own", &paths::root().join("xtask/eval/he"), "he")?])
+    Ok(vec![passages_of_files(
+        "own",
+        &paths::root().join("xtask/eval/he"),
+        "he",
+    )?])
 }
 
 /// Reads every set of a folder.
@@ -90,7 +94,11 @@ pub fn own() -> Result<Vec<Set>> {
 pub fn read(folder: &Path) -> Result<Vec<Set>> {
     let mut sets = vec![faq(&folder.join("faq"))?];
     for language in ["en", "de", "ru", "ar"] {
-        sets.push(passages_of_files("xquad", &folder.join("xquad").join(language), language)?);
+        sets.push(passages_of_files(
+            "xquad",
+            &folder.join("xquad").join(language),
+            language,
+        )?);
     }
     Ok(sets)
 }
@@ -215,11 +223,25 @@ mod tests {
         let set = &sets[0];
         assert!(set.documents.len() >= 15 && set.questions.len() >= 60);
         for question in &set.questions {
-            let file = set.documents.iter().find(|(name, _)| Some(name) == question.file.as_ref());
+            let file = set
+                .documents
+                .iter()
+                .find(|(name, _)| Some(name) == question.file.as_ref());
             let text = squeeze(&file.unwrap().1);
-            assert!(question.marks.iter().all(|mark| text.contains(mark)), "{}", question.text);
+            assert!(
+                question.marks.iter().all(|mark| text.contains(mark)),
+                "{}",
+                question.text
+            );
         }
-        for kind in ["plain", "prefix", "niqqud in question", "niqqud in text", "final letters", "gershayim"] {
+        for kind in [
+            "plain",
+            "prefix",
+            "niqqud in question",
+            "niqqud in text",
+            "final letters",
+            "gershayim",
+        ] {
             let some = |question: &&super::Question| question.kind.as_deref() == Some(kind);
             assert!(set.questions.iter().filter(some).count() >= 5, "{kind}");
         }

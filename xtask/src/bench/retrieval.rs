@@ -76,7 +76,11 @@ pub fn measure(binary: &Path, sets: Vec<Set>, only: Option<&str>, calibrate: boo
             kinds.push([kind.clone(), figures.0.to_string(), share(figures.1)]);
         }
         targets.extend(told(set, &measured, &curve));
-        points.push((measured.by_meaning, set.language, curve::calibrated(&measured.own, measured.by_meaning)));
+        points.push((
+            measured.by_meaning,
+            set.language,
+            curve::calibrated(&measured.own, measured.by_meaning),
+        ));
         results.push(json!({
             "set": set.name,
             "language": set.language,
@@ -92,14 +96,22 @@ pub fn measure(binary: &Path, sets: Vec<Set>, only: Option<&str>, calibrate: boo
             "curve": curve::json(&curve),
         }));
     }
-    console::say(&console::table(["set", "order", "recall@1", "recall@5", "MRR@10"], &rows));
-    console::say(&console::table(["set", "threshold", "answered", "foreign refused"], &thresholds));
+    console::say(&console::table(
+        ["set", "order", "recall@1", "recall@5", "MRR@10"],
+        &rows,
+    ));
+    console::say(&console::table(
+        ["set", "threshold", "answered", "foreign refused"],
+        &thresholds,
+    ));
     if !kinds.is_empty() {
         console::say(&console::table(["kind of question", "questions", "recall@5"], &kinds));
     }
     if calibrate {
         curve::write(&paths::root().join(CALIBRATION), &points)?;
-        console::say(&format!("wrote {CALIBRATION}; build and measure again to see what it is worth"));
+        console::say(&format!(
+            "wrote {CALIBRATION}; build and measure again to see what it is worth"
+        ));
     }
     Ok(json!({"parallel": PARALLEL, "sets": results, "targets": targets}))
 }
@@ -118,15 +130,33 @@ fn told(set: &Set, measured: &Measured, curve: &[Point]) -> Vec<Value> {
         .find(|point| (point.threshold - DEFAULT_THRESHOLD).abs() < 1e-9)
         .map_or(0.0, |point| point.refused);
     let mut told = Vec::new();
-    let mut tell = |what: String, figure: f64, met: bool| told.push(super::target(&format!("{title}: {what}"), figure * 100.0, met));
+    let mut tell = |what: String, figure: f64, met: bool| {
+        told.push(super::target(&format!("{title}: {what}"), figure * 100.0, met))
+    };
     for (name, language, least) in TARGETS {
         if (name, language) == (set.name, set.language) {
-            tell(format!("recall@5 with the defaults at least {:.1} %", least * 100.0), kept, kept >= least);
+            tell(
+                format!("recall@5 with the defaults at least {:.1} %", least * 100.0),
+                kept,
+                kept >= least,
+            );
         }
     }
-    tell("recall@5 with the defaults not below keywords alone".to_owned(), kept - keyword, kept >= keyword);
-    tell("the default threshold costs at most 2 points".to_owned(), hybrid - kept, hybrid - kept <= 0.02);
-    tell("at least half of the foreign questions find nothing".to_owned(), refused, refused >= 0.5);
+    tell(
+        "recall@5 with the defaults not below keywords alone".to_owned(),
+        kept - keyword,
+        kept >= keyword,
+    );
+    tell(
+        "the default threshold costs at most 2 points".to_owned(),
+        hybrid - kept,
+        hybrid - kept <= 0.02,
+    );
+    tell(
+        "at least half of the foreign questions find nothing".to_owned(),
+        refused,
+        refused >= 0.5,
+    );
     told
 }
 
@@ -170,7 +200,15 @@ fn measure_set(set: &Set, client: &mut Client, strangers: &[Question]) -> Result
         .questions
         .iter()
         .enumerate()
-        .map(|(at, question)| (question.file.as_ref().map_or(at % 2 == 0, |file| even_files.contains(&file)), question))
+        .map(|(at, question)| {
+            (
+                question
+                    .file
+                    .as_ref()
+                    .map_or(at % 2 == 0, |file| even_files.contains(&file)),
+                question,
+            )
+        })
         .collect();
     let answers = ask_all(&asked, client, &assistant, by_meaning)?;
     let foreign = ask_foreign(set, client, &assistant, &files, strangers, by_meaning)?;
@@ -180,7 +218,11 @@ fn measure_set(set: &Set, client: &mut Client, strangers: &[Question]) -> Result
         (Order::ALL[at], Figures::new(&places))
     });
     let kept_recall = |is_wanted: &dyn Fn(&Answer) -> bool| {
-        let places: Vec<Option<usize>> = answers.iter().filter(|one| is_wanted(one)).map(|one| one.places[3]).collect();
+        let places: Vec<Option<usize>> = answers
+            .iter()
+            .filter(|one| is_wanted(one))
+            .map(|one| one.places[3])
+            .collect();
         (places.len(), Figures::new(&places).at_5)
     };
     let halves = [true, false].map(|even| kept_recall(&|answer| answer.sight.is_even == even).1);
@@ -219,7 +261,10 @@ fn ask_foreign(
     let sights = |answers: Vec<Answer>| answers.into_iter().map(|answer| answer.sight);
     let mut foreign = Vec::new();
     for ((name, text), file) in set.documents.iter().zip(files) {
-        let of_document = set.questions.iter().filter(|question| question.file.as_ref() == Some(name));
+        let of_document = set
+            .questions
+            .iter()
+            .filter(|question| question.file.as_ref() == Some(name));
         let asked: Vec<(bool, &Question)> = of_document.map(|question| (true, question)).collect();
         if asked.is_empty() {
             continue;

@@ -85,7 +85,9 @@ pub struct Bar {
 /// beside it the others need less, for what is asked may be spread over them.
 pub fn judge(candidates: &mut [Candidate], bar: Bar) {
     let first = candidates.iter().take(bar.top_k);
-    let is_found = first.map(|candidate| candidate.score).any(|score| score >= bar.threshold);
+    let is_found = first
+        .map(|candidate| candidate.score)
+        .any(|score| score >= bar.threshold);
     let mut kept: Vec<usize> = Vec::new();
     for at in 0..candidates.len() {
         let (better, rest) = candidates.split_at_mut(at);
@@ -94,10 +96,11 @@ pub fn judge(candidates: &mut [Candidate], bar: Bar) {
             Verdict::BelowThreshold
         } else if kept.len() == bar.top_k {
             Verdict::BeyondTopK
-        } else if kept
-            .iter()
-            .any(|one| better.get(*one).is_some_and(|one| is_same(&one.passage, &candidate.passage)))
-        {
+        } else if kept.iter().any(|one| {
+            better
+                .get(*one)
+                .is_some_and(|one| is_same(&one.passage, &candidate.passage))
+        }) {
             Verdict::Duplicate
         } else if kept
             .iter()
@@ -287,8 +290,20 @@ mod tests {
             (part(4, 30, 41, other), 0.8),
         ];
         let mut found = candidates(found);
-        judge(&mut found, Bar { top_k: 3, threshold: 0.7 });
-        let of = |verdict| found.iter().filter(|one| one.verdict == verdict).map(|one| one.fused_rank).collect::<Vec<_>>();
+        judge(
+            &mut found,
+            Bar {
+                top_k: 3,
+                threshold: 0.7,
+            },
+        );
+        let of = |verdict| {
+            found
+                .iter()
+                .filter(|one| one.verdict == verdict)
+                .map(|one| one.fused_rank)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of(Verdict::Joined), [2, 3]);
         assert_eq!(of(Verdict::Kept), [1, 4, 5]);
         let whole = &found[0];
@@ -319,7 +334,10 @@ mod tests {
         let found = vec![
             (passage(FileId::new(), 0, 0, text), 0.9),
             (passage(FileId::new(), 0, 0, &text.to_uppercase()), 0.9),
-            (passage(FileId::new(), 0, 0, &text.replace("Haifa", "Akko and in other towns")), 0.9),
+            (
+                passage(FileId::new(), 0, 0, &text.replace("Haifa", "Akko and in other towns")),
+                0.9,
+            ),
         ];
         use Verdict::{Duplicate, Kept};
         assert_eq!(verdicts(found, 5, 0.7), [Kept, Duplicate, Kept]);

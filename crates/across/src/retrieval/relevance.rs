@@ -124,7 +124,11 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_says_so() {
-        for (id, language) in [(LOCAL_MODEL, "tr"), ("text-embedding-3-small", "en"), ("e5-large", "de")] {
+        for (id, language) in [
+            (LOCAL_MODEL, "tr"),
+            ("text-embedding-3-small", "en"),
+            ("e5-large", "de"),
+        ] {
             assert!(!Calibration::of(&model(id), language).is_measured, "{id} {language}");
         }
         assert!(Calibration::of(&model("text-embedding-3-small"), "de").by_meaning);

@@ -196,7 +196,10 @@ pub async fn search(
         .filter_map(|entry| passages.remove(&entry.item).map(|passage| (entry, passage)))
         .collect();
 
-    let shares = shares_of_words(&words.terms, &found.iter().map(|(_, passage)| passage).collect::<Vec<_>>());
+    let shares = shares_of_words(
+        &words.terms,
+        &found.iter().map(|(_, passage)| passage).collect::<Vec<_>>(),
+    );
     let mut found: Vec<_> = found.into_iter().zip(shares).collect();
     let total = |((entry, _), (share, _)): &((Fused<ChunkId>, Passage), (f32, Vec<String>))| {
         entry.score + worth_of_words * f64::from(*share)

@@ -7,7 +7,7 @@ use across::{
     audit::Action,
     conversations::{
         conversation::{Begun, ConversationStore as _, Created, Dead, Ending, Filter, MessageFilter, NewTurn},
-        message::{Citation, Why, Message, RetrievalOutcome, State, TokensUsed},
+        message::{Citation, Message, RetrievalOutcome, State, TokensUsed, Why},
         tree::{MessageTree as _, PathEnd},
     },
     id::{AssistantId, ConversationId, FileId, MessageId, UserId},

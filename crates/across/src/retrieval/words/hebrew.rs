@@ -51,7 +51,8 @@ fn without_ending(base: &str) -> &str {
     let rest = ["יימ", "ימ", "יות", "ות", "יה", "ית", "ה", "ת", "י"]
         .iter()
         .find_map(|ending| base.strip_suffix(ending));
-    rest.filter(|rest| rest.chars().count() >= STAY_BEFORE_ENDING).unwrap_or(base)
+    rest.filter(|rest| rest.chars().count() >= STAY_BEFORE_ENDING)
+        .unwrap_or(base)
 }
 
 /// The spelling without points of a word that has them: vowels that are written then as letters are put in, by the

@@ -155,7 +155,9 @@ fn each(text: &str, mut found: impl FnMut(&str)) {
     while let Some(character) = characters.next() {
         if character.is_alphanumeric() || is_mark(character) {
             word.push(character);
-        } else if is_quote(character) && ends_in_hebrew(&word) && characters.peek().copied().is_some_and(hebrew::is_letter)
+        } else if is_quote(character)
+            && ends_in_hebrew(&word)
+            && characters.peek().copied().is_some_and(hebrew::is_letter)
         {
             // Gershayim and geresh stand inside of abbreviations and names, however they are typed.
         } else if !is_invisible(character) && !word.is_empty() {
@@ -173,10 +175,7 @@ fn ends_in_hebrew(word: &str) -> bool {
 }
 
 fn is_quote(character: char) -> bool {
-    matches!(
-        character,
-        '"' | '\'' | '\u{5f3}' | '\u{5f4}' | '\u{2018}'..='\u{201f}'
-    )
+    matches!(character, '"' | '\'' | '\u{5f3}' | '\u{5f4}' | '\u{2018}'..='\u{201f}')
 }
 
 /// Soft hyphens, joiners and signs of direction stand inside of words.
@@ -235,7 +234,9 @@ mod tests {
         let held = forms(text);
         let words = asked(word, language);
         assert!(!words.is_empty(), "{word}");
-        let found = words.iter().all(|word| word.forms.iter().any(|form| held.contains(form)));
+        let found = words
+            .iter()
+            .all(|word| word.forms.iter().any(|form| held.contains(form)));
         assert_eq!(found, is_found, "{word} {:?} in {text} {held:?}", words);
     }
 
@@ -287,7 +288,17 @@ mod tests {
 
     #[test]
     fn forms_are_plain_words_whatever_the_text() {
-        for text in ["", "a\0b", "x'; DROP TABLE", "👍 ok", "日本語テキスト", "हिन्दी में", "ﬁne ½ ²", "\u{200f}שלום\u{200f}", "so\u{ad}ft"] {
+        for text in [
+            "",
+            "a\0b",
+            "x'; DROP TABLE",
+            "👍 ok",
+            "日本語テキスト",
+            "हिन्दी में",
+            "ﬁne ½ ²",
+            "\u{200f}שלום\u{200f}",
+            "so\u{ad}ft",
+        ] {
             let indexed = indexed(text);
             let is_plain = |c: char| c.is_alphanumeric() || c == ' ' || is_combining(c);
             assert!(indexed.chars().all(is_plain), "{text:?}: {indexed:?}");
