@@ -1,5 +1,6 @@
 //! The benchmarks: each prints its figures and writes them as JSON to `target/bench/NAME.json`.
 
+pub mod curve;
 pub mod ingest;
 pub mod load;
 pub mod logins;
@@ -49,7 +50,7 @@ pub enum Name {
 pub struct Options {
     /// Which benchmark; all of them if left out
     name: Option<Name>,
-    /// Folder with the retrieval questions [default: ../shared/eval]
+    /// Folder with further retrieval questions [default: ../shared/eval]
     #[arg(long, env = "AI_ACROSS_EVAL_DIR")]
     eval_dir: Option<PathBuf>,
     /// Folder of the FastAPI program that lists are compared with: app.py and requirements.txt
@@ -58,6 +59,12 @@ pub struct Options {
     /// Measure requests on PostgreSQL too
     #[arg(long)]
     postgres: bool,
+    /// Measure retrieval on one set only: he, faq, en, de, ru or ar
+    #[arg(long)]
+    set: Option<String>,
+    /// Write the points of relevance that the measured retrieval suggests to crates/across/assets/calibration
+    #[arg(long, conflicts_with = "set")]
+    calibrate: bool,
     /// Measure this binary instead of building the release one
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -87,10 +94,13 @@ pub fn bench(options: &Options) -> Result<()> {
             Name::Stream => stream::measure(&binary, options.yardstick.as_deref())?,
             Name::Ingest => ingest::measure(&binary)?,
             Name::Vectors => vectors::measure()?,
-            Name::Retrieval => match questions::folder(options.eval_dir.as_deref()) {
-                Some(folder) => retrieval::measure(&binary, &folder)?,
-                None => continue,
-            },
+            Name::Retrieval => {
+                let mut sets = questions::own()?;
+                if let Some(folder) = questions::folder(options.eval_dir.as_deref()) {
+                    sets.extend(questions::read(&folder)?);
+                }
+                retrieval::measure(&binary, sets, options.set.as_deref(), options.calibrate)?
+            }
         };
         write(*name, options.binary.as_deref(), &figures)?;
     }

@@ -192,6 +192,15 @@ impl Client {
         )
     }
 
+    /// Deletes what stands at a path of the API.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn delete(&self, path: &str) -> Result<()> {
+        let request = self.agent.delete(format!("{}{path}", self.base));
+        text(path, request.header("Authorization", self.authorization()).call()).map(drop)
+    }
+
     /// The server's figures about itself, if it has any.
     ///
     /// # Errors

@@ -17,8 +17,8 @@ use utoipa_axum::{
 use crate::{
     address,
     api::{
-        account, api_keys, assistants, audit, auth, conversations, embedding, files, health, knowledge, messages, models,
-        notices, own_usage, quotas, settings, statistics, titles, tree, turns, usage, users,
+        account, api_keys, assistants, audit, auth, conversations, embedding, files, health, knowledge, messages,
+        models, notices, own_usage, quotas, retrieval_test, settings, statistics, titles, tree, turns, usage, users,
     },
     auth::{Access, Principal, check},
     cors,
@@ -115,7 +115,7 @@ fn api(state: Option<AppState>) -> OpenApiRouter<AppState> {
         .add(USER, routes!(assistants::get))
         .add(MANAGER, routes!(assistants::update, assistants::archive))
         .add(MANAGER, routes!(assistants::restore))
-        .add(MANAGER, routes!(assistants::retrieval_test))
+        .add(MANAGER, routes!(retrieval_test::retrieval_test))
         .add(MANAGER, routes!(knowledge::stats))
         .add(USER, routes!(files::list))
         .add_paced(MANAGER, Pace::Upload, routes!(files::upload))

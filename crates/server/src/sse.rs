@@ -196,7 +196,6 @@ fn frame(event: &Event) -> String {
     }
 }
 
-
 fn to_json(event: &Event) -> Value {
     match event {
         Event::Start {

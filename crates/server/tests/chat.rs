@@ -1,10 +1,13 @@
 //! Conversations over HTTP: questions, answers as they are written, readers who come and go, and people who stay apart.
 
-use across_testkit::vendor::ScriptedVendor;
+use across_testkit::vendor::{Answer, ScriptedVendor};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Person, Server, eventually, text, words};
+use crate::{
+    harness::{Person, Server, eventually, text, words},
+    reliability::{finish, say},
+};
 
 const FACTS: &str = "Chainlab opens its mainnet on 14 October. 38 validators have signed, among them three European banks.\n\n\
     The office dog is called Bruno and sleeps under the printer.";
@@ -381,6 +384,89 @@ async fn s59_documents_and_people_cannot_rewrite_the_frame() {
     assert_eq!(system.matches("MARKER-INSTRUCTIONS").count(), 1);
     assert_eq!(all[1]["content"], "What is the launch plan?");
     assert!(!sent.body.to_string().contains("admin@example.com"));
+}
+
+/// What the model was sent of the files, as the system prompt of the last chat shows it.
+fn materials(vendor: &ScriptedVendor) -> String {
+    let requests = vendor.requests();
+    let chat = requests
+        .iter()
+        .rfind(|request| request.path.ends_with("/chat/completions"));
+    text(&chat.unwrap().body["messages"][0]["content"])
+}
+
+/// Asks about an assistant's files while another one's hold a secret; the model claims to have read what it has not. What
+/// is cited is what was sent, in the stream, in what is kept, and for whoever joins.
+async fn citations_are_what_was_sent(admin: &Person, vendor: &ScriptedVendor, model: Option<&str>) -> Vec<Value> {
+    let (_, made) = admin
+        .post("/assistants", &json!({ "name": "Press Writer", "model": model }))
+        .await;
+    let (assistant, other) = (text(&made["id"]), admin.assistant("Board").await);
+    let secret = admin
+        .knows(&other, "secret.pdf.txt", "The mainnet is a secret of the board.")
+        .await;
+    let mut files = Vec::new();
+    for place in ["Haifa", "Paris", "Tokyo", "Lima"] {
+        let filling =
+            format!("The launch party of {place} has music, food and a speech about the mainnet. ").repeat(18);
+        let text = format!("Chainlab opens its mainnet in {place} on 14 October. {filling}");
+        files.push(admin.knows(&assistant, &format!("{place}.txt"), text).await);
+    }
+    let conversation = admin.conversation(&assistant).await;
+    let claims = "As [file: secret.pdf] and [file: secret.pdf.txt] say [1] [7] [99], it is so.";
+    vendor.answer_next(Answer::stream(vec![say(claims), finish("stop")]));
+    let events = admin
+        .ask(&conversation, "When does Chainlab open its mainnet?")
+        .await
+        .all()
+        .await;
+    let streamed = events.iter().find(|event| event["type"] == "citations").unwrap();
+    let cited = streamed["citations"].as_array().unwrap().clone();
+    let sent = materials(vendor);
+    for (citation, number) in cited.iter().zip(1..) {
+        assert_eq!(citation["index"], json!(number));
+        let file = files.iter().find(|file| file["id"] == citation["file_id"]).unwrap();
+        assert_eq!(citation["filename"], file["filename"]);
+        assert!(sent.contains(&text(&citation["filename"])), "{citation}");
+        let beginning: String = text(&citation["snippet"]).chars().take(60).collect();
+        assert!(sent.contains(beginning.trim_end_matches('…')), "{citation}");
+        assert!(citation["fused_rank"].as_u64().unwrap() >= 1 && citation["threshold"] == json!(0.7));
+    }
+    let is_sent = |file: &&Value| sent.contains(&text(&file["filename"]));
+    assert_eq!(files.iter().filter(is_sent).count(), cited.len(), "{sent}");
+    assert!(!cited.is_empty() && !sent.contains("secret of the board"));
+    assert!(!streamed.to_string().contains(&text(&secret["id"])));
+    let kept = messages(admin, &conversation).await;
+    assert_eq!(
+        (&kept[1]["citations"], text(&kept[1]["content"]).as_str()),
+        (&streamed["citations"], claims)
+    );
+    let joined = admin.join(&conversation, &text(&kept[1]["id"])).await.all().await;
+    let again = joined.iter().find(|event| event["type"] == "citations").unwrap();
+    assert_eq!(again["citations"], streamed["citations"]);
+    cited
+}
+
+#[tokio::test]
+async fn s60_citations_are_true_whatever_the_model_says() {
+    let (server, vendor) = with_vendor().await;
+    let admin = server.admin().await;
+    let all = citations_are_what_was_sent(&admin, &vendor, None).await;
+    assert_eq!(all.len(), 4);
+
+    // What does not fit into a small window is not sent, and so it is not cited either.
+    let list = json!({ "data": [{ "id": "small/model", "name": "Small", "context_length": 2_000,
+        "pricing": { "prompt": "0.000001", "completion": "0.000001" } }] });
+    vendor.answer_always("/models", Answer::json(200, &list));
+    let server = Server::start_with(&[
+        ("AI_ACROSS_OPENROUTER_BASE_URL", &vendor.openrouter_url),
+        ("OPENROUTER_API_KEY", "sk-or-test-marker-0123456789"),
+        ("AI_ACROSS_EMBEDDING_MODEL", "local"),
+    ])
+    .await;
+    let admin = server.admin().await;
+    let some = citations_are_what_was_sent(&admin, &vendor, Some("small/model")).await;
+    assert!(some.len() < all.len(), "{some:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,10 @@ use across::{
     fault::StoreError,
     id::EmbeddingChangeId,
     jobs::{job::Job, queue::Lease},
-    knowledge::embedding::{Change, EmbeddingChanges, NewChange, Phase, Switched, Unembedded, Volume},
+    knowledge::{
+        embedding::{Change, EmbeddingChanges, NewChange, Phase, Switched, Unembedded, Volume},
+        file::searchable,
+    },
     providers::{
         model::EmbeddingModel,
         provider::Pieces,
@@ -137,6 +140,7 @@ struct Row {
     file_id: Uuid,
     generation: i64,
     assistant_id: Uuid,
+    heading: Option<String>,
     text: String,
 }
 
@@ -382,6 +386,7 @@ impl SqlStore {
                 chunk::Column::Id,
                 chunk::Column::FileId,
                 chunk::Column::Generation,
+                chunk::Column::Heading,
                 chunk::Column::Text,
             ])
             .column(file::Column::AssistantId)
@@ -397,7 +402,7 @@ impl SqlStore {
             file: row.file_id.into(),
             generation: row.generation,
             assistant: row.assistant_id.into(),
-            text: row.text,
+            text: searchable(row.heading.as_deref(), &row.text),
         };
         Ok(rows.into_iter().map(unembedded).collect())
     }

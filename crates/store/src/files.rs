@@ -189,18 +189,18 @@ pub(crate) async fn save_text(
     Ok(())
 }
 
-/// Writes chunks of a generation; the same index again replaces.
+/// Writes chunks of a generation, each with the forms of its words; the same index again replaces.
 pub(crate) async fn add_chunks(
     tx: &DatabaseTransaction,
     lease: Lease,
     id: FileId,
     generation: i64,
     space: String,
-    chunks: Vec<NewChunk>,
+    chunks: Vec<(NewChunk, String)>,
 ) -> Result<(), Fault> {
     unpublished(tx, lease, id, generation).await?;
     queue::come_further(tx, lease).await?;
-    let indices: Vec<i32> = chunks.iter().map(|chunk| column_i32(chunk.index)).collect();
+    let indices: Vec<i32> = chunks.iter().map(|(chunk, _)| column_i32(chunk.index)).collect();
     for some in indices.chunks(ROWS_PER_INSERT) {
         chunk::Entity::delete_many()
             .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.is_in(some.iter().copied())))
@@ -209,7 +209,7 @@ pub(crate) async fn add_chunks(
     }
     let mut rows = Vec::with_capacity(chunks.len());
     let mut encoded = HashMap::with_capacity(chunks.len());
-    for new in chunks {
+    for (new, words) in chunks {
         let vectors = vectors::encode(&new.vectors).ok_or(NO_VECTORS)?;
         encoded.insert(column_i32(new.index), vectors);
         rows.push(chunk::ActiveModel {
@@ -223,6 +223,7 @@ pub(crate) async fn add_chunks(
             end_char: Set(column_i32(new.end)),
             heading: Set(new.heading.map(storable)),
             text: Set(storable(new.text)),
+            words: Set(words),
             token_count: Set(column_i32(new.token_count)),
         });
     }

@@ -11,6 +11,7 @@ use across::{
         Status, TextPage,
     },
     page::{Page, PageRequest},
+    retrieval::words,
 };
 use async_trait::async_trait;
 use sea_orm::{
@@ -278,6 +279,12 @@ impl KnowledgeStore for SqlStore {
         chunks: Vec<NewChunk>,
     ) -> Result<(), StoreError> {
         let space = space.to_owned();
+        // Before it is the writer's turn: it has others to serve.
+        let forms = |chunk: NewChunk| {
+            let words = words::indexed(&chunk.searchable());
+            (chunk, words)
+        };
+        let chunks: Vec<_> = chunks.into_iter().map(forms).collect();
         Ok(self
             .db
             .write(move |tx| Box::pin(files::add_chunks(tx, lease, id, generation, space, chunks)))

@@ -52,6 +52,7 @@ mod tree;
 mod turns;
 mod usage;
 mod vectors;
+mod words;
 mod writer;
 
 use across::{fault::StoreError, platform::Store};
@@ -145,7 +146,10 @@ impl SqlStore {
     /// [`OpenError::NewerSchema`] if a newer version has changed the database; [`OpenError::Migration`] if a step failed.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         self.pending().await?;
-        self.db.migrate().await
+        self.db.migrate().await?;
+        self.renew_words()
+            .await
+            .map_err(|error| OpenError::Migration(error.into()))
     }
 
     /// The migrations that [`SqlStore::migrate`] would run.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use across::{
-    conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
+    conversations::message::{Citation, Message, RetrievalOutcome, State, TokensUsed, Why},
     money::MicroUsd,
     page::PageRequest,
     providers::{chat::Speaker, routing::Failover},
@@ -41,6 +41,8 @@ struct KeptCitation {
     file_id: Uuid,
     filename: String,
     chunk_index: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_chunk_index: Option<u32>,
     page: Option<u32>,
     start: u32,
     end: u32,
@@ -50,6 +52,18 @@ struct KeptCitation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     heading: Option<String>,
     snippet: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<KeptWhy>,
+}
+
+/// Why a passage was found, as it is kept with its citation.
+#[derive(Serialize, Deserialize)]
+struct KeptWhy {
+    vector_rank: Option<u32>,
+    keyword_rank: Option<u32>,
+    fused_rank: u32,
+    matched_words: Vec<String>,
+    threshold: f32,
 }
 
 /// Tokens as they are kept in their column; changing it is a migration.
@@ -73,6 +87,7 @@ pub(crate) fn citations_column(citations: Vec<Citation>) -> Result<serde_json::V
             file_id: citation.file.uuid(),
             filename: storable(citation.filename),
             chunk_index: citation.chunk_index,
+            last_chunk_index: Some(citation.last_chunk_index).filter(|last| *last != citation.chunk_index),
             page: citation.page,
             start: citation.start,
             end: citation.end,
@@ -80,6 +95,13 @@ pub(crate) fn citations_column(citations: Vec<Citation>) -> Result<serde_json::V
             cosine: citation.cosine,
             heading: citation.heading,
             snippet: storable(citation.snippet),
+            why: citation.why.map(|why| KeptWhy {
+                vector_rank: why.vector_rank,
+                keyword_rank: why.keyword_rank,
+                fused_rank: why.fused_rank,
+                matched_words: why.matched_words.into_iter().map(storable).collect(),
+                threshold: why.threshold,
+            }),
         })
         .collect();
     serde_json::to_value(kept).map_err(|error| Fault::unavailable(format!("citations cannot be stored: {error}")))
@@ -189,6 +211,7 @@ fn citation_of(kept: KeptCitation) -> Citation {
         file: kept.file_id.into(),
         filename: kept.filename,
         chunk_index: kept.chunk_index,
+        last_chunk_index: kept.last_chunk_index.unwrap_or(kept.chunk_index),
         page: kept.page,
         start: kept.start,
         end: kept.end,
@@ -196,6 +219,13 @@ fn citation_of(kept: KeptCitation) -> Citation {
         cosine: kept.cosine,
         heading: kept.heading,
         snippet: kept.snippet,
+        why: kept.why.map(|why| Why {
+            vector_rank: why.vector_rank,
+            keyword_rank: why.keyword_rank,
+            fused_rank: why.fused_rank,
+            matched_words: why.matched_words,
+            threshold: why.threshold,
+        }),
     }
 }
 

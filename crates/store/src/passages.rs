@@ -8,6 +8,7 @@ use across::{
     retrieval::{
         passage::{Passage, Passages},
         vectors::KeywordIndex,
+        words::Word,
     },
 };
 use async_trait::async_trait;
@@ -39,6 +40,7 @@ struct Row {
     end_char: i32,
     heading: Option<String>,
     text: String,
+    words: String,
 }
 
 impl SqlStore {
@@ -58,6 +60,7 @@ impl SqlStore {
                     chunk::Column::EndChar,
                     chunk::Column::Heading,
                     chunk::Column::Text,
+                    chunk::Column::Words,
                 ])
                 .filter(some)
                 .into_model()
@@ -99,11 +102,13 @@ fn passage_of(row: Row, filename: String) -> Result<Passage, Fault> {
         file: row.file_id.into(),
         filename,
         chunk_index: narrow(row.chunk_index, "chunks", "chunk_index", id)?,
+        last_chunk_index: narrow(row.chunk_index, "chunks", "chunk_index", id)?,
         page: row.page.map(|page| narrow(page, "chunks", "page", id)).transpose()?,
         start: narrow(row.start_char, "chunks", "start_char", id)?,
         end: narrow(row.end_char, "chunks", "end_char", id)?,
         heading: row.heading,
         text: row.text,
+        words: row.words,
     })
 }
 
@@ -156,9 +161,9 @@ impl KeywordIndex for SqlStore {
     async fn with_words(
         &self,
         assistant: AssistantId,
-        terms: &[String],
+        words: &[Word],
         limit: usize,
     ) -> Result<Vec<ChunkId>, StoreError> {
-        Ok(fulltext::search(self.db.reader(), assistant, terms, limit).await?)
+        Ok(fulltext::search(self.db.reader(), assistant, words, limit).await?)
     }
 }

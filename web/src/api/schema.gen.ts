@@ -1295,8 +1295,25 @@ export interface components {
             /** Format: uuid */
             file_id: string;
             filename: string;
+            /**
+             * Format: int32
+             * @description Its place in both together, from 1; null for answers from before that was kept, like what follows.
+             */
+            fused_rank: number | null;
             /** Format: int32 */
             index: number;
+            /**
+             * Format: int32
+             * @description Its place by words, from 1.
+             */
+            keyword_rank: number | null;
+            /**
+             * Format: int32
+             * @description The last chunk that it holds: the same one, unless neighbours were joined.
+             */
+            last_chunk_index: number;
+            /** @description The words of the question that stand in it. */
+            matched_words: string[] | null;
             /** Format: int32 */
             page: number | null;
             /**
@@ -1310,6 +1327,16 @@ export interface components {
              * @description Where it begins in the file's extracted text, in characters.
              */
             start: number;
+            /**
+             * Format: double
+             * @description The relevance that the best passage had to have.
+             */
+            threshold: number | null;
+            /**
+             * Format: int32
+             * @description Its place by meaning, from 1.
+             */
+            vector_rank: number | null;
         };
         /** @description How an answer goes on. */
         Continue: {
@@ -1577,6 +1604,15 @@ export interface components {
              * @description Its place in both together, from 1.
              */
             fused_rank: number;
+            /**
+             * Format: int32
+             * @description The chunk that was found, without joined neighbours, and where it begins and ends.
+             */
+            hit_chunk_index: number;
+            /** Format: int32 */
+            hit_end: number;
+            /** Format: int32 */
+            hit_start: number;
             /** @description Whether a chat would get it. */
             kept: boolean;
             /**
@@ -1584,6 +1620,13 @@ export interface components {
              * @description Its place by words, from 1.
              */
             keyword_rank: number | null;
+            /**
+             * Format: int32
+             * @description The last chunk that it holds: the same one, unless neighbours were joined.
+             */
+            last_chunk_index: number;
+            /** @description Those words. */
+            matched_words: string[];
             /** Format: int32 */
             page: number | null;
             /** @description Why, or why not. */
@@ -1604,17 +1647,37 @@ export interface components {
              * @description Its place by meaning, from 1.
              */
             vector_rank: number | null;
+            /**
+             * Format: double
+             * @description Which share of the question's words stands in it, 0–1, rare ones counting more.
+             */
+            word_share: number;
         };
         /** @description What a question finds, best first. */
         FoundPassages: {
+            /** @description Whether relevance was measured for this model and language; if not, it is a lenient guess. */
+            calibrated: boolean;
+            /** @description What embedded the question. */
+            embedding_model: string;
+            /** @description The code of the question's language, as far as can be told. */
+            language: string;
+            /** @description Whether anything was found that a chat would get: `ok` or `none`. */
+            outcome: components["schemas"]["Retrieval"];
             passages: components["schemas"]["FoundPassage"][];
+            /**
+             * Format: double
+             * @description The relevance that the best passage must have.
+             */
+            threshold: number;
+            /** @description Passages that a chat gets at most. */
+            top_k: number;
             total: number;
         };
         /**
          * @description Why a chat would get a passage, or would not.
          * @enum {string}
          */
-        FoundReason: "kept" | "beyond_top_k" | "below_threshold";
+        FoundReason: "kept" | "joined" | "duplicate" | "beyond_top_k" | "below_threshold";
         /** @description The process lives. */
         Health: {
             status: string;

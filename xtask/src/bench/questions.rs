@@ -14,7 +14,7 @@ const TELLING_WORDS: usize = 8;
 
 /// Documents in one language, and questions about them.
 pub struct Set {
-    /// The collection: `xquad` or `faq`.
+    /// The collection: `own`, `xquad` or `faq`.
     pub name: &'static str,
     /// The language of documents and questions.
     pub language: &'static str,
@@ -25,6 +25,7 @@ pub struct Set {
 }
 
 /// A question and how its answer is recognised.
+#[derive(Clone)]
 pub struct Question {
     /// Its words.
     pub text: String,
@@ -32,13 +33,28 @@ pub struct Question {
     pub file: Option<String>,
     /// A passage that holds one of these, white space aside, answers it.
     pub marks: Vec<String>,
+    /// What makes it hard, in sets that say so.
+    pub kind: Option<String>,
 }
 
 impl Question {
     /// Whether this passage, as the server tells it, answers the question.
     pub fn is_answered_by(&self, passage: &Value) -> bool {
+        self.is_answered_in(passage, passage["text"].as_str().unwrap_or_default())
+    }
+
+    /// Whether the chunk of it that was found answers the question, without the neighbours that were joined to it.
+    pub fn is_answered_by_hit(&self, passage: &Value) -> bool {
+        let number = |key: &str| passage[key].as_u64().unwrap_or_default() as usize;
+        let text = passage["text"].as_str().unwrap_or_default().chars();
+        let before = number("hit_start").saturating_sub(number("start"));
+        let length = number("hit_end").saturating_sub(number("hit_start"));
+        self.is_answered_in(passage, &text.skip(before).take(length).collect::<String>())
+    }
+
+    fn is_answered_in(&self, passage: &Value, text: &str) -> bool {
         let from = passage["filename"].as_str().unwrap_or_default();
-        let text = squeeze(passage["text"].as_str().unwrap_or_default());
+        let text = squeeze(text);
         self.file.as_deref().is_none_or(|file| file == from) && self.marks.iter().any(|mark| text.contains(mark))
     }
 }
@@ -59,19 +75,35 @@ pub fn folder(named: Option<&Path>) -> Option<PathBuf> {
     folder
 }
 
-/// Reads every set.
+/// The set that is part of the repository: Hebrew.
+///
+/// # Errors
+/// When a file is missing or has another shape.
+pub fn own() -> Result<Vec<Set>> {
+    Ok(vec![passages_of_files(
+        "own",
+        &paths::root().join("xtask/eval/he"),
+        "he",
+    )?])
+}
+
+/// Reads every set of a folder.
 ///
 /// # Errors
 /// When a file is missing or has another shape.
 pub fn read(folder: &Path) -> Result<Vec<Set>> {
     let mut sets = vec![faq(&folder.join("faq"))?];
     for language in ["en", "de", "ru", "ar"] {
-        sets.push(xquad(&folder.join("xquad").join(language), language)?);
+        sets.push(passages_of_files(
+            "xquad",
+            &folder.join("xquad").join(language),
+            language,
+        )?);
     }
     Ok(sets)
 }
 
-fn xquad(folder: &Path, language: &'static str) -> Result<Set> {
+fn passages_of_files(name: &'static str, folder: &Path, language: &'static str) -> Result<Set> {
     let listed = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut documents = Vec::new();
     for entry in listed {
@@ -88,10 +120,11 @@ fn xquad(folder: &Path, language: &'static str) -> Result<Set> {
             text: string(&line, "question")?,
             file: Some(string(&line, "file")?),
             marks: answers.iter().filter_map(Value::as_str).map(squeeze).collect(),
+            kind: line["kind"].as_str().map(str::to_owned),
         })
     });
     Ok(Set {
-        name: "xquad",
+        name,
         language,
         documents,
         questions: questions.collect::<Result<_>>()?,
@@ -127,6 +160,7 @@ fn faq(folder: &Path) -> Result<Set> {
             text: string(&line, "question")?,
             file: None,
             marks,
+            kind: None,
         })
     });
     let questions = questions.collect::<Result<_>>()?;
@@ -166,7 +200,7 @@ fn string(line: &Value, key: &str) -> Result<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{Question, read};
+    use super::{Question, own, read, squeeze};
 
     #[test]
     fn a_passage_answers_by_file_and_words() {
@@ -174,12 +208,43 @@ mod tests {
             text: String::new(),
             file: Some("a.txt".into()),
             marks: vec!["five points".into()],
+            kind: None,
         };
         assert!(question.is_answered_by(&json!({"filename": "a.txt", "text": "They won by five\npoints."})));
         assert!(!question.is_answered_by(&json!({"filename": "b.txt", "text": "five points"})));
         assert!(!question.is_answered_by(&json!({"filename": "a.txt", "text": "five goals"})));
         let anywhere = Question { file: None, ..question };
         assert!(anywhere.is_answered_by(&json!({"filename": "b.txt", "text": "five points"})));
+    }
+
+    #[test]
+    fn the_hebrew_set_is_whole() {
+        let sets = own().unwrap();
+        let set = &sets[0];
+        assert!(set.documents.len() >= 15 && set.questions.len() >= 60);
+        for question in &set.questions {
+            let file = set
+                .documents
+                .iter()
+                .find(|(name, _)| Some(name) == question.file.as_ref());
+            let text = squeeze(&file.unwrap().1);
+            assert!(
+                question.marks.iter().all(|mark| text.contains(mark)),
+                "{}",
+                question.text
+            );
+        }
+        for kind in [
+            "plain",
+            "prefix",
+            "niqqud in question",
+            "niqqud in text",
+            "final letters",
+            "gershayim",
+        ] {
+            let some = |question: &&super::Question| question.kind.as_deref() == Some(kind);
+            assert!(set.questions.iter().filter(some).count() >= 5, "{kind}");
+        }
     }
 
     #[test]

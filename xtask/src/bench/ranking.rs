@@ -50,10 +50,12 @@ impl Order {
     /// The place, from 1, of the first passage that answers the question.
     pub fn first_right(self, question: &Question, passages: &[Value]) -> Option<usize> {
         let ranked = self.rank(passages);
-        ranked
-            .iter()
-            .position(|passage| question.is_answered_by(passage))
-            .map(|place| place + 1)
+        let is_right = |passage: &&Value| match self {
+            // What a chat would be given includes the neighbours that were joined.
+            Self::Kept => question.is_answered_by(passage),
+            Self::Keyword | Self::Vector | Self::Hybrid => question.is_answered_by_hit(passage),
+        };
+        ranked.iter().position(is_right).map(|place| place + 1)
     }
 }
 
@@ -102,11 +104,12 @@ mod tests {
             text: String::new(),
             file: None,
             marks: vec!["right".into()],
+            kind: None,
         };
         let passages = [
-            json!({"text": "wrong", "vector_rank": 2, "keyword_rank": 1, "fused_rank": 1, "kept": true}),
-            json!({"text": "right", "vector_rank": 1, "keyword_rank": null, "fused_rank": 2, "kept": true}),
-            json!({"text": "wrong", "vector_rank": 3, "keyword_rank": 2, "fused_rank": 3, "kept": false}),
+            json!({"text": "wrong", "hit_end": 5, "vector_rank": 2, "keyword_rank": 1, "fused_rank": 1, "kept": true}),
+            json!({"text": "right", "hit_end": 5, "vector_rank": 1, "keyword_rank": null, "fused_rank": 2, "kept": true}),
+            json!({"text": "wrong", "hit_end": 5, "vector_rank": 3, "keyword_rank": 2, "fused_rank": 3, "kept": false}),
         ];
         let places = Order::ALL.map(|order| order.first_right(&question, &passages));
         assert_eq!(places, [None, Some(1), Some(2), Some(2)]);

@@ -3,14 +3,18 @@
 use crate::{
     conversations::{
         context::{Knowledge, shorten},
-        message::{Citation, Message, RetrievalOutcome, SNIPPET_CHARS},
+        message::{Citation, Message, RetrievalOutcome, SNIPPET_CHARS, Why},
         reply::ReplyError,
     },
     governance::meter::Payer,
     id::AssistantId,
     platform::{Platform, Store},
     providers::chat::Material,
-    retrieval::search::{self, Candidate, Inquiry, SearchError, Verdict},
+    retrieval::{
+        judging::{Candidate, Verdict, joined},
+        passage::Passage,
+        search::{self, Found, Inquiry, SearchError},
+    },
     settings::{OnRetrievalFailure, Settings},
 };
 
@@ -31,6 +35,7 @@ pub(super) async fn search(
     question: &str,
 ) -> Result<Grounds, ReplyError> {
     let (outcome, kept) = retrieve(platform, settings, payer, assistant, question).await?;
+    let cite = |(candidate, index): (&Candidate, u32)| cite(candidate, index, settings.rag_similarity_threshold as f32);
     Ok(Grounds {
         knowledge: Knowledge {
             outcome,
@@ -46,20 +51,17 @@ pub(super) async fn again(store: &dyn Store, assistant: AssistantId, answer: &Me
     let wanted: Vec<_> = answer
         .citations
         .iter()
-        .map(|cited| (cited.file, cited.chunk_index))
+        .flat_map(|cited| (cited.chunk_index..=cited.last_chunk_index).map(|index| (cited.file, index)))
         .collect();
     let passages = store.cited_passages(assistant, &wanted).await?;
     let material = |cited: &Citation| {
-        let same = passages.iter().find(|passage| {
-            (passage.file, passage.chunk_index, passage.start, passage.end)
-                == (cited.file, cited.chunk_index, cited.start, cited.end)
-        })?;
+        let same = passage_of(cited, &passages)?;
         Some(Material {
             index: cited.index,
-            filename: same.filename.clone(),
+            filename: same.filename,
             page: same.page,
-            heading: same.heading.clone(),
-            text: same.text.clone(),
+            heading: same.heading,
+            text: same.text,
         })
     };
     Ok(Grounds {
@@ -70,6 +72,19 @@ pub(super) async fn again(store: &dyn Store, assistant: AssistantId, answer: &Me
         // What was recorded with the answer stays.
         citations: Vec::new(),
     })
+}
+
+/// The passage that is cited, made again of its chunks; none if it is not there as it was.
+fn passage_of(cited: &Citation, passages: &[Passage]) -> Option<Passage> {
+    let chunk = |index| {
+        let is_it = |passage: &&Passage| (passage.file, passage.chunk_index) == (cited.file, index);
+        passages.iter().find(is_it)
+    };
+    let mut whole = chunk(cited.chunk_index)?.clone();
+    for index in (cited.chunk_index..=cited.last_chunk_index).skip(1) {
+        whole = joined(&whole, chunk(index)?)?;
+    }
+    ((whole.start, whole.end) == (cited.start, cited.end)).then_some(whole)
 }
 
 /// Searches the assistant's files. A search that fails or takes too long is said and survived, unless the administrator
@@ -110,8 +125,9 @@ async fn retrieve(
 }
 
 /// What is kept of a search's result.
-fn judge(found: Vec<Candidate>) -> (Option<RetrievalOutcome>, Vec<Candidate>) {
+fn judge(found: Found) -> (Option<RetrievalOutcome>, Vec<Candidate>) {
     let kept: Vec<_> = found
+        .candidates
         .into_iter()
         .filter(|candidate| candidate.verdict == Verdict::Kept)
         .collect();
@@ -134,7 +150,7 @@ fn materials(kept: &[Candidate]) -> Vec<Material> {
     kept.iter().zip(1..).map(material).collect()
 }
 
-fn cite((candidate, index): (&Candidate, u32)) -> Citation {
+fn cite(candidate: &Candidate, index: u32, threshold: f32) -> Citation {
     let passage = &candidate.passage;
     let words: Vec<&str> = passage.text.split_whitespace().collect();
     Citation {
@@ -142,6 +158,7 @@ fn cite((candidate, index): (&Candidate, u32)) -> Citation {
         file: passage.file,
         filename: passage.filename.clone(),
         chunk_index: passage.chunk_index,
+        last_chunk_index: passage.last_chunk_index,
         page: passage.page,
         start: passage.start,
         end: passage.end,
@@ -149,5 +166,12 @@ fn cite((candidate, index): (&Candidate, u32)) -> Citation {
         cosine: candidate.cosine,
         heading: passage.heading.clone(),
         snippet: shorten(&words.join(" "), SNIPPET_CHARS),
+        why: Some(Why {
+            vector_rank: candidate.vector_rank,
+            keyword_rank: candidate.keyword_rank,
+            fused_rank: candidate.fused_rank,
+            matched_words: candidate.matched_words.clone(),
+            threshold,
+        }),
     }
 }

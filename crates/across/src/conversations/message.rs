@@ -97,6 +97,8 @@ pub struct Citation {
     pub filename: String,
     /// Which chunk of the file.
     pub chunk_index: u32,
+    /// The last chunk of the file that it holds: the same one, unless neighbours were joined.
+    pub last_chunk_index: u32,
     /// The page it begins on.
     pub page: Option<u32>,
     /// Where it begins in the extracted text, in characters.
@@ -111,6 +113,23 @@ pub struct Citation {
     pub heading: Option<String>,
     /// Its beginning, plain text of at most [`SNIPPET_CHARS`] characters.
     pub snippet: String,
+    /// Why it was found; `None` for answers from before that was kept.
+    pub why: Option<Why>,
+}
+
+/// Why a passage was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Why {
+    /// Its place by vector, from 1.
+    pub vector_rank: Option<u32>,
+    /// Its place by keywords, from 1.
+    pub keyword_rank: Option<u32>,
+    /// Its place in both together, from 1.
+    pub fused_rank: u32,
+    /// The words of the question that stand in it.
+    pub matched_words: Vec<String>,
+    /// The relevance that the best passage had to have.
+    pub threshold: f32,
 }
 
 /// Tokens that an exchange used.

@@ -194,11 +194,14 @@ impl NewChunk {
     /// What it is found by: the headings it stands under, which often say what it speaks of, and its text.
     #[must_use]
     pub fn searchable(&self) -> String {
-        match &self.heading {
-            Some(heading) => format!("{heading}\n\n{}", self.text),
-            None => self.text.clone(),
-        }
+        searchable(self.heading.as_deref(), &self.text)
     }
+}
+
+/// What a chunk with this heading and text is found by.
+#[must_use]
+pub fn searchable(heading: Option<&str>, text: &str) -> String {
+    heading.map_or_else(|| text.to_owned(), |heading| format!("{heading}\n\n{text}"))
 }
 
 /// A chunk as it is shown.

@@ -18,6 +18,8 @@ pub struct Passage {
     pub filename: String,
     /// Which chunk of the file, from 0.
     pub chunk_index: u32,
+    /// The last chunk of the file that it holds: the same one, unless neighbours were joined.
+    pub last_chunk_index: u32,
     /// The page it begins on, where the format has pages.
     pub page: Option<u32>,
     /// Where it begins in the file's extracted text, in characters.
@@ -28,6 +30,8 @@ pub struct Passage {
     pub heading: Option<String>,
     /// Its text.
     pub text: String,
+    /// The forms of its words, as [`crate::retrieval::words::indexed`] tells them.
+    pub words: String,
 }
 
 /// Loads passages, and with that re-checks every hit.

@@ -1,9 +1,6 @@
 //! From a question to passages: embed it, rank by vector and by keyword, fuse, load, judge, keep the best.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use crate::{
     clock::Clock,
@@ -18,11 +15,12 @@ use crate::{
         embedder::EmbedError,
         failure::ProviderError,
         provider::EmbedPurpose,
-        registry::{EmbedderError, LOCAL_MODEL, Providers},
+        registry::{EmbedderError, Providers},
     },
     retrieval::{
         fusion::{self, Fused, Weights},
-        language::{self, Words},
+        judging::{Bar, Candidate, Place, Verdict, judge, shares_of_words},
+        language::Words,
         passage::{Passage, Passages},
         recheck,
         relevance::Calibration,
@@ -35,6 +33,19 @@ use crate::{
 const DEPTH: usize = 50;
 /// How long a search may take in all, embedding the question included.
 const SEARCH_TIME: Duration = Duration::from_secs(5);
+/// How much each ranking counts where meaning decides, and how much the share of the question's words in a passage beside
+/// them.
+const BY_MEANING: Weights = Weights {
+    vector: 3.0,
+    keyword: 1.0,
+};
+const SHARE_BESIDE_MEANING: f64 = 0.1;
+/// The same where words decide and the vectors break ties.
+const BY_WORDS: Weights = Weights {
+    vector: 0.25,
+    keyword: 4.0,
+};
+const SHARE_BESIDE_WORDS: f64 = 0.3;
 
 /// How files are cut and searched.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,34 +71,19 @@ impl From<&Settings> for RetrievalConfig {
     }
 }
 
-/// Why a passage was kept or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Among the best and relevant enough.
-    Kept,
-    /// Relevant enough, but others were better.
-    BeyondTopK,
-    /// Not relevant enough.
-    BelowThreshold,
-}
-
-/// A passage that a search found, with everything that decided about it.
+/// What a search found, and by what it was judged.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
-    /// The passage.
-    pub passage: Passage,
-    /// Its place by vector, from 1.
-    pub vector_rank: Option<u32>,
-    /// Its place by keywords, from 1.
-    pub keyword_rank: Option<u32>,
-    /// Its place in the fused ranking, from 1.
-    pub fused_rank: u32,
-    /// Its cosine, if it was found by vector.
-    pub cosine: Option<f32>,
-    /// Its calibrated relevance, 0–1.
-    pub score: f32,
-    /// What was decided.
-    pub verdict: Verdict,
+pub struct Found {
+    /// The passages in their fused order.
+    pub candidates: Vec<Candidate>,
+    /// The id of the embedding model.
+    pub embedding_model: String,
+    /// The code of the question's language, as far as can be told.
+    pub language: &'static str,
+    /// How relevance was told.
+    pub calibration: Calibration,
+    /// What was kept at most, and by which relevance.
+    pub bar: Bar,
 }
 
 /// Why there was no search.
@@ -152,7 +148,7 @@ pub async fn search(
     vectors: &Vectors,
     providers: &Providers,
     inquiry: Inquiry<'_>,
-) -> Result<Vec<Candidate>, SearchError> {
+) -> Result<Found, SearchError> {
     let found = tokio::time::timeout(SEARCH_TIME, rank(index, vectors, providers, inquiry)).await;
     found.unwrap_or(Err(SearchError::TooSlow))
 }
@@ -162,7 +158,7 @@ async fn rank(
     vectors: &Vectors,
     providers: &Providers,
     inquiry: Inquiry<'_>,
-) -> Result<Vec<Candidate>, SearchError> {
+) -> Result<Found, SearchError> {
     let Inquiry {
         assistant,
         question,
@@ -202,12 +198,13 @@ async fn rank(
         .filter(|_| matches.len() == DEPTH)
         .map_or(0.0, |last| last.cosine.min(0.0));
 
-    let trust = if words.is_english || model.id != LOCAL_MODEL {
-        Trust::MEANING
+    let calibration = Calibration::of(&model, words.language);
+    let (weights, worth_of_words) = if calibration.by_meaning {
+        (BY_MEANING, SHARE_BESIDE_MEANING)
     } else {
-        Trust::WORDS
+        (BY_WORDS, SHARE_BESIDE_WORDS)
     };
-    let ranked = fusion::fuse(&vector_ids, &keyword_ids, trust.ranks);
+    let ranked = fusion::fuse(&vector_ids, &keyword_ids, weights);
     let ids: Vec<ChunkId> = ranked.iter().map(|entry| entry.item).collect();
     let mut passages: HashMap<ChunkId, Passage> = index
         .passages(assistant, &ids)
@@ -220,133 +217,42 @@ async fn rank(
         .filter_map(|entry| passages.remove(&entry.item).map(|passage| (entry, passage)))
         .collect();
 
-    let shares = shares_of_words(&words.terms, found.iter().map(|(_, passage)| passage.text.as_str()));
+    let shares = shares_of_words(
+        &words.terms,
+        &found.iter().map(|(_, passage)| passage).collect::<Vec<_>>(),
+    );
     let mut found: Vec<_> = found.into_iter().zip(shares).collect();
-    let total = |((entry, _), share): &((Fused<ChunkId>, Passage), f32)| entry.score + trust.words * f64::from(*share);
+    let total = |((entry, _), (share, _)): &((Fused<ChunkId>, Passage), (f32, Vec<String>))| {
+        entry.score + worth_of_words * f64::from(*share)
+    };
     found.sort_by(|a, b| total(b).total_cmp(&total(a)));
 
-    let calibration = Calibration::of(&model);
-    let mut kept = 0;
-    let judged = (1u32..).zip(found).map(|(fused_rank, ((entry, passage), share))| {
+    let candidate = |(fused_rank, ((entry, passage), (word_share, matched_words))): (u32, ((Fused<ChunkId>, _), _))| {
         let cosine = cosines.get(&entry.item).copied();
-        let score = trust.relevance(calibration.relevance(cosine.unwrap_or(farthest)), share);
-        let verdict = if score < config.threshold {
-            Verdict::BelowThreshold
-        } else if kept == config.top_k {
-            Verdict::BeyondTopK
-        } else {
-            kept += 1;
-            Verdict::Kept
-        };
-        let (vector_rank, keyword_rank) = (entry.vector_rank, entry.keyword_rank);
         Candidate {
+            hit: Place::from(&passage),
             passage,
-            vector_rank,
-            keyword_rank,
+            vector_rank: entry.vector_rank,
+            keyword_rank: entry.keyword_rank,
             fused_rank,
             cosine,
-            score,
-            verdict,
+            word_share,
+            matched_words,
+            score: calibration.relevance(cosine.unwrap_or(farthest), word_share),
+            verdict: Verdict::BelowThreshold,
         }
-    });
-    Ok(judged.collect())
-}
-
-/// What is believed about a question's passages: what they mean, or the words they hold. The built-in embedder learned
-/// English only; in other languages its vectors say little, so there the words decide and the vectors break ties.
-struct Trust {
-    /// How much each ranking counts.
-    ranks: Weights,
-    /// How much the share of the question's words that stand in a passage counts beside the rankings.
-    words: f64,
-    by_meaning: bool,
-}
-
-impl Trust {
-    const MEANING: Self = Self {
-        ranks: Weights {
-            vector: 3.0,
-            keyword: 1.0,
-        },
-        words: 0.1,
-        by_meaning: true,
     };
-    const WORDS: Self = Self {
-        ranks: Weights {
-            vector: 0.25,
-            keyword: 4.0,
-        },
-        words: 0.3,
-        by_meaning: false,
+    let mut candidates: Vec<Candidate> = (1u32..).zip(found).map(candidate).collect();
+    let bar = Bar {
+        top_k: config.top_k,
+        threshold: config.threshold,
     };
-
-    /// The relevance, 0–1, of a passage with this calibrated cosine that holds this share of the question's words. With
-    /// all of them it passes the default threshold unless its vector is downright contrary; where words decide, it passes
-    /// with about a sixteenth of their weight.
-    fn relevance(&self, calibrated_cosine: f32, share: f32) -> f32 {
-        let relevance = if self.by_meaning {
-            calibrated_cosine + 0.25 * share
-        } else {
-            0.68 + 0.32 * share
-        };
-        relevance.min(1.0)
-    }
-}
-
-/// Which share of the question's words stands in each text, 0–1, rare words counting more (inverse document frequency
-/// among these texts). A word counts if the text has one that begins alike, so that "launched" finds "launch".
-fn shares_of_words<'a>(terms: &[String], texts: impl Iterator<Item = &'a str>) -> Vec<f32> {
-    let stems_of = |text: &str| {
-        language::split(text)
-            .iter()
-            .map(|word| stem(word))
-            .collect::<HashSet<_>>()
-    };
-    let texts: Vec<HashSet<String>> = texts.map(stems_of).collect();
-    let wanted: HashSet<String> = terms.iter().map(|term| stem(term)).collect();
-    let weigh = |wanted: &String| {
-        let holding = texts.iter().filter(|stems| stems.contains(wanted)).count();
-        (1.0 + texts.len() as f32 / (holding as f32 + 0.5)).ln()
-    };
-    // In a fixed order: sums of floats depend on it.
-    let mut weights: Vec<(&String, f32)> = wanted.iter().map(|wanted| (wanted, weigh(wanted))).collect();
-    weights.sort_by(|a, b| a.0.cmp(b.0));
-    let all: f32 = weights.iter().map(|(_, weight)| weight).sum();
-    let share = |stems: &HashSet<String>| {
-        let found: f32 = weights
-            .iter()
-            .filter(|(wanted, _)| stems.contains(*wanted))
-            .map(|(_, weight)| weight)
-            .sum();
-        if all > 0.0 { found / all } else { 0.0 }
-    };
-    texts.iter().map(share).collect()
-}
-
-/// The first four letters of a word: what its forms have in common, in most languages. Of four to seven, four served
-/// retrieval best in every language it is measured in.
-fn stem(word: &str) -> String {
-    word.chars().take(4).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_count_in_any_form_and_rare_ones_more() {
-        let terms = ["launch", "validators", "mars"].map(str::to_owned);
-        let texts = [
-            "The launch was on Monday.",
-            "A launch. 38 validators signed.",
-            "Launching soon.",
-            "Nothing.",
-        ];
-        let shares = shares_of_words(&terms, texts.into_iter());
-        assert!(shares[1] > shares[0] && shares[0] > 0.0, "{shares:?}");
-        assert_eq!((shares[0], shares[3]), (shares[2], 0.0));
-        // Of two words the rarer one counts more.
-        assert!(shares[1] - shares[0] > shares[0]);
-        assert_eq!(shares_of_words(&[], ["anything"].into_iter()), [0.0]);
-    }
+    judge(&mut candidates, bar);
+    Ok(Found {
+        candidates,
+        embedding_model: model.id,
+        language: words.language,
+        calibration,
+        bar,
+    })
 }

@@ -16,6 +16,7 @@ use crate::{
     fault::StoreError,
     id::{AssistantId, ChunkId, FileId},
     providers::model::EmbeddingModel,
+    retrieval::words::Word,
 };
 
 /// A space of vectors that can be compared with each other: those of one embedding model in one dimension.
@@ -324,11 +325,11 @@ pub trait StoredVectors: Send + Sync {
 /// Finds chunks by their words, with the database's own full text.
 #[async_trait]
 pub trait KeywordIndex: Send + Sync {
-    /// Chunks that hold any of `terms` (lower-case words without operators), best first by the index's own rank.
+    /// Chunks that hold any form of any of `words`, best first: the more and the rarer the forms, the better.
     async fn with_words(
         &self,
         assistant: AssistantId,
-        terms: &[String],
+        words: &[Word],
         limit: usize,
     ) -> Result<Vec<ChunkId>, StoreError>;
 }

@@ -1,12 +1,10 @@
-//! Assistants: list, create, read, change, archive, restore, and a look at what they find.
+//! Assistants: list, create, read, change, archive, restore.
 
 use across::{
     actor::Role,
     assistants::{Assistant, Changed, Draft, Filter},
     audit::Action,
-    governance::meter::Payer,
     id::AssistantId,
-    retrieval::search::{self, Candidate, Inquiry, Verdict},
 };
 use axum::{
     Json,
@@ -18,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::{ratio, stamp, words::FoundReason},
+    api::stamp,
     auth::{By, Principal, forbidden},
     error::{ApiError, ErrorBody, Kind},
     etag,
@@ -377,119 +375,4 @@ fn archived() -> ApiError {
 fn tagged(assistant: Assistant, shows_instructions: bool) -> Response {
     let version = assistant.version;
     etag::tag(version, Json(AssistantJson::new(assistant, shows_instructions)))
-}
-
-/// A question to try on an assistant's files.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RetrievalTest {
-    #[schema(min_length = 1, max_length = 2_000)]
-    question: String,
-}
-
-/// A passage that was found, with everything that decided about it.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct FoundPassage {
-    #[schema(format = Uuid)]
-    file_id: String,
-    filename: String,
-    chunk_index: u32,
-    #[schema(required)]
-    page: Option<u32>,
-    /// Where it begins in the extracted text, in characters.
-    start: u32,
-    /// Where it ends, exclusive.
-    end: u32,
-    /// The headings it stands under, the outermost first.
-    #[schema(required)]
-    heading: Option<String>,
-    text: String,
-    /// Its place by meaning, from 1.
-    #[schema(required)]
-    vector_rank: Option<u32>,
-    /// Its place by words, from 1.
-    #[schema(required)]
-    keyword_rank: Option<u32>,
-    /// Its place in both together, from 1.
-    fused_rank: u32,
-    #[schema(required)]
-    cosine: Option<f64>,
-    /// Calibrated relevance, 0–1.
-    score: f64,
-    /// Whether a chat would get it.
-    kept: bool,
-    /// Why, or why not.
-    reason: FoundReason,
-}
-
-impl From<Candidate> for FoundPassage {
-    fn from(candidate: Candidate) -> Self {
-        let passage = candidate.passage;
-        Self {
-            file_id: passage.file.to_string(),
-            filename: passage.filename,
-            chunk_index: passage.chunk_index,
-            page: passage.page,
-            start: passage.start,
-            end: passage.end,
-            heading: passage.heading,
-            text: passage.text,
-            vector_rank: candidate.vector_rank,
-            keyword_rank: candidate.keyword_rank,
-            fused_rank: candidate.fused_rank,
-            cosine: candidate.cosine.map(ratio),
-            score: ratio(candidate.score),
-            kept: candidate.verdict == Verdict::Kept,
-            reason: candidate.verdict.into(),
-        }
-    }
-}
-
-/// What a question finds, best first.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct FoundPassages {
-    passages: Vec<FoundPassage>,
-    total: usize,
-}
-
-/// What a question would find in this assistant's files, and why. No model is asked.
-#[utoipa::path(post, path = "/assistants/{id}/retrieval-test", operation_id = "test_retrieval", tag = "assistants",
-    security(("bearer" = [])), params(("id" = String, Path)),
-    request_body = RetrievalTest, responses((status = 200, body = FoundPassages), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
-    (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn retrieval_test(
-    State(state): State<AppState>,
-    principal: Principal,
-    Ids((id,)): Ids<(AssistantId,)>,
-    Body(body): Body<RetrievalTest>,
-) -> Result<Json<FoundPassages>, ApiError> {
-    let question = body.question.trim();
-    if !(1..=2_000).contains(&question.chars().count()) {
-        return Err(ApiError::field("question", "A question has 1 to 2,000 characters."));
-    }
-    let platform = &state.platform;
-    platform
-        .store
-        .find_assistant(id)
-        .await?
-        .ok_or_else(ApiError::not_found)?;
-    let inquiry = Inquiry {
-        assistant: id,
-        question,
-        payer: Payer {
-            user: Some(principal.actor.user),
-            role: Some(principal.actor.role),
-            assistant: Some(id),
-        },
-        settings: &platform.settings.get(),
-        clock: platform.clock.as_ref(),
-    };
-    let found = search::search(platform.store.as_ref(), &platform.vectors, &platform.providers, inquiry).await;
-    let found = found.map_err(|error| ApiError::search(error, platform.clock.now()))?;
-    let passages: Vec<_> = found.into_iter().map(FoundPassage::from).collect();
-    Ok(Json(FoundPassages {
-        total: passages.len(),
-        passages,
-    }))
 }

@@ -38,6 +38,8 @@ pub(crate) struct CitationJson {
     file_id: String,
     filename: String,
     chunk_index: u32,
+    /// The last chunk that it holds: the same one, unless neighbours were joined.
+    last_chunk_index: u32,
     #[schema(required)]
     page: Option<u32>,
     /// Where it begins in the file's extracted text, in characters.
@@ -52,6 +54,21 @@ pub(crate) struct CitationJson {
     #[schema(required)]
     heading: Option<String>,
     snippet: String,
+    /// Its place by meaning, from 1.
+    #[schema(required)]
+    vector_rank: Option<u32>,
+    /// Its place by words, from 1.
+    #[schema(required)]
+    keyword_rank: Option<u32>,
+    /// Its place in both together, from 1; null for answers from before that was kept, like what follows.
+    #[schema(required)]
+    fused_rank: Option<u32>,
+    /// The words of the question that stand in it.
+    #[schema(required)]
+    matched_words: Option<Vec<String>>,
+    /// The relevance that the best passage had to have.
+    #[schema(required)]
+    threshold: Option<f64>,
 }
 
 /// Citations on the wire.
@@ -61,6 +78,7 @@ pub(crate) fn citations_json(citations: &[Citation]) -> Vec<CitationJson> {
         file_id: citation.file.to_string(),
         filename: citation.filename.clone(),
         chunk_index: citation.chunk_index,
+        last_chunk_index: citation.last_chunk_index,
         page: citation.page,
         start: citation.start,
         end: citation.end,
@@ -68,6 +86,11 @@ pub(crate) fn citations_json(citations: &[Citation]) -> Vec<CitationJson> {
         cosine: citation.cosine.map(ratio),
         heading: citation.heading.clone(),
         snippet: citation.snippet.clone(),
+        vector_rank: citation.why.as_ref().and_then(|why| why.vector_rank),
+        keyword_rank: citation.why.as_ref().and_then(|why| why.keyword_rank),
+        fused_rank: citation.why.as_ref().map(|why| why.fused_rank),
+        matched_words: citation.why.as_ref().map(|why| why.matched_words.clone()),
+        threshold: citation.why.as_ref().map(|why| ratio(why.threshold)),
     };
     citations.iter().map(json).collect()
 }

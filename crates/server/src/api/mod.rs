@@ -15,6 +15,7 @@ pub(crate) mod models;
 pub(crate) mod notices;
 pub(crate) mod own_usage;
 pub(crate) mod quotas;
+pub(crate) mod retrieval_test;
 pub(crate) mod settings;
 pub(crate) mod statistics;
 pub(crate) mod titles;

@@ -11,7 +11,7 @@ use across::{
     },
     money::PriceSource,
     providers::{chat::Speaker, credentials::Trial, model::ProviderKind},
-    retrieval::search::Verdict,
+    retrieval::judging::Verdict,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -78,7 +78,7 @@ words! {
     KeyStatus from Trial { Ok, Unauthorized, Unreachable, Error }
 
     /// Why a chat would get a passage, or would not.
-    FoundReason from Verdict { Kept, BeyondTopK, BelowThreshold }
+    FoundReason from Verdict { Kept, Joined, Duplicate, BeyondTopK, BelowThreshold }
 }
 
 /// Whose calls a quota counts.

@@ -19,6 +19,8 @@ pub(crate) struct Model {
     /// The headings it stands under.
     pub heading: Option<String>,
     pub text: String,
+    /// What the text is found by: the forms of its words, separated by spaces.
+    pub words: String,
     pub token_count: i32,
 }
 

@@ -8,6 +8,7 @@ mod m0005_operation;
 mod m0006_people;
 mod m0007_governance;
 mod m0008_answers;
+mod m0009_words;
 mod m0010_vectors;
 mod m0011_formats;
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_people::Migration),
             Box::new(m0007_governance::Migration),
             Box::new(m0008_answers::Migration),
+            Box::new(m0009_words::Migration),
             Box::new(m0010_vectors::Migration),
             Box::new(m0011_formats::Migration),
         ]

@@ -7,7 +7,7 @@ use across::{
     audit::Action,
     conversations::{
         conversation::{Begun, ConversationStore as _, Created, Dead, Ending, Filter, MessageFilter, NewTurn},
-        message::{Citation, Message, RetrievalOutcome, State, TokensUsed},
+        message::{Citation, Message, RetrievalOutcome, State, TokensUsed, Why},
         tree::{MessageTree as _, PathEnd},
     },
     id::{AssistantId, ConversationId, FileId, MessageId, UserId},
@@ -197,6 +197,7 @@ async fn a_turn_is_two_messages(bench: &Bench) {
         file: FileId::new(),
         filename: "a.pdf".into(),
         chunk_index: 3,
+        last_chunk_index: 4,
         page: Some(2),
         start: 100,
         end: 250,
@@ -204,6 +205,13 @@ async fn a_turn_is_two_messages(bench: &Bench) {
         cosine: Some(0.41),
         heading: Some("Plan › Launch".into()),
         snippet: "words \0 words".into(),
+        why: Some(Why {
+            vector_rank: None,
+            keyword_rank: Some(2),
+            fused_rank: 1,
+            matched_words: vec!["words".into()],
+            threshold: 0.7,
+        }),
     };
     let mut first = turn(scene.anna, scene.conversation, "Hello\0!", 1);
     first.citations = vec![citation.clone()];

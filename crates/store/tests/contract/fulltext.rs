@@ -1,16 +1,37 @@
 //! Keyword search: finds words in their forms, takes terms as data, stays in its scope.
 
 use across::{
-    audit::Action, id::ChunkId, knowledge::file::KnowledgeStore as _, page::PageRequest,
-    retrieval::vectors::KeywordIndex as _,
+    audit::Action,
+    id::ChunkId,
+    knowledge::file::KnowledgeStore as _,
+    page::PageRequest,
+    retrieval::{
+        vectors::KeywordIndex as _,
+        words::{Word, asked},
+    },
 };
 
 use crate::bench::{Bench, deed, words};
 
-crate::contracts!(words_are_found_in_their_forms, hostile_terms_are_data, the_scope_holds);
+crate::contracts!(
+    words_are_found_in_their_forms,
+    every_language_is_searched_by_its_own_rules,
+    rare_words_rank_before_common_ones,
+    words_are_made_anew_when_the_analyser_has_changed,
+    hostile_terms_are_data,
+    the_scope_holds,
+);
 
-fn terms(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
+fn terms(text: &str) -> Vec<Word> {
+    asked(text, "en")
+}
+
+/// A word with this one form, which may be anything.
+fn raw(form: &str) -> Word {
+    Word {
+        plain: form.to_owned(),
+        forms: vec![form.to_owned()],
+    }
 }
 
 async fn chunk_ids(bench: &Bench, file: across::id::FileId) -> Vec<ChunkId> {
@@ -45,6 +66,7 @@ async fn words_are_found_in_their_forms(bench: &Bench) {
         ("cat cafe", vec![0, 1]),
         ("cat unknown", vec![0]),
         ("unknown", vec![]),
+        ("тексты", vec![4]),
     ] {
         let mut found = bench.store.with_words(assistant, &terms(search), 10).await.unwrap();
         found.sort_by_key(|id| ids.iter().position(|known| known == id));
@@ -69,13 +91,93 @@ async fn words_are_found_in_their_forms(bench: &Bench) {
     );
 }
 
+async fn every_language_is_searched_by_its_own_rules(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let texts = [
+        "כשהמנהלים הגיעו לבית הספר דיברו עם עו״ד כהן",
+        "הַמַּקְהֵלָה שָׁרָה סְבִיב הַשֻּׁלְחָן",
+        "وَصَلَ المُعَلِّمون إلى المدرسة عام ٢٠١٥",
+        "Die Häuser in Muenchen stehen an der Straße",
+        "В городах растут ёлки",
+        "The policies of companies",
+    ];
+    let chunks = (0..).zip(texts).map(|(i, text)| words(i, text)).collect();
+    let file = bench.ready(assistant, user, chunks).await;
+    let ids = chunk_ids(bench, file).await;
+    for (language, question, expected) in [
+        ("he", "מנהל", 0),
+        ("he", "בבית", 0),
+        ("he", "עוד", 0),
+        ("he", "שולחן", 1),
+        ("he", "ומקהלה", 1),
+        ("ar", "معلمين", 2),
+        ("ar", "مدرسة", 2),
+        ("ar", "2015", 2),
+        ("de", "Haus", 3),
+        ("de", "München", 3),
+        ("de", "strasse", 3),
+        ("ru", "город", 4),
+        ("ru", "елка", 4),
+        ("en", "company policy", 5),
+    ] {
+        let found = bench.store.with_words(assistant, &asked(question, language), 10).await;
+        assert_eq!(found.unwrap(), [ids[expected]], "{question}");
+    }
+}
+
+async fn rare_words_rank_before_common_ones(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let texts = [
+        "report report report about plums",
+        "a zebra was seen near pears",
+        "report about apples",
+        "report about cherries and grapes of this year",
+        "nothing of that kind stands here",
+        "nor does it stand here",
+        "or at this place",
+    ];
+    let chunks = (0..).zip(texts).map(|(i, text)| words(i, text)).collect();
+    let file = bench.ready(assistant, user, chunks).await;
+    let ids = chunk_ids(bench, file).await;
+    // How rare a word is counts before how often it is said, and that before how much else is said.
+    let found = bench
+        .store
+        .with_words(assistant, &terms("report zebra"), 10)
+        .await
+        .unwrap();
+    assert_eq!(found, [ids[1], ids[0], ids[2], ids[3]]);
+}
+
+async fn words_are_made_anew_when_the_analyser_has_changed(bench: &Bench) {
+    let user = bench.user("anna@example.com").await.id;
+    let assistant = bench.assistant("Press").await;
+    let file = bench
+        .ready(assistant, user, vec![words(0, "alpha beta"), words(1, "gamma")])
+        .await;
+    let ids = chunk_ids(bench, file).await;
+    bench.run("UPDATE chunks SET words = 'older'").await;
+    let find = |word: &'static str| async move { bench.store.with_words(assistant, &[raw(word)], 10).await.unwrap() };
+    assert_eq!(find("alpha").await, []);
+    // The same version leaves them alone.
+    bench.store.migrate().await.unwrap();
+    assert_eq!(find("older").await.len(), 2);
+    bench
+        .run("UPDATE kept_values SET value = '0' WHERE name = 'analyser of words'")
+        .await;
+    bench.store.migrate().await.unwrap();
+    assert_eq!(find("older").await, []);
+    assert_eq!((find("alpha").await, find("gamma").await), (vec![ids[0]], vec![ids[1]]));
+}
+
 async fn hostile_terms_are_data(bench: &Bench) {
     let user = bench.user("anna@example.com").await.id;
     let assistant = bench.assistant("Press").await;
     bench
         .ready(assistant, user, vec![words(0, "alpha beta"), words(1, "near or not")])
         .await;
-    let hostile: Vec<String> = [
+    let hostile: Vec<Word> = [
         "\"",
         "'",
         "(",
@@ -107,7 +209,7 @@ async fn hostile_terms_are_data(bench: &Bench) {
         "$1",
         "?",
     ]
-    .map(str::to_owned)
+    .map(raw)
     .to_vec();
     for term in &hostile {
         bench
@@ -119,19 +221,19 @@ async fn hostile_terms_are_data(bench: &Bench) {
     bench.store.with_words(assistant, &hostile, 10).await.unwrap();
     bench
         .store
-        .with_words(assistant, &vec!["(".repeat(200); 200], 10)
+        .with_words(assistant, &vec![raw(&"(".repeat(200)); 200], 10)
         .await
         .unwrap();
     bench
         .store
-        .with_words(assistant, &vec!["x".repeat(100_000); 1_000], 10)
+        .with_words(assistant, &vec![raw(&"x".repeat(100_000)); 1_000], 10)
         .await
         .unwrap();
     // A prefix operator would find something.
     assert!(
         bench
             .store
-            .with_words(assistant, &terms("alp*"), 10)
+            .with_words(assistant, &[raw("alp*")], 10)
             .await
             .unwrap()
             .is_empty()
@@ -140,7 +242,7 @@ async fn hostile_terms_are_data(bench: &Bench) {
     assert_eq!(
         bench
             .store
-            .with_words(assistant, &terms("NEAR"), 10)
+            .with_words(assistant, &[raw("near")], 10)
             .await
             .unwrap()
             .len(),
@@ -160,7 +262,7 @@ async fn the_scope_holds(bench: &Bench) {
         .await
         .unwrap();
 
-    let alpha = [String::from("alpha")];
+    let alpha = [raw("alpha")];
     let find = || bench.store.with_words(mine, &alpha, 10);
     assert_eq!(find().await.unwrap(), chunk_ids(bench, file).await);
     bench
