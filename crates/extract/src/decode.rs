@@ -34,25 +34,26 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], declared: Option<&'static Encoding>) -
 pub(crate) fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     let start = bytes.get(..bytes.len().min(SAMPLE)).unwrap_or_default();
     let pairs = start.as_chunks::<2>().0;
-    let is_high = |side: fn(&[u8; 2]) -> u8, other: fn(&[u8; 2]) -> u8| {
-        let zeros = pairs.iter().filter(|pair| side(pair) == 0).count();
-        let values: BTreeSet<u8> = pairs.iter().map(side).collect();
-        // A few characters prove nothing unless most of them are Latin.
-        let least = if pairs.len() < 64 {
-            pairs.len() / 2
-        } else {
-            pairs.len() / 10
-        };
-        zeros > least && values.len() <= 5 && pairs.iter().all(|pair| other(pair) != 0)
-    };
-    let (first, second): (fn(&[u8; 2]) -> u8, fn(&[u8; 2]) -> u8) = (|pair| pair[0], |pair| pair[1]);
-    if is_high(second, first) {
+    let (first, second): (Vec<u8>, Vec<u8>) = pairs.iter().map(|[first, second]| (*first, *second)).unzip();
+    if are_upper_halves(&second) && !first.contains(&0) {
         Some(UTF_16LE)
-    } else if is_high(first, second) {
+    } else if are_upper_halves(&first) && !second.contains(&0) {
         Some(UTF_16BE)
     } else {
         None
     }
+}
+
+fn are_upper_halves(bytes: &[u8]) -> bool {
+    let zeros = bytes.iter().filter(|byte| **byte == 0).count();
+    let values: BTreeSet<&u8> = bytes.iter().collect();
+    // A few characters prove nothing unless most of them are Latin.
+    let least = if bytes.len() < 64 {
+        bytes.len() / 2
+    } else {
+        bytes.len() / 10
+    };
+    zeros > least && values.len() <= 5
 }
 
 fn guess(bytes: &[u8]) -> &'static Encoding {

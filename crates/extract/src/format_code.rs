@@ -116,7 +116,7 @@ fn bracketed(inside: &str) -> Option<Item> {
     }
     let letter = inside.chars().next()?.to_ascii_lowercase();
     let is_run = inside.chars().all(|character| character.eq_ignore_ascii_case(&letter));
-    (is_run && matches!(letter, 'h' | 'm' | 's')).then(|| Item::Date {
+    (is_run && matches!(letter, 'h' | 'm' | 's')).then_some(Item::Date {
         letter,
         length: inside.len(),
         elapsed: true,

@@ -17,6 +17,7 @@ mod kind;
 mod markdown;
 mod number_format;
 mod pdf;
+mod pdf_layout;
 mod pdf_repair;
 mod plain;
 mod pptx;

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pdf_extract::{ConvertToFmt, Dictionary, Document, Error, Object, ObjectId, PlainTextOutput, output_doc_page};
+use pdf_extract::{Dictionary, Document, Error, Object, ObjectId, output_doc_page};
 
+use crate::pdf_layout::Layout;
 use crate::text::{Draft, Sink};
 use crate::{MAX_CHARS, MAX_PAGES, Text, Unreadable, pdf_repair};
 
@@ -155,7 +156,7 @@ fn visible(text: &str) -> usize {
 /// Places each character to find words and lines. The better text, but it panics on documents it does not understand.
 fn by_layout(document: &Document, room: usize) -> Result<Option<String>, Unreadable> {
     let mut sink = Sink::new(room.min(MAX_CHARS));
-    let outcome = quietly(|| output_doc_page(document, &mut PlainTextOutput::new(&mut sink), 1));
+    let outcome = quietly(|| output_doc_page(document, &mut Layout::new(&mut sink), 1));
     if sink.is_full() {
         return Err(Unreadable::TooMuchText);
     }
@@ -182,12 +183,4 @@ fn by_operators(document: &Document, room: usize) -> Result<Option<String>, Unre
 /// Runs a parser; `None` when it panics.
 fn quietly<T>(parse: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(parse)).ok()
-}
-
-impl<'a> ConvertToFmt for &'a mut Sink {
-    type Writer = &'a mut Sink;
-
-    fn convert(self) -> Self::Writer {
-        self
-    }
 }

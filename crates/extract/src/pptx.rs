@@ -163,7 +163,7 @@ impl Visitor for Shapes {
                 }
             }
             "ph" if self.role != Role::Hidden => {
-                self.role = self.role(element.attribute("type").as_deref().unwrap_or("obj"))
+                self.role = self.role(element.attribute("type").as_deref().unwrap_or("obj"));
             }
             "cNvPr" if matches!(element.attribute("hidden").as_deref(), Some("1" | "true")) => {
                 self.role = Role::Hidden;

@@ -1,7 +1,5 @@
 //! How extracted text is gathered within its limit: cleaned up as it comes, with the places of its pages and headings.
 
-use std::fmt;
-
 use crate::{Heading, MAX_CHARS, MAX_HEADINGS, Page, Text, Unreadable};
 
 /// The most blanks that stay where they follow each other. Beyond that they only keep columns apart on paper.
@@ -55,12 +53,6 @@ impl Sink {
     /// What was taken.
     pub(crate) fn into_text(self) -> String {
         self.text
-    }
-}
-
-impl fmt::Write for Sink {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        self.push(part).map_err(|_| fmt::Error)
     }
 }
 

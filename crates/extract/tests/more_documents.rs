@@ -3,7 +3,8 @@
 use across_extract::{Kind, Text, Unreadable, extract};
 
 use crate::support::{
-    archive, document, docx, epub, headings, page, paragraph, pptx, relationship, relationships, shape, slide, xlsx,
+    archive, corpus, document, docx, epub, headings, page, paragraph, pptx, relationship, relationships, shape, slide,
+    xlsx,
 };
 
 fn read(kind: Kind, bytes: &[u8]) -> Text {
@@ -233,4 +234,15 @@ fn markdown_headings_are_known() {
 fn blanks_without_end_cost_nothing() {
     let text = read(Kind::Docx, &docx(&paragraph(&format!("a{}b", " ".repeat(100_000)))));
     assert_eq!(text.text.len(), 34);
+}
+
+#[test]
+fn hebrew_and_arabic_of_a_pdf_come_in_the_order_of_reading() {
+    let text = read(Kind::Pdf, &corpus("hebrew.pdf"));
+    let expected = "\
+מדריך המותג
+שלום עולם, זה מסמך בדיקה עם מספר 123 ומילה English באמצע.
+מחיר המנורה 45.50 שקלים בשנת 2027.
+مرحبا بالعالم هذا نص عربي";
+    assert_eq!(text.text, expected);
 }

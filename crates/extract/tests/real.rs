@@ -70,7 +70,6 @@ fn compare(kind: Kind, least: usize) {
     }
     let mean = sum / files.len() as f64;
     let report = format!("{} documents, mean F1 {mean:.4}:\n{report}", files.len());
-    println!("{report}");
     assert!(files.len() >= least && mean >= MEAN, "{report}");
 }
 

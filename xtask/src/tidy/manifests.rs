@@ -14,11 +14,16 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     Rule {
         manifest: "crates/extract/Cargo.toml",
         ours: &[],
         never: &["tokio", "axum", "http", "reqwest", "sea-orm", "sqlx", "utoipa"],
+    },
+    Rule {
+        manifest: "crates/extract/fuzz/Cargo.toml",
+        ours: &["across-extract"],
+        never: &[],
     },
     Rule {
         manifest: "crates/across/Cargo.toml",
