@@ -65,12 +65,18 @@ export function aCitation(fields: Partial<Citation> = {}): Citation {
     file_id: "file-1",
     filename: "brief v3.pdf",
     chunk_index: 3,
+    last_chunk_index: 3,
     page: 4,
     start: 13,
     end: 39,
     score: 0.86,
     cosine: 0.71,
     snippet: "38 validators have signed.",
+    vector_rank: 1,
+    keyword_rank: null,
+    fused_rank: 1,
+    matched_words: ["validators"],
+    threshold: 0.7,
     ...fields,
   };
 }

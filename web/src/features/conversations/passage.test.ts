@@ -21,12 +21,18 @@ const citation: Citation = {
   file_id: "f",
   filename: "a.pdf",
   chunk_index: 0,
+  last_chunk_index: 0,
   page: 9,
   score: 0.8,
   cosine: null,
   start,
   end,
   snippet: "38 validators\nhave signed…",
+  vector_rank: 1,
+  keyword_rank: null,
+  fused_rank: 1,
+  matched_words: ["validators"],
+  threshold: 0.7,
 };
 
 describe("R28 a passage with its neighbours", () => {
