@@ -65,6 +65,7 @@ export function aCitation(fields: Partial<Citation> = {}): Citation {
     file_id: "file-1",
     filename: "brief v3.pdf",
     chunk_index: 3,
+    last_chunk_index: 3,
     page: 4,
     start: 13,
     end: 39,
@@ -72,6 +73,11 @@ export function aCitation(fields: Partial<Citation> = {}): Citation {
     cosine: 0.71,
     heading: null,
     snippet: "38 validators have signed.",
+    vector_rank: 1,
+    keyword_rank: null,
+    fused_rank: 1,
+    matched_words: ["validators"],
+    threshold: 0.7,
     ...fields,
   };
 }

@@ -154,6 +154,7 @@ pub fn joined(first: &Passage, second: &Passage) -> Option<Passage> {
         page: first.page,
         start: first.start,
         end: second.end,
+        heading: first.heading.clone(),
         text,
         words: format!("{} {}", first.words, second.words),
     })

@@ -42,10 +42,10 @@ const BY_MEANING: Weights = Weights {
 const SHARE_BESIDE_MEANING: f64 = 0.1;
 /// The same where words decide and the vectors break ties.
 const BY_WORDS: Weights = Weights {
-    vector: 0.25,
+    vector: 0.5,
     keyword: 4.0,
 };
-const SHARE_BESIDE_WORDS: f64 = 0.3;
+const SHARE_BESIDE_WORDS: f64 = 0.5;
 
 /// How files are cut and searched.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -21,6 +21,7 @@ const citation: Citation = {
   file_id: "f",
   filename: "a.pdf",
   chunk_index: 0,
+  last_chunk_index: 0,
   page: 9,
   score: 0.8,
   cosine: null,
@@ -28,6 +29,11 @@ const citation: Citation = {
   start,
   end,
   snippet: "38 validators\nhave signed…",
+  vector_rank: 1,
+  keyword_rank: null,
+  fused_rank: 1,
+  matched_words: ["validators"],
+  threshold: 0.7,
 };
 
 describe("R28 a passage with its neighbours", () => {

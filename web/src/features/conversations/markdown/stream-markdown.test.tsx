@@ -14,6 +14,7 @@ const CITATION: Citation = {
   file_id: "f1",
   filename: "brief v3.pdf",
   chunk_index: 3,
+  last_chunk_index: 3,
   page: 4,
   start: 13,
   end: 39,
@@ -21,6 +22,11 @@ const CITATION: Citation = {
   cosine: 0.71,
   heading: null,
   snippet: "38 validators have signed",
+  vector_rank: 1,
+  keyword_rank: null,
+  fused_rank: 1,
+  matched_words: ["validators"],
+  threshold: 0.7,
 };
 
 /** Everything is in view at once. */
