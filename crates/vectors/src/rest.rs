@@ -126,7 +126,6 @@ async fn read(mut response: Response) -> Result<Vec<u8>, VectorError> {
 }
 
 /// A connection that did not come about or broke. An address may hold a password, so it stays out of the message.
-#[expect(clippy::needless_pass_by_value, reason = "its address is taken away")]
 fn broken(error: reqwest::Error) -> VectorError {
     let error = error.without_url();
     let mut message = error.to_string();

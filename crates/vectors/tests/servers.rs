@@ -9,6 +9,7 @@ use across_vectors::{Choice, open};
 type Bench = (Outside, Option<QdrantDouble>);
 
 /// The address in this variable of the environment.
+#[expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 #[expect(
     clippy::disallowed_methods,
     reason = "the tests' servers are named by the environment"
