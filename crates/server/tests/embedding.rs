@@ -8,7 +8,7 @@ use crate::harness::{Person, Server, database::on_each_database, eventually, tex
 const SMALL: &str = "text-embedding-3-small";
 const LARGE: &str = "text-embedding-3-large";
 /// Paragraphs of a text that takes many calls to embed.
-const MANY: usize = 600;
+const MANY: usize = 400;
 
 /// A text whose paragraphs each hold a word of their own and are a chunk of their own.
 fn paragraphs(name: &str, count: usize) -> String {

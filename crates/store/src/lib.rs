@@ -47,6 +47,7 @@ mod scopes;
 mod sessions;
 mod settings;
 mod statistics;
+mod switching;
 mod throttle;
 mod tree;
 mod turns;
