@@ -18,6 +18,7 @@ mod markdown;
 mod number_format;
 mod pdf;
 mod pdf_layout;
+mod pdf_outline;
 mod pdf_repair;
 mod plain;
 mod pptx;

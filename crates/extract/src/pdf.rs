@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pdf_extract::{Dictionary, Document, Error, Object, ObjectId, output_doc_page};
 
 use crate::pdf_layout::Layout;
+use crate::pdf_outline::{self, Outline};
 use crate::text::{Draft, Sink};
 use crate::{MAX_CHARS, MAX_PAGES, Text, Unreadable, pdf_repair};
 
@@ -26,13 +27,14 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     if ids.len() > MAX_PAGES {
         return Err(Unreadable::TooManyPages);
     }
+    let outline = quietly(|| Outline::new(&document)).unwrap_or_default();
     let mut draft = Draft::default();
     let mut blank = Unreadable::NoText;
     for (number, id) in (1..).zip(ids) {
         isolate(&mut document, id);
         draft.begin_page(number);
         match read_page(&document, draft.room())? {
-            Some(text) => push_page(&mut draft, &text)?,
+            Some(text) => push_page(&mut draft, &text, outline.of(id))?,
             None => blank = Unreadable::Damaged,
         }
     }
@@ -40,9 +42,13 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
 }
 
 /// Appends the text of a page. Blanks at the start of its lines go: they come from where the words stand on the paper.
-fn push_page(draft: &mut Draft, text: &str) -> Result<(), Unreadable> {
+fn push_page(draft: &mut Draft, text: &str, titles: &[(u8, String)]) -> Result<(), Unreadable> {
     for line in text.lines() {
+        if let Some(level) = pdf_outline::level(line, titles) {
+            draft.begin_heading(level);
+        }
         draft.push(line.trim_start_matches(' '))?;
+        draft.end_heading();
         draft.end_line();
     }
     Ok(())

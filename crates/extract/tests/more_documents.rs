@@ -246,3 +246,12 @@ fn hebrew_and_arabic_of_a_pdf_come_in_the_order_of_reading() {
 مرحبا بالعالم هذا نص عربي";
     assert_eq!(text.text, expected);
 }
+
+#[test]
+fn the_outline_of_a_pdf_tells_its_headings() {
+    let manual = headings(&read(Kind::Pdf, &corpus("nettle-manual.pdf")));
+    for heading in [level(1, "1 Introduction"), level(3, "7.4.1 EAX")] {
+        assert!(manual.contains(&heading), "{heading:?} in {manual:?}");
+    }
+    assert!(manual.len() >= 40, "{manual:?}");
+}

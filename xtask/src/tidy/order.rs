@@ -23,7 +23,7 @@ const TOP: usize = ORDER.len() - 1;
 const RUNS_EVERYTHING: [&str; 2] = ["jobs/runner", "jobs/schedule"];
 /// Operations that need several ports at once take the platform as their context; they may name it and nothing else to
 /// their right. Types, rules and ports never do.
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 12] = [
     "identity/account",
     "identity/sign_in",
     "providers/credentials",
