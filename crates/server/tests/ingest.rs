@@ -160,10 +160,10 @@ async fn r01_kills_during_uploads_leave_no_row_without_bytes_and_no_file_twice()
     for id in &known {
         assert_eq!(admin.settled(id).await["status"], "ready");
     }
-    // What the dead left behind is an hour old.
+    // What the dead left behind is old.
     server.kill();
     let (kept, arriving) = (server.dir.join("files"), server.dir.join("tmp"));
-    let long_ago = SystemTime::now() - Duration::from_secs(2 * 60 * 60);
+    let long_ago = SystemTime::UNIX_EPOCH;
     for dir in [&kept, &arriving] {
         for entry in fs::read_dir(dir).unwrap() {
             let file = fs::File::options().append(true).open(entry.unwrap().path()).unwrap();

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     SqlStore,
     counters::natural,
-    entity::{api_key, assistant, chunk, conversation, knowledge_file as file, message, user},
+    entity::{chunk_vector, api_key, assistant, chunk, conversation, knowledge_file as file, message, user},
     error::Fault,
     queue,
 };
@@ -96,21 +96,31 @@ impl SqlStore {
                     .into_expr()
                     .eq(file::Column::Generation.into_expr()),
             );
-        let held: Vec<(String, i64, Option<i64>)> = searched
+        let held: Option<(i64, Option<i64>)> = searched
             .clone()
-            .column(chunk::Column::Space)
             .column_as(chunk::Column::Id.count(), "chunks")
             .column_as(chunk::Column::TokenCount.sum(), "tokens")
-            .group_by(chunk::Column::Space)
-            .order_by_asc(chunk::Column::Space)
+            .into_tuple()
+            .one(&db)
+            .await?;
+        let (chunks, tokens) = held.unwrap_or_default();
+        found.chunks = natural(chunks);
+        found.tokens = natural(tokens.unwrap_or_default());
+        let of_chunk: RelationDef = chunk::Entity::belongs_to(chunk_vector::Entity)
+            .from(chunk::Column::Number)
+            .to(chunk_vector::Column::ChunkNumber)
+            .into();
+        let spaces: Vec<(String, i64)> = searched
+            .clone()
+            .join(JoinType::InnerJoin, of_chunk)
+            .column(chunk_vector::Column::Space)
+            .column_as(chunk::Column::Id.count(), "chunks")
+            .group_by(chunk_vector::Column::Space)
+            .order_by_asc(chunk_vector::Column::Space)
             .into_tuple()
             .all(&db)
             .await?;
-        for (space, chunks, tokens) in held {
-            found.chunks += natural(chunks);
-            found.tokens += natural(tokens.unwrap_or_default());
-            found.spaces.push((space, natural(chunks)));
-        }
+        found.spaces = spaces.into_iter().map(|(space, chunks)| (space, natural(chunks))).collect();
         let last_pages: Vec<Option<i32>> = searched
             .column_as(chunk::Column::Page.max(), "last")
             .group_by(chunk::Column::FileId)

@@ -2,18 +2,12 @@
 //! and sentences where there are any, and keeps where each chunk stands. Every step is one pass: hostile texts of any shape
 //! cost no more than others of their length.
 
-use std::ops::Range;
+mod headings;
 
 use across_extract::{Heading, Page};
 
-/// Tokens of the headings above a piece at most.
-pub const MAX_HEADING_TOKENS: usize = 64;
-/// Characters of one heading that are kept at most; a document that calls all of its text a heading costs no more.
-const MAX_HEADING_CHARS: usize = 400;
-/// Bytes before a heading that may be its mark.
-const MAX_MARK: usize = 16;
-/// What stands between two headings of a path.
-const BETWEEN: &str = " › ";
+pub use self::headings::MAX_HEADING_TOKENS;
+use self::headings::{Path, Section, sections};
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +52,6 @@ struct Boundary {
     /// How many tokens lie before it.
     tokens: u32,
     cut: Cut,
-}
-
-/// A heading, in bytes.
-struct Section {
-    level: u8,
-    span: Range<usize>,
 }
 
 /// A document that is about to be cut.
@@ -200,111 +188,6 @@ impl<'a> Cutter<'a> {
         let begin = heading.or_else(|| kind(Cut::Sentence)).or_else(|| kind(Cut::Word));
         begin.unwrap_or(to)
     }
-}
-
-/// The headings in bytes, without white space at the ends, each from the beginning of its line, so that a mark like
-/// Markdown's goes with its words.
-fn sections(text: &str, headings: &[Heading]) -> Vec<Section> {
-    let mut places = text.char_indices().map(|(byte, _)| byte);
-    let mut next = 0;
-    // Headings out of order are left out.
-    let mut byte_of = |at: usize| {
-        let byte = places.nth(at.checked_sub(next)?).unwrap_or(text.len());
-        next = at + 1;
-        Some(byte)
-    };
-    let spans = headings.iter().filter_map(|heading| {
-        let (start, end) = (byte_of(heading.start)?, byte_of(heading.end)?);
-        let start = start - mark_before(text.get(..start)?);
-        let said = text.get(start..end)?;
-        let end = start + said.trim_end().len();
-        let start = start + (said.len() - said.trim_start().len());
-        let level = heading.level;
-        (start < end).then_some(Section {
-            level,
-            span: start..end,
-        })
-    });
-    spans.collect()
-}
-
-/// Bytes of Markdown's mark at the end of `before`, if a line begins with it.
-fn mark_before(before: &str) -> usize {
-    let bytes = before.bytes().rev().take(MAX_MARK);
-    let mark = bytes.take_while(|byte| matches!(byte, b'#' | b' ' | b'\t')).count();
-    let bare = before.get(..before.len() - mark).unwrap_or_default();
-    if bare.is_empty() || bare.ends_with('\n') {
-        mark
-    } else {
-        0
-    }
-}
-
-/// The headings in force, along the way through a text.
-struct Path<'a> {
-    text: &'a str,
-    ahead: std::iter::Peekable<std::vec::IntoIter<Section>>,
-    open: Vec<Section>,
-    words: Option<String>,
-}
-
-impl<'a> Path<'a> {
-    fn new(text: &'a str, sections: Vec<Section>) -> Self {
-        Self {
-            text,
-            ahead: sections.into_iter().peekable(),
-            open: Vec::new(),
-            words: None,
-        }
-    }
-
-    /// The path at `byte`, which never goes back.
-    fn at(&mut self, byte: usize) -> Option<String> {
-        let mut moved = false;
-        while let Some(section) = self.ahead.next_if(|section| section.span.start <= byte) {
-            while self.open.pop_if(|open| open.level >= section.level).is_some() {}
-            self.open.push(section);
-            moved = true;
-        }
-        if moved {
-            self.words = self.read();
-        }
-        self.words.clone()
-    }
-
-    /// As many of the innermost headings as there is room for.
-    fn read(&self) -> Option<String> {
-        let count = |text: &str| bpe_openai::cl100k_base().count(text);
-        let mut path = String::new();
-        for section in self.open.iter().rev() {
-            let mark = ['#', ' ', '\t'];
-            let title = self.text.get(section.span.clone())?.trim_start_matches(mark);
-            let short: String = title.chars().take(MAX_HEADING_CHARS).collect();
-            let title = short.split_whitespace().collect::<Vec<_>>().join(" ");
-            if title.is_empty() {
-                continue;
-            }
-            let longer = if path.is_empty() {
-                shortened(title, count)
-            } else {
-                format!("{title}{BETWEEN}{path}")
-            };
-            if count(&longer) > MAX_HEADING_TOKENS {
-                break;
-            }
-            path = longer;
-        }
-        (!path.is_empty()).then_some(path)
-    }
-}
-
-/// The title, or the beginning of one that has too many tokens.
-fn shortened(mut title: String, count: impl Fn(&str) -> usize) -> String {
-    while count(&title) > MAX_HEADING_TOKENS {
-        let half = title.chars().count() * 3 / 4;
-        title = title.chars().take(half).collect::<String>().trim_end().to_owned();
-    }
-    title
 }
 
 /// Every place between two tokens where the text may be cut, the beginning and the end included.
