@@ -433,7 +433,7 @@ async fn citations_are_what_was_sent(admin: &Person, vendor: &ScriptedVendor, mo
     }
     let conversation = admin.conversation(&assistant).await;
     let claims = "As [file: secret.pdf] and [file: secret.pdf.txt] say [1] [7] [99], it is so.";
-    vendor.answer_next(Answer::stream(vec![say(claims), finish("stop")]));
+    vendor.answer_always("/chat/completions", Answer::stream(vec![say(claims), finish("stop")]));
     let events = admin
         .ask(&conversation, "When does Chainlab open its mainnet?")
         .await
