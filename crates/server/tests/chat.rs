@@ -406,15 +406,34 @@ async fn citations_are_what_was_sent(admin: &Person, vendor: &ScriptedVendor, mo
         .knows(&other, "secret.pdf.txt", "The mainnet is a secret of the board.")
         .await;
     let mut files = Vec::new();
-    for place in ["Haifa", "Paris", "Tokyo", "Lima"] {
-        let filling =
-            format!("The launch party of {place} has music, food and a speech about the mainnet. ").repeat(18);
-        let text = format!("Chainlab opens its mainnet in {place} on 14 October. {filling}");
-        files.push(admin.knows(&assistant, &format!("{place}.txt"), text).await);
+    // Each in words of its own: what says the same is left out.
+    for (place, about) in [
+        (
+            "Haifa",
+            "The harbour crane lifts blue containers while sailors drink coffee before their morning shift. ",
+        ),
+        (
+            "Paris",
+            "Several painters discuss museum tickets under chestnut trees until heavy rain interrupts them. ",
+        ),
+        (
+            "Tokyo",
+            "Quiet gardeners trim maple branches near wooden temples, counting every fallen red leaf. ",
+        ),
+        (
+            "Lima",
+            "Young cooks marinate fresh fish with lemon, onions, coriander, sweet potato and roasted corn. ",
+        ),
+    ] {
+        let content = format!(
+            "Chainlab opens its mainnet in {place} on 14 October. {}",
+            about.repeat(18)
+        );
+        files.push(admin.knows(&assistant, &format!("{place}.txt"), content).await);
     }
     let conversation = admin.conversation(&assistant).await;
     let claims = "As [file: secret.pdf] and [file: secret.pdf.txt] say [1] [7] [99], it is so.";
-    vendor.answer_next(Answer::stream(vec![say(claims), finish("stop")]));
+    vendor.answer_always("/chat/completions", Answer::stream(vec![say(claims), finish("stop")]));
     let events = admin
         .ask(&conversation, "When does Chainlab open its mainnet?")
         .await

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     SqlStore,
     counters::natural,
-    entity::{chunk_vector, api_key, assistant, chunk, conversation, knowledge_file as file, message, user},
+    entity::{api_key, assistant, chunk, chunk_vector, conversation, knowledge_file as file, message, user},
     error::Fault,
     queue,
 };
@@ -120,7 +120,10 @@ impl SqlStore {
             .into_tuple()
             .all(&db)
             .await?;
-        found.spaces = spaces.into_iter().map(|(space, chunks)| (space, natural(chunks))).collect();
+        found.spaces = spaces
+            .into_iter()
+            .map(|(space, chunks)| (space, natural(chunks)))
+            .collect();
         let last_pages: Vec<Option<i32>> = searched
             .column_as(chunk::Column::Page.max(), "last")
             .group_by(chunk::Column::FileId)

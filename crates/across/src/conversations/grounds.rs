@@ -175,3 +175,54 @@ fn cite(candidate: &Candidate, index: u32, threshold: f32) -> Citation {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ChunkId, FileId};
+
+    fn chunk(file: FileId, index: u32, start: u32, text: &str) -> Passage {
+        Passage {
+            chunk: ChunkId::new(),
+            file,
+            filename: "a.txt".into(),
+            chunk_index: index,
+            last_chunk_index: index,
+            page: None,
+            start,
+            end: start + text.chars().count() as u32,
+            text: text.into(),
+            words: String::new(),
+        }
+    }
+
+    #[test]
+    fn joined_passages_are_found_again_unless_a_part_changed() {
+        let file = FileId::new();
+        let chunks = [
+            chunk(file, 3, 10, "one two"),
+            chunk(file, 4, 14, "two three"),
+            chunk(FileId::new(), 4, 14, "other"),
+        ];
+        let cited = |last_chunk_index, end| Citation {
+            index: 1,
+            file,
+            filename: "a.txt".into(),
+            chunk_index: 3,
+            last_chunk_index,
+            page: None,
+            start: 10,
+            end,
+            score: 0.8,
+            cosine: None,
+            snippet: String::new(),
+            why: None,
+        };
+        let text = |cited: &Citation, chunks: &[Passage]| passage_of(cited, chunks).map(|passage| passage.text);
+        assert_eq!(text(&cited(4, 23), &chunks).as_deref(), Some("one two three"));
+        assert_eq!(text(&cited(3, 17), &chunks).as_deref(), Some("one two"));
+        assert_eq!(text(&cited(4, 24), &chunks), None);
+        assert_eq!(text(&cited(5, 30), &chunks), None);
+        assert_eq!(text(&cited(4, 23), &chunks[..1]), None);
+    }
+}
