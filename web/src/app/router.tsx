@@ -19,6 +19,7 @@ const admin: RouteObject = {
         { path: "users", lazy: () => import("./pages/admin-users") },
         { path: "api-keys", lazy: () => import("./pages/admin-api-keys") },
         { path: "providers", lazy: () => withWords("governance", import("./pages/admin-providers")) },
+        { path: "queue", lazy: () => withWords("governance", import("./pages/admin-queue")) },
         { path: "audit-logs", lazy: () => import("./pages/admin-audit") },
         { path: "settings", lazy: () => withWords("governance", import("./pages/admin-settings")) },
       ],
@@ -73,7 +74,7 @@ export const routes: RouteObject[] = [
                   { path: "/", lazy: () => import("./pages/dashboard") },
                   { path: "/assistants", lazy: () => import("./pages/assistants") },
                   { path: "/assistants/new", lazy: () => import("./pages/assistant-new") },
-                  { path: "/assistants/:id", lazy: () => import("./pages/assistant") },
+                  { path: "/assistants/:id", lazy: () => withWords("knowledge", import("./pages/assistant")) },
                   { path: "/assistants/:id/edit", lazy: () => import("./pages/assistant-edit") },
                   // One route for both, so that a new chat goes on in place when it gets its address.
                   { path: "/chat/:id", lazy: () => import("./pages/chat") },
