@@ -74,7 +74,7 @@ export const routes: RouteObject[] = [
                   { path: "/", lazy: () => import("./pages/dashboard") },
                   { path: "/assistants", lazy: () => import("./pages/assistants") },
                   { path: "/assistants/new", lazy: () => import("./pages/assistant-new") },
-                  { path: "/assistants/:id", lazy: () => withWords("knowledge", import("./pages/assistant")) },
+                  { path: "/assistants/:id", lazy: () => import("./pages/assistant") },
                   { path: "/assistants/:id/edit", lazy: () => import("./pages/assistant-edit") },
                   // One route for both, so that a new chat goes on in place when it gets its address.
                   { path: "/chat/:id", lazy: () => import("./pages/chat") },

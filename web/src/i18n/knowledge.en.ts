@@ -27,7 +27,6 @@ export const knowledgeEn = {
   "passage.showAll": "Show all of it",
   "passage.showLess": "Show less",
 
-  "chunks.show": "Show passages",
   "chunks.title": "Passages of {name}",
   "chunks.count": { one: "{count} passage", other: "{count} passages" },
   "chunks.loading": "Loading passages",

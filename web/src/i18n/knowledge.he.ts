@@ -28,7 +28,6 @@ export const knowledgeHe: Translation<typeof knowledgeEn> = {
   "passage.showAll": "הצגת הקטע כולו",
   "passage.showLess": "הצגת פחות",
 
-  "chunks.show": "הצגת הקטעים",
   "chunks.title": "הקטעים של {name}",
   "chunks.count": { one: "קטע אחד", two: "שני קטעים", other: "{count} קטעים" },
   "chunks.loading": "הקטעים נטענים",

@@ -10,7 +10,7 @@ import { AssistantOverview } from "@/features/assistants/assistant-overview";
 import { RestoreAssistant } from "@/features/assistants/delete-assistant";
 import { FilePanel } from "@/features/knowledge/file-panel";
 import { UploadGuard } from "@/features/knowledge/upload-guard";
-import { useT } from "@/i18n";
+import { useT, withWords } from "@/i18n";
 import { formatNumber } from "@/lib/format";
 import { useTitle } from "@/lib/use-title";
 import { Avatar } from "@/ui/badge";
@@ -23,10 +23,10 @@ import { paths } from "../paths";
 import { NotFound } from "./not-found";
 
 const RetrievalTest = lazy(async () => ({
-  default: (await import("@/features/knowledge/retrieval-test")).RetrievalTest,
+  default: (await withWords("knowledge", import("@/features/knowledge/retrieval-test"))).RetrievalTest,
 }));
 const PassageDialog = lazy(async () => ({
-  default: (await import("@/features/conversations/passage-dialog")).PassageDialog,
+  default: (await withWords("knowledge", import("@/features/conversations/passage-dialog"))).PassageDialog,
 }));
 
 type Tab = "overview" | "files" | "test";

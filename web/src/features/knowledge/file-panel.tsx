@@ -5,21 +5,25 @@ import { useSearchParams } from "react-router";
 import { errorParts } from "@/api/error";
 import { canManage, useSession } from "@/api/session";
 import type { KnowledgeFile, PassagePlace } from "@/api/types";
-import { useT } from "@/i18n";
+import { useT, withWords } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { announce } from "@/ui/announcer";
 import { Button } from "@/ui/button";
 import { InlineNotice } from "@/ui/notice";
-import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
+import { Empty, ErrorState, Loading, Skeleton, SkeletonRows } from "@/ui/states";
 import { filesQuery, keys, useUploadLimits } from "./api";
 import { refusal } from "./check";
 import { DropZone } from "./drop-zone";
 import { FileRow, rowGrid, UploadRow } from "./file-row";
 import { stateWord } from "./file-status";
-import { KnowledgeStrip } from "./knowledge-strip";
 import { addUploads, useUploads } from "./upload";
 
-const ChunkSheet = lazy(async () => ({ default: (await import("./chunk-sheet")).ChunkSheet }));
+const KnowledgeStrip = lazy(async () => ({
+  default: (await withWords("knowledge", import("./knowledge-strip"))).KnowledgeStrip,
+}));
+const ChunkSheet = lazy(async () => ({
+  default: (await withWords("knowledge", import("./chunk-sheet"))).ChunkSheet,
+}));
 
 /** Says each change of state once; percents are for the eye. */
 function useStateAnnouncements(files: readonly KnowledgeFile[]): void {
@@ -125,7 +129,11 @@ export function FilePanel({ assistantId, frozen, onOpenPassage }: FilePanelProps
       {list.isSuccess && files.length === 0 && uploads.length === 0 && (
         <Empty title={t("files.empty.title")} body={t("files.empty.body")} />
       )}
-      {manager && files.length > 0 && <KnowledgeStrip assistantId={assistantId} files={files} />}
+      {manager && files.length > 0 && (
+        <Suspense fallback={<Skeleton className="h-[4.5rem] rounded-card" />}>
+          <KnowledgeStrip assistantId={assistantId} files={files} />
+        </Suspense>
+      )}
       {files.length + uploads.length > 0 && (
         <div>
           <div

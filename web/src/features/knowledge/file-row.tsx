@@ -87,7 +87,7 @@ export function FileRow({ file, canManage, onShowPassages }: FileRowProps) {
           <MenuContent align="end">
             <MenuItem disabled={file.chunk_count === 0} onSelect={onShowPassages}>
               <List aria-hidden />
-              {t("chunks.show")}
+              {t("sources.showAll")}
             </MenuItem>
             <MenuItem onSelect={() => void downloadFile(file).catch(fail)}>
               <Download aria-hidden />

@@ -82,7 +82,7 @@ function Text({ passage: { text, matched_words } }: { readonly passage: FoundPas
           long && !whole && "line-clamp-4",
         )}
       >
-        {markWords(text, matched_words ?? []).map((part, place) =>
+        {markWords(text.replace(/\n{2,}/g, "\n"), matched_words ?? []).map((part, place) =>
           part.hit ? (
             // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text never move.
             <mark key={place} className="rounded-mark bg-mark text-mark-foreground">
