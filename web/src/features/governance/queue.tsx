@@ -16,7 +16,6 @@ import { Empty, ErrorState, Loading } from "@/ui/states";
 import { type Column, DataTable, TableSkeleton } from "@/ui/table";
 import { failedFilesQuery, QUEUE_PAGE, queueQuery } from "./api";
 import { FileActions } from "./file-actions";
-import { Panel } from "./panel";
 
 /** Milliseconds between two readings while the page is in view. */
 const EVERY = 3_000;
@@ -80,11 +79,12 @@ export function Queue({ offset, onOffset }: QueueProps) {
             )}
           </>
         ))}
-      <div className="mt-8">
-        <Panel id="failed" title={t("queue.failed")}>
-          <Failed />
-        </Panel>
-      </div>
+      <section aria-labelledby="queue-failed" className="mt-10">
+        <h2 id="queue-failed" className="mb-1 font-display text-h3 font-semibold">
+          {t("queue.failed")}
+        </h2>
+        <Failed />
+      </section>
     </>
   );
 }
