@@ -38,7 +38,6 @@ export const knowledgeEn = {
   "chunks.shown": "{n} of {total} shown",
 
   "knowledge.title": "The files in figures",
-  "knowledge.loading": "Loading figures",
   "knowledge.things": "the figures",
   "knowledge.ready": "Ready",
   "knowledge.moving": "In progress",

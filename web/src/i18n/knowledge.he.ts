@@ -39,7 +39,6 @@ export const knowledgeHe: Translation<typeof knowledgeEn> = {
   "chunks.shown": "מוצגים {n} מתוך {total}",
 
   "knowledge.title": "הקבצים במספרים",
-  "knowledge.loading": "הנתונים נטענים",
   "knowledge.things": "הנתונים",
   "knowledge.ready": "מוכנים",
   "knowledge.moving": "בתהליך",

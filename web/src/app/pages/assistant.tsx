@@ -133,7 +133,11 @@ export function Component() {
                 </Loading>
               }
             >
-              <RetrievalTest assistantId={assistant.id} onOpenPassage={setPassage} />
+              <RetrievalTest
+                assistantId={assistant.id}
+                hasFiles={assistant.file_count > 0}
+                onOpenPassage={setPassage}
+              />
             </Suspense>
           </TabsContent>
         )}

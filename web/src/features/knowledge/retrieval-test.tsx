@@ -23,10 +23,16 @@ const LONGEST = 2_000;
 
 interface RetrievalTestProps {
   readonly assistantId: string;
+  readonly hasFiles: boolean;
   readonly onOpenPassage: (place: PassagePlace) => void;
 }
 
-export function RetrievalTest({ assistantId, onOpenPassage }: RetrievalTestProps) {
+export function RetrievalTest({ hasFiles, ...props }: RetrievalTestProps) {
+  const t = useT();
+  return hasFiles ? <Test {...props} /> : <Empty title={t("test.noFiles")} body={t("test.noFilesBody")} />;
+}
+
+function Test({ assistantId, onOpenPassage }: Omit<RetrievalTestProps, "hasFiles">) {
   const t = useT();
   const [question, setQuestion] = useState("");
   const [wrong, setWrong] = useState<string>();

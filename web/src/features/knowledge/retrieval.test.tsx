@@ -11,7 +11,7 @@ import { ranked } from "./ranked";
 
 const manager = aUser({ role: "manager" });
 const admin = aUser({ role: "admin" });
-const writer = anAssistant();
+const writer = anAssistant({ file_count: 2 });
 
 const stats: KnowledgeStats = {
   files: { total: 4, by_status: { ready: 2, indexing: 1, error: 1 }, by_type: { pdf: 4 } },
@@ -158,6 +158,14 @@ describe("the test of retrieval", () => {
     await person.type(screen.getByLabelText("Question"), "Who?");
     await person.click(screen.getByRole("button", { name: "Test" }));
     expect(await screen.findByText("The embedding model did not answer.")).toBeInTheDocument();
+  });
+
+  it("without files has nothing to search", async () => {
+    const empty = anAssistant();
+    server.use(http.get(url(`/assistants/${empty.id}`), () => HttpResponse.json(empty)));
+    open(`/assistants/${empty.id}?tab=test`, manager);
+    expect(await screen.findByText("There are no files to search yet")).toBeInTheDocument();
+    expect(screen.queryByLabelText("Question")).not.toBeInTheDocument();
   });
 
   it("is for managers", async () => {

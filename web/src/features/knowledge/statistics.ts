@@ -22,6 +22,8 @@ export const statisticsQuery = (assistantId: string, revision: string) =>
     queryFn: async ({ signal }) =>
       statisticsOf(await api.get<KnowledgeStats>(`/assistants/${assistantId}/knowledge`, { signal })),
     placeholderData: keepPreviousData,
+    // A file that was read again is back in its old state with other passages.
+    staleTime: 0,
   });
 
 function statisticsOf({ files, bytes, chunks, tokens, pages, last_indexed_at }: KnowledgeStats): Statistics {
