@@ -21,6 +21,7 @@ const administration = [
   ["admin-settings", "/admin/settings", "Longest message, in characters"],
   ["admin-audit", "/admin/audit-logs", "user.login"],
   ["admin-providers", "/admin/providers", "Last answer"],
+  ["admin-queue", "/admin/queue", "Files that failed"],
 ] as const;
 const empty = [
   ["admin-keys", "/admin/api-keys", "No provider keys yet"],
@@ -166,6 +167,7 @@ describe("an installation at work", () => {
       ["assistants", "/assistants", NAME],
       ["assistant", at, "Write plainly."],
       ["files", `${at}?tab=files`, "launch notes.md"],
+      ["assistant-test", `${at}?tab=test`, "No model is asked."],
       ["assistant-edit", `${at}/edit`, "Longest answer"],
       ["assistant-new", "/assistants/new", "Longest answer"],
       ["new-chat", "/chat/new", "What are we writing?"],

@@ -12,7 +12,7 @@ const ROUTES = [
   { name: "set-up", files: ["src/app/pages/setup.tsx"], limit: 215 },
   { name: "dashboard", files: ["src/app/shell.tsx", CHAT_WORDS, "src/app/pages/dashboard.tsx"], limit: 215 },
   { name: "assistant", files: ["src/app/shell.tsx", CHAT_WORDS, "src/app/pages/assistant.tsx"], limit: 215 },
-  ...["dashboard", "users", "api-keys", "providers", "usage", "settings", "audit"].map((page) => ({
+  ...["dashboard", "users", "api-keys", "providers", "queue", "usage", "settings", "audit"].map((page) => ({
     name: `admin, ${page}`,
     files: [
       "src/app/shell.tsx",

@@ -22,6 +22,11 @@ export type Conversation = Schemas["Conversation"];
 export type ConversationList = Schemas["ConversationList"];
 
 export type Citation = Schemas["Citation"];
+/** Where a passage stands, and how it begins: enough to open it in its file's text. */
+export type PassagePlace = Pick<
+  Citation,
+  "file_id" | "filename" | "chunk_index" | "page" | "start" | "end" | "snippet"
+>;
 export type TokensUsed = Schemas["TokensUsed"];
 export type MessageStatus = Schemas["MessageStatus"];
 export type FinishReason = Schemas["FinishReason"];

@@ -19,6 +19,7 @@ const admin: RouteObject = {
         { path: "users", lazy: () => import("./pages/admin-users") },
         { path: "api-keys", lazy: () => import("./pages/admin-api-keys") },
         { path: "providers", lazy: () => withWords("governance", import("./pages/admin-providers")) },
+        { path: "queue", lazy: () => withWords("governance", import("./pages/admin-queue")) },
         { path: "audit-logs", lazy: () => import("./pages/admin-audit") },
         { path: "settings", lazy: () => withWords("governance", import("./pages/admin-settings")) },
       ],

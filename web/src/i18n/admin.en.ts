@@ -10,6 +10,7 @@ export const adminEn = {
   "admin.nav.users": "Users",
   "admin.nav.keys": "API keys",
   "admin.nav.providers": "Providers",
+  "admin.nav.queue": "Queue",
   "admin.nav.usage": "Usage and quotas",
   "admin.nav.settings": "System settings",
   "admin.nav.audit": "Audit log",

@@ -11,6 +11,7 @@ export const adminHe: Translation<typeof adminEn> = {
   "admin.nav.users": "משתמשים",
   "admin.nav.keys": "מפתחות API",
   "admin.nav.providers": "ספקים",
+  "admin.nav.queue": "תור העבודה",
   "admin.nav.usage": "שימוש ומכסות",
   "admin.nav.settings": "הגדרות המערכת",
   "admin.nav.audit": "יומן ביקורת",

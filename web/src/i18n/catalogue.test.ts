@@ -9,6 +9,8 @@ import { en } from "./en";
 import { governanceEn } from "./governance.en";
 import { governanceHe } from "./governance.he";
 import { he } from "./he";
+import { knowledgeEn } from "./knowledge.en";
+import { knowledgeHe } from "./knowledge.he";
 import { settingsEn } from "./settings.en";
 import { settingsHe } from "./settings.he";
 import type { Catalogue, Plural } from "./types";
@@ -25,6 +27,7 @@ describe.each<[string, Catalogue, Catalogue]>([
   ["chat", chatEn, chatHe],
   ["administrator's pages", adminEn, adminHe],
   ["dashboard, quotas and system settings", governanceEn, governanceHe],
+  ["passages and knowledge", knowledgeEn, knowledgeHe],
   ["own settings", settingsEn, settingsHe],
   ["figures of use", usageEn, usageHe],
 ])("catalogue of the %s", (_, english, hebrew) => {

@@ -173,6 +173,8 @@ export const chatEn = {
   "sources.passage": "Passage {n}",
   "sources.match": "match {score}",
   "sources.openPassage": "Open passage",
+  "sources.why": "Why this passage",
+  "sources.showAll": "Show passages",
   "sources.alsoRetrieved": { one: "Also retrieved {count}", other: "Also retrieved {count}" },
   "sources.none": "Nothing was cited in this answer.",
   "sources.loading": "Loading passage",

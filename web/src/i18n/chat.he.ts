@@ -174,6 +174,8 @@ export const chatHe: Translation<typeof chatEn> = {
   "sources.passage": "קטע {n}",
   "sources.match": "התאמה {score}",
   "sources.openPassage": "פתיחת הקטע",
+  "sources.why": "למה הקטע הזה",
+  "sources.showAll": "הצגת הקטעים",
   "sources.alsoRetrieved": { one: "נשלף גם קטע אחד", other: "נשלפו גם {count} קטעים" },
   "sources.none": "התשובה אינה מצטטת מקור.",
   "sources.loading": "הקטע נטען",

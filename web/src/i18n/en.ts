@@ -145,6 +145,7 @@ export const en = {
   "assistant.loading": "Loading assistant",
   "assistant.overview": "Overview",
   "assistant.files": "Files",
+  "assistant.test": "Test retrieval",
   "assistant.sections": "Sections of this assistant",
   "assistant.description": "Description",
   "assistant.noDescription": "No description.",

@@ -146,6 +146,7 @@ export const he: Translation<typeof en> = {
   "assistant.loading": "העוזר נטען",
   "assistant.overview": "סקירה",
   "assistant.files": "קבצים",
+  "assistant.test": "בדיקת אחזור",
   "assistant.sections": "חלקי העוזר",
   "assistant.description": "תיאור",
   "assistant.noDescription": "אין תיאור.",

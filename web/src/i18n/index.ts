@@ -5,6 +5,7 @@ import type { adminEn } from "./admin.en";
 import type { chatEn } from "./chat.en";
 import { en } from "./en";
 import type { governanceEn } from "./governance.en";
+import type { knowledgeEn } from "./knowledge.en";
 import type { settingsEn } from "./settings.en";
 import type { Catalogue, Translate } from "./types";
 import type { usageEn } from "./usage.en";
@@ -23,6 +24,10 @@ const parts = {
     en: () => import("./governance.en").then((words) => words.governanceEn),
     he: () => import("./governance.he").then((words) => words.governanceHe),
   },
+  knowledge: {
+    en: () => import("./knowledge.en").then((words) => words.knowledgeEn),
+    he: () => import("./knowledge.he").then((words) => words.knowledgeHe),
+  },
   settings: {
     en: () => import("./settings.en").then((words) => words.settingsEn),
     he: () => import("./settings.he").then((words) => words.settingsHe),
@@ -38,6 +43,7 @@ export type Messages = typeof en &
   typeof chatEn &
   typeof adminEn &
   typeof governanceEn &
+  typeof knowledgeEn &
   typeof settingsEn &
   typeof usageEn;
 export type MessageKey = keyof Messages;

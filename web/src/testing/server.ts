@@ -45,5 +45,7 @@ export const server = setupServer(
   ),
   http.get(url("/notices"), () => HttpResponse.json({ notices: [], total: 0 })),
   http.get(url("/users/usage"), () => HttpResponse.json(noUsage)),
+  // An assistant whose knowledge nobody counts.
+  http.get(url("/assistants/:id/knowledge"), () => refuse(404, { error: "NotFoundError" })),
   http.get(url("/files"), () => HttpResponse.json({ files: [], total: 0 })),
 );

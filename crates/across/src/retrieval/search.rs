@@ -221,27 +221,32 @@ async fn rank(
         &words.terms,
         &found.iter().map(|(_, passage)| passage).collect::<Vec<_>>(),
     );
-    let mut found: Vec<_> = found.into_iter().zip(shares).collect();
-    let total = |((entry, _), (share, _)): &((Fused<ChunkId>, Passage), (f32, Vec<String>))| {
-        entry.score + worth_of_words * f64::from(*share)
-    };
-    found.sort_by(|a, b| total(b).total_cmp(&total(a)));
+    let mut found: Vec<_> = found
+        .into_iter()
+        .zip(shares)
+        .map(|((entry, passage), (share, words))| {
+            let total = entry.score + worth_of_words * f64::from(share);
+            (total, entry, passage, share, words)
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
 
-    let candidate = |(fused_rank, ((entry, passage), (word_share, matched_words))): (u32, ((Fused<ChunkId>, _), _))| {
-        let cosine = cosines.get(&entry.item).copied();
-        Candidate {
-            hit: Place::from(&passage),
-            passage,
-            vector_rank: entry.vector_rank,
-            keyword_rank: entry.keyword_rank,
-            fused_rank,
-            cosine,
-            word_share,
-            matched_words,
-            score: calibration.relevance(cosine.unwrap_or(farthest), word_share),
-            verdict: Verdict::BelowThreshold,
-        }
-    };
+    let candidate =
+        |(fused_rank, (_, entry, passage, word_share, matched_words)): (u32, (_, Fused<ChunkId>, _, _, _))| {
+            let cosine = cosines.get(&entry.item).copied();
+            Candidate {
+                hit: Place::from(&passage),
+                passage,
+                vector_rank: entry.vector_rank,
+                keyword_rank: entry.keyword_rank,
+                fused_rank,
+                cosine,
+                word_share,
+                matched_words,
+                score: calibration.relevance(cosine.unwrap_or(farthest), word_share),
+                verdict: Verdict::BelowThreshold,
+            }
+        };
     let mut candidates: Vec<Candidate> = (1u32..).zip(found).map(candidate).collect();
     let bar = Bar {
         top_k: config.top_k,

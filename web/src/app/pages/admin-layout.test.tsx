@@ -65,6 +65,7 @@ describe("the sidebar", () => {
       ["Assistants", "/assistants"],
       ["API keys", "/admin/api-keys"],
       ["Providers", "/admin/providers"],
+      ["Queue", "/admin/queue"],
       ["Usage and quotas", "/admin/usage"],
       ["System settings", "/admin/settings"],
       ["Audit log", "/admin/audit-logs"],

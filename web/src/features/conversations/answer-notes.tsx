@@ -1,5 +1,4 @@
 // What has to be said about an answer besides its text: how it ended, on what it rests, and how to go on (ui rule R12).
-import { Suspense, useRef, useState } from "react";
 import { FAILOVER_REASONS } from "@/api/tree";
 import type { Failover, Message } from "@/api/types";
 import { type T, useT } from "@/i18n";
@@ -7,7 +6,7 @@ import { cn } from "@/lib/cn";
 import { providerName } from "@/lib/provider-name";
 import { Button } from "@/ui/button";
 import { useChatActions } from "./chat-actions";
-import { ModelPopover, useHasModels } from "./model-picker";
+import { TryAnother } from "./try-another";
 import type { Turn } from "./turn";
 
 interface AnswerNotesProps {
@@ -89,10 +88,7 @@ function failoverWords({ from, to, reason, extra_cost_percent }: Failover, t: T)
 
 function Ways({ message, ways }: { readonly message: Message; readonly ways: readonly Way[] }) {
   const t = useT();
-  const { defaultModel, goOn, tryAgain } = useChatActions();
-  const hasModels = useHasModels();
-  const anchor = useRef<HTMLButtonElement>(null);
-  const [choosing, setChoosing] = useState(false);
+  const { goOn, tryAgain } = useChatActions();
   return (
     <span className="flex flex-wrap gap-2">
       {ways.includes("continue") && (
@@ -105,29 +101,8 @@ function Ways({ message, ways }: { readonly message: Message; readonly ways: rea
           {t("chat.tryAgain")}
         </Button>
       )}
-      {ways.includes("another") && hasModels && (
-        <Button
-          ref={anchor}
-          size="sm"
-          aria-haspopup="dialog"
-          aria-expanded={choosing}
-          onClick={() => setChoosing(!choosing)}
-        >
-          {t("chat.tryAnother")}
-        </Button>
-      )}
-      {choosing && (
-        <Suspense>
-          <ModelPopover
-            anchor={anchor}
-            label={t("chat.tryAnother")}
-            recommended={defaultModel}
-            chosen={message.model ?? undefined}
-            withDefault={false}
-            onChoose={(model) => tryAgain(message, model)}
-            onClose={() => setChoosing(false)}
-          />
-        </Suspense>
+      {ways.includes("another") && (
+        <TryAnother chosen={message.model ?? undefined} onChoose={(model) => tryAgain(message, model)} />
       )}
     </span>
   );

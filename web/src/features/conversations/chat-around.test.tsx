@@ -2,6 +2,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
+import type { WhyFields } from "@/api/knowledge-extra";
 import type { Conversation } from "@/api/types";
 import { aCitation, serve, turn, withLayout } from "@/testing/chat";
 import { aConversation, aUser } from "@/testing/factories";
@@ -13,10 +14,10 @@ withLayout();
 describe("R27 R28 sources", () => {
   const CITED = "Intro lines. 38 validators have signed. Outro.";
 
-  async function withSources() {
+  async function withSources(why: WhyFields = {}) {
     const conversation = aConversation();
     const citations = [
-      aCitation(),
+      { ...aCitation(), ...why },
       aCitation({ index: 2, filename: "old plan.pdf", file_id: "gone", snippet: "September." }),
     ];
     serve(conversation, turn(conversation.id, { content: "They signed [1].", citations, retrieval: "ok" }));
@@ -47,7 +48,49 @@ describe("R27 R28 sources", () => {
     await person.click((await screen.findAllByRole("button", { name: "Open passage" }))[0] as HTMLElement);
     const mark = await screen.findByText("38 validators have signed.", { selector: "mark" });
     expect(mark.closest("p")).toHaveTextContent(CITED);
-    expect(screen.getByRole("dialog", { name: "brief v3.pdf" })).toHaveTextContent("Page 4");
+    expect(screen.getByRole("dialog", { name: "brief v3.pdf" })).toHaveTextContent("Page 4 of 4");
+  });
+
+  it("open on their page, from where the pages are turned", async () => {
+    const { person } = await withSources();
+    const pages = [
+      { page: 3, start: 0, end: 5 },
+      { page: 4, start: 5, end: CITED.length },
+    ];
+    server.use(http.get(url("/files/file-1/text"), () => HttpResponse.json({ text: CITED, pages })));
+    await person.click((await screen.findAllByRole("button", { name: "Open passage" }))[0] as HTMLElement);
+    const dialog = within(await screen.findByRole("dialog", { name: "brief v3.pdf" }));
+    expect(await dialog.findByText("Page 4 of 4")).toBeInTheDocument();
+    expect(dialog.queryByText("Intro")).not.toBeInTheDocument();
+    await person.click(dialog.getByRole("button", { name: "Previous page" }));
+    expect(dialog.getByText("Page 3 of 4")).toBeInTheDocument();
+    expect(dialog.getByText("Intro")).toBeInTheDocument();
+    await person.click(dialog.getByRole("button", { name: "Back to the passage" }));
+    expect(dialog.getByText("38 validators have signed.", { selector: "mark" })).toBeInTheDocument();
+  });
+
+  it("say why they were found, when somebody asks", async () => {
+    const { person } = await withSources({
+      vector_rank: 2,
+      keyword_rank: null,
+      fused_rank: 1,
+      matched_words: ["signed"],
+      threshold: 0.7,
+      heading: "Launch › Validators",
+    });
+    const source = await screen.findByRole("listitem", { name: "Source 1: brief v3.pdf, page 4" });
+    await person.click(within(source).getByText(/^Why this passage/));
+    expect(await within(source).findByText("signed")).toBeInTheDocument();
+    expect(source).toHaveTextContent(/By meaningplace 2By wordsnot foundTogetherplace 1Match0\.86/);
+    expect(source).toHaveTextContent("It reaches the minimum match of 0.70.");
+    expect(source).toHaveTextContent("Under the heading: Launch › Validators");
+  });
+
+  it("of an answer from before say that nothing more is known", async () => {
+    const { person } = await withSources();
+    const source = await screen.findByRole("listitem", { name: "Source 1: brief v3.pdf, page 4" });
+    await person.click(within(source).getByText(/^Why this passage/));
+    expect(await within(source).findByText("How it was found was not kept with this answer.")).toBeInTheDocument();
   });
 
   it("show what was kept when the file is gone", async () => {

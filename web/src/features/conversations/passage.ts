@@ -1,48 +1,80 @@
-// Cuts a passage with its neighbours out of a file's text. Pure; offsets count characters as the server does.
-import type { Citation, ExtractedText } from "@/api/types";
+// Cuts a passage with its page or its neighbours out of a file's text. Pure; offsets count characters as the server does.
+import type { ExtractedText, PassagePlace } from "@/api/types";
 
-/** How much of the text before and after the passage is shown, in characters. */
+/** How much of a text without pages is shown before and after the passage, in characters. */
 const NEIGHBOURS = 1_500;
+/** The same on a page: most are shorter and shown whole, a spreadsheet's can be endless. */
+const PAGE_NEIGHBOURS = 20_000;
 
 export interface PassagePart {
   readonly text: string;
   readonly cited: boolean;
 }
 
-/** One paragraph of the excerpt. */
+/** One paragraph of what is shown. */
 export type PassageBlock = readonly PassagePart[];
 
+/** A passage found in its file's text. */
 export interface Passage {
+  /** Unicode characters, as the server counts; JavaScript counts UTF-16 units. */
+  readonly letters: readonly string[];
+  readonly start: number;
+  readonly end: number;
+  readonly pages: ExtractedText["pages"];
+  /** Which of the pages it begins on; -1 in a file without pages. */
+  readonly at: number;
+}
+
+export interface PassageView {
   readonly blocks: readonly PassageBlock[];
   /** Whether text was left out at either side. */
   readonly cutBefore: boolean;
   readonly cutAfter: boolean;
-  readonly page: number | null;
 }
 
-/**
- * The passage in its place, or null when the file's text is no longer the one that was cited: its offsets then point
- * anywhere.
- */
-export function locatePassage(source: ExtractedText, citation: Citation): Passage | null {
-  // The server counts Unicode characters, JavaScript counts UTF-16 units.
+/** Null when the file's text is no longer the one the passage was taken from: its offsets then point anywhere. */
+export function locatePassage(source: ExtractedText, place: PassagePlace): Passage | null {
   const letters = Array.from(source.text);
-  const cited = letters.slice(citation.start, citation.end).join("");
-  if (cited.trim() === "" || !holds(cited, citation.snippet)) return null;
-  const from = Math.max(0, citation.start - NEIGHBOURS);
-  const to = Math.min(letters.length, citation.end + NEIGHBOURS);
-  const before = wholeStart(letters.slice(from, citation.start).join(""), from > 0);
-  const after = wholeEnd(letters.slice(citation.end, to).join(""), to < letters.length);
-  const page = source.pages.find((one) => one.start <= citation.start && citation.start < one.end)?.page;
+  const { start, end } = place;
+  const cited = letters.slice(start, end).join("");
+  if (cited.trim() === "" || !holds(cited, place.snippet)) return null;
+  const at = source.pages.findIndex((one) => one.start <= start && start < one.end);
+  return { letters, start, end, pages: source.pages, at };
+}
+
+/** The passage with what stands around it, in a file without pages. */
+export function viewAround({ letters, start, end }: Passage): PassageView {
+  return view(letters, { from: 0, to: letters.length }, { start, end }, NEIGHBOURS);
+}
+
+/** One of the file's pages, the part of the passage that stands on it marked. */
+export function viewPage({ letters, start, end, pages }: Passage, index: number): PassageView {
+  const page = pages[index];
+  if (page === undefined) return { blocks: [], cutBefore: false, cutAfter: false };
+  const bounds = { from: page.start, to: page.end };
+  const cited = { start: Math.max(start, page.start), end: Math.min(end, page.end) };
+  const elsewhere = cited.start >= cited.end;
+  return view(letters, bounds, elsewhere ? { start: page.start, end: page.start } : cited, PAGE_NEIGHBOURS);
+}
+
+function view(
+  letters: readonly string[],
+  bounds: { readonly from: number; readonly to: number },
+  { start, end }: { readonly start: number; readonly end: number },
+  neighbours: number,
+): PassageView {
+  const from = Math.max(bounds.from, start - neighbours);
+  const to = Math.min(bounds.to, end + neighbours);
+  const cutBefore = from > bounds.from;
+  const cutAfter = to < bounds.to;
   return {
     blocks: paragraphs([
-      { text: before, cited: false },
-      { text: cited, cited: true },
-      { text: after, cited: false },
+      { text: wholeStart(letters.slice(from, start).join(""), cutBefore), cited: false },
+      { text: letters.slice(start, end).join(""), cited: true },
+      { text: wholeEnd(letters.slice(end, to).join(""), cutAfter), cited: false },
     ]),
-    cutBefore: from > 0,
-    cutAfter: to < letters.length,
-    page: page ?? citation.page,
+    cutBefore,
+    cutAfter,
   };
 }
 

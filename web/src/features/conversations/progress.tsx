@@ -1,10 +1,10 @@
 // What is going on before and while an answer is written, and a way out when it takes too long.
-import { Suspense, useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
 import { useChatActions } from "./chat-actions";
-import { ModelPopover, useHasModels } from "./model-picker";
 import type { Phase } from "./streams";
+import { TryAnother } from "./try-another";
 
 const EARLY = 400;
 const LONG = 15_000;
@@ -36,43 +36,15 @@ export function ProgressWord({ phase, startedAt, begun, files }: ProgressWordPro
 /** After 45 s without a word: stop, or have another model write. */
 export function SlowHint({ phase, startedAt }: Pick<ProgressWordProps, "phase" | "startedAt">) {
   const t = useT();
-  const { stop, switchModel, defaultModel } = useChatActions();
+  const { stop, switchModel } = useChatActions();
   const waited = useWaited(startedAt, true);
-  const hasModels = useHasModels();
-  const anchor = useRef<HTMLButtonElement>(null);
-  const [choosing, setChoosing] = useState(false);
   if (waited < VERY_LONG || phase !== "writing") return null;
   return (
     <div className="mt-2 flex flex-wrap gap-2">
       <Button size="sm" onClick={stop}>
         {t("chat.stop")}
       </Button>
-      {hasModels && (
-        <Button
-          ref={anchor}
-          size="sm"
-          aria-haspopup="dialog"
-          aria-expanded={choosing}
-          onClick={() => setChoosing(!choosing)}
-        >
-          {t("chat.tryAnother")}
-        </Button>
-      )}
-      {choosing && (
-        <Suspense>
-          <ModelPopover
-            anchor={anchor}
-            label={t("chat.tryAnother")}
-            recommended={defaultModel}
-            chosen={undefined}
-            withDefault={false}
-            onChoose={(model) => {
-              if (model !== undefined) switchModel(model);
-            }}
-            onClose={() => setChoosing(false)}
-          />
-        </Suspense>
-      )}
+      <TryAnother chosen={undefined} onChoose={switchModel} />
     </div>
   );
 }

@@ -1,15 +1,23 @@
 // The passages an answer rests on: beside the transcript on a wide screen, over it elsewhere (ui rules R27, R28).
 import { X } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import type { Citation } from "@/api/types";
-import { useT } from "@/i18n";
+import { useT, withWords } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { Button } from "@/ui/button";
 import { Dialog, Sheet } from "@/ui/dialog";
 import { citedIndexes } from "./markdown/citations";
-import { PassageDialog } from "./passage-dialog";
 import { sourceName } from "./source-name";
 import { PHONE, useMedia, WIDE } from "./use-media";
+
+const PassageDialog = lazy(async () => {
+  const { PassageDialog } = await withWords("knowledge", import("./passage-dialog"));
+  return { default: PassageDialog };
+});
+const WhyPassage = lazy(async () => {
+  const { WhyPassage } = await withWords("knowledge", import("./why-passage"));
+  return { default: WhyPassage };
+});
 
 /** Which source was asked for; `at` makes asking twice count twice. */
 export interface SourceFocus {
@@ -94,7 +102,7 @@ function SourceList({ answer, focus }: Pick<SourcesPanelProps, "answer" | "focus
           {items(others)}
         </details>
       )}
-      <PassageDialog citation={opened} onClose={() => setOpened(null)} />
+      <Suspense>{opened !== null && <PassageDialog place={opened} onClose={() => setOpened(null)} />}</Suspense>
     </>
   );
 }
@@ -155,6 +163,27 @@ function Source({ citation, focus, onOpen }: SourceProps) {
           {t("sources.openPassage")}
         </Button>
       </p>
+      <Why citation={citation} />
     </li>
+  );
+}
+
+/** What decided for the passage; its parts come when somebody asks. */
+function Why({ citation }: { readonly citation: Citation }) {
+  const t = useT();
+  const [asked, setAsked] = useState(false);
+  return (
+    <details
+      className="mt-1 text-sm"
+      onToggle={(event) => {
+        if (event.currentTarget.open) setAsked(true);
+      }}
+    >
+      <summary className="w-fit rounded-mark py-0.5 text-muted-foreground hoverable:hover:text-foreground">
+        {t("sources.why")}
+        <span className="sr-only">: {sourceName(citation, t)}</span>
+      </summary>
+      <Suspense>{asked && <WhyPassage citation={citation} />}</Suspense>
+    </details>
   );
 }

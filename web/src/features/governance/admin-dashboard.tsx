@@ -131,6 +131,14 @@ function Figures() {
         label={t("overview.filesFailing")}
         value={formatNumber(failing)}
         tone={failing > 0 ? "danger" : "plain"}
+        note={
+          <Link
+            to="/admin/queue"
+            className="rounded-mark text-primary-text underline decoration-primary-text/40 underline-offset-3 hoverable:hover:decoration-current"
+          >
+            {t("overview.openQueue")}
+          </Link>
+        }
       />
     </StatTiles>
   );

@@ -1,12 +1,14 @@
 // Use, quotas, system settings and the figures of the dashboard: keys, queries and mutations.
 import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, request } from "@/api/client";
+import type { JobList } from "@/api/knowledge-extra";
 import type {
   AdminStats,
   AssistantList,
   EmbeddingChange,
   EmbeddingEstimate,
   EmbeddingOverview,
+  FileList,
   ModelList,
   ProviderStatusList,
   Quota,
@@ -51,6 +53,38 @@ export const providersQuery = queryOptions({
   queryKey: ["api-keys", "providers"],
   queryFn: ({ signal }) => api.get<ProviderStatusList>("/admin/providers", { signal }),
 });
+
+/** Rows of the queue on one page. */
+export const QUEUE_PAGE = 50;
+
+/** The queue of background work, oldest first. */
+export const queueQuery = (offset: number) =>
+  queryOptions({
+    queryKey: ["queue", "jobs", offset],
+    queryFn: ({ signal }) => api.get<JobList>("/admin/jobs", { query: { limit: QUEUE_PAGE, offset }, signal }),
+    placeholderData: keepPreviousData,
+  });
+
+/** Files of any assistant that could not be read. */
+export const failedFilesQuery = queryOptions({
+  queryKey: ["queue", "failed"],
+  queryFn: ({ signal }) => api.get<FileList>("/files", { query: { status: "error", limit: 100 }, signal }),
+});
+
+/** A change to a file of the queue: what the queue, the dashboard and the assistants show of it is read again. */
+export function useFileChange(change: (id: string) => Promise<unknown>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: change,
+    onSettled: () =>
+      Promise.all(
+        ["queue", "files", "assistants", "usage"].map((key) => client.invalidateQueries({ queryKey: [key] })),
+      ),
+  });
+}
+
+export const readAgain = (id: string) => api.post(`/files/${id}/reprocess`);
+export const removeFile = (id: string) => api.delete(`/files/${id}`);
 
 export const quotasQuery = queryOptions({
   queryKey: ["usage", "quotas"],

@@ -182,6 +182,7 @@ describe("dashboard", () => {
     expect(await screen.findByText("$42.10")).toBeInTheDocument();
     expect(screen.getByText("$812.00")).toHaveTextContent("of $1,500");
     expect(screen.getByText("37")).toHaveTextContent("of 52");
+    expect(screen.getByRole("link", { name: "Open queue" })).toHaveAttribute("href", "/admin/queue");
     expect(await screen.findByRole("img")).toHaveAccessibleName(/Cost per day by model from .*: \$4\.00 in all/);
     expect(screen.getByRole("slider")).toHaveAttribute(
       "aria-valuetext",

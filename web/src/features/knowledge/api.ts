@@ -2,6 +2,8 @@
 import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { api, request } from "@/api/client";
+import { ApiError } from "@/api/error";
+import type { ChunkList } from "@/api/knowledge-extra";
 import { usePublicSettings } from "@/api/settings";
 import type { FileList, FileStatus, KnowledgeFile } from "@/api/types";
 
@@ -86,6 +88,68 @@ export function useRemoveFile(assistantId: string) {
     onSettled: useRefresh(assistantId),
   });
 }
+
+/** What became of trying the failed files again. */
+interface Retried {
+  readonly begun: number;
+  readonly refused: number;
+  /** Why the last of the refused ones was. */
+  readonly reason: unknown;
+}
+
+/** Has every failed file read again, one request after the other; one that is refused does not keep the others back. */
+async function retryFailed(assistantId: string): Promise<Retried> {
+  const query = { assistant_id: assistantId, status: "error", limit: PAGE };
+  const failed: KnowledgeFile[] = [];
+  for (let total = 1; failed.length < total; ) {
+    const page = await api.get<FileList>("/files", { query: { ...query, offset: failed.length } });
+    if (page.files.length === 0) break;
+    failed.push(...page.files);
+    total = page.total;
+  }
+  let refused = 0;
+  let reason: unknown;
+  for (const { id } of failed) {
+    try {
+      await api.post(`/files/${id}/reprocess`);
+    } catch (error) {
+      // Only what the server says of this one file; without a server there is no use in going on.
+      if (!(error instanceof ApiError) || error.status === 0) throw error;
+      refused += 1;
+      reason = error;
+    }
+  }
+  return { begun: failed.length - refused, refused, reason };
+}
+
+export function useRetryFailed(assistantId: string) {
+  return useMutation({ mutationFn: () => retryFailed(assistantId), onSettled: useRefresh(assistantId) });
+}
+
+/** Has all files of the assistant read again; for administrators. */
+export function useReprocessAll(assistantId: string) {
+  return useMutation({
+    mutationFn: () => api.post<void>("/files/reprocess-all", { assistant_id: assistantId }),
+    onSettled: useRefresh(assistantId),
+  });
+}
+
+const CHUNKS = 50;
+
+/** The passages of a file in their order. */
+export const chunksQuery = (fileId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["files", fileId, "chunks"],
+    queryFn: ({ pageParam, signal }) =>
+      api.get<ChunkList>(`/files/${fileId}/chunks`, { query: { limit: CHUNKS, offset: pageParam }, signal }),
+    initialPageParam: 0,
+    getNextPageParam: (last, pages) => {
+      const loaded = pages.reduce((sum, page) => sum + page.chunks.length, 0);
+      return last.chunks.length > 0 && loaded < last.total ? loaded : undefined;
+    },
+    // The file may have been read again since.
+    staleTime: 0,
+  });
 
 /** Saves the original file through the browser's own download. */
 export async function downloadFile(file: KnowledgeFile): Promise<void> {

@@ -2,6 +2,7 @@
 import type { T } from "@/i18n";
 import { useI18n } from "@/i18n";
 import { formatSize } from "@/lib/format";
+import { shownName } from "@/lib/shown-name";
 import type { UploadLimits } from "./api";
 
 /** “PDF, DOCX, TXT and MD” (or “or”), in the person's language. */
@@ -10,11 +11,6 @@ export function typeNames(types: readonly string[], type: "conjunction" | "disju
   // American English would put a comma before the last word.
   const list = new Intl.ListFormat(language === "en" ? "en-GB" : language, { type });
   return list.format(types.map((type) => type.toUpperCase()));
-}
-
-/** Direction marks could make `exe.fdp` read as `pdf.exe`: they are shown, not obeyed. */
-export function shownName(name: string): string {
-  return name.replace(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/gu, "\ufffd");
 }
 
 /** Endings that mean the same type as another. */

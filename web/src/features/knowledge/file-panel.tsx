@@ -1,21 +1,29 @@
 // The knowledge files of an assistant: add, watch, mend, remove.
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { useSearchParams } from "react-router";
 import { errorParts } from "@/api/error";
 import { canManage, useSession } from "@/api/session";
-import type { KnowledgeFile } from "@/api/types";
-import { useT } from "@/i18n";
+import type { KnowledgeFile, PassagePlace } from "@/api/types";
+import { useT, withWords } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { announce } from "@/ui/announcer";
 import { Button } from "@/ui/button";
 import { InlineNotice } from "@/ui/notice";
-import { Empty, ErrorState, Loading, SkeletonRows } from "@/ui/states";
+import { Empty, ErrorState, Loading, Skeleton, SkeletonRows } from "@/ui/states";
 import { filesQuery, keys, useUploadLimits } from "./api";
 import { refusal } from "./check";
 import { DropZone } from "./drop-zone";
 import { FileRow, rowGrid, UploadRow } from "./file-row";
 import { stateWord } from "./file-status";
 import { addUploads, useUploads } from "./upload";
+
+const KnowledgeStrip = lazy(async () => ({
+  default: (await withWords("knowledge", import("./knowledge-strip"))).KnowledgeStrip,
+}));
+const ChunkSheet = lazy(async () => ({
+  default: (await withWords("knowledge", import("./chunk-sheet"))).ChunkSheet,
+}));
 
 /** Says each change of state once; percents are for the eye. */
 function useStateAnnouncements(files: readonly KnowledgeFile[]): void {
@@ -35,10 +43,28 @@ interface FilePanelProps {
   assistantId: string;
   /** A deleted assistant takes no files. */
   frozen: boolean;
+  onOpenPassage: (place: PassagePlace) => void;
 }
 
-export function FilePanel({ assistantId, frozen }: FilePanelProps) {
+/** Whose passages are shown beside the list stands in the address. */
+function useOpenFile() {
+  const [params, setParams] = useSearchParams();
+  const show = (id: string | null) =>
+    setParams(
+      (before) => {
+        const next = new URLSearchParams(before);
+        if (id === null) next.delete("passages");
+        else next.set("passages", id);
+        return next;
+      },
+      { replace: true },
+    );
+  return [params.get("passages"), show] as const;
+}
+
+export function FilePanel({ assistantId, frozen, onOpenPassage }: FilePanelProps) {
   const t = useT();
+  const [openId, show] = useOpenFile();
   const client = useQueryClient();
   const manager = useSession((state) => canManage(state.user?.role)) && !frozen;
   const limits = useUploadLimits();
@@ -48,6 +74,7 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
   const [refused, setRefused] = useState<readonly string[]>([]);
   const files = list.data?.pages.flatMap((page) => page.files) ?? [];
   useStateAnnouncements(files);
+  const opened = files.find((file) => file.id === openId);
 
   const add = useCallback(
     (chosen: File[]) => {
@@ -102,6 +129,11 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
       {list.isSuccess && files.length === 0 && uploads.length === 0 && (
         <Empty title={t("files.empty.title")} body={t("files.empty.body")} />
       )}
+      {manager && files.length > 0 && (
+        <Suspense fallback={<Skeleton className="h-[4.5rem] rounded-card" />}>
+          <KnowledgeStrip assistantId={assistantId} files={files} />
+        </Suspense>
+      )}
       {files.length + uploads.length > 0 && (
         <div>
           <div
@@ -118,7 +150,7 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
               <UploadRow key={upload.id} upload={upload} />
             ))}
             {files.map((file) => (
-              <FileRow key={file.id} file={file} canManage={manager} />
+              <FileRow key={file.id} file={file} canManage={manager} onShowPassages={() => show(file.id)} />
             ))}
           </ul>
         </div>
@@ -128,6 +160,9 @@ export function FilePanel({ assistantId, frozen }: FilePanelProps) {
           {t("assistants.more")}
         </Button>
       )}
+      <Suspense>
+        {opened && <ChunkSheet file={opened} onOpenPassage={onOpenPassage} onClose={() => show(null)} />}
+      </Suspense>
     </div>
   );
 }

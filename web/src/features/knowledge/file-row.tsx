@@ -1,18 +1,18 @@
 // One file: its name, size, passages and state, and what can be done about it.
-import { Download, Ellipsis, FileText, RotateCw, Trash2, X } from "lucide-react";
+import { Download, Ellipsis, FileText, List, RotateCw, Trash2, X } from "lucide-react";
 import { useState } from "react";
 import { errorSentence } from "@/api/error";
 import type { KnowledgeFile } from "@/api/types";
 import { useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { formatNumber, formatSize } from "@/lib/format";
+import { shownName } from "@/lib/shown-name";
 import { Button } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/ui/menu";
 import { InlineNotice } from "@/ui/notice";
 import { toast } from "@/ui/toast";
 import { downloadFile, isMoving, useRemoveFile, useReprocess } from "./api";
-import { shownName } from "./check";
 import { FileStatus, failureOf, Moving } from "./file-status";
 import { dropUpload, duplicateOf, retryUpload, type Upload } from "./upload";
 
@@ -23,6 +23,7 @@ export const rowGrid =
 interface FileRowProps {
   file: KnowledgeFile;
   canManage: boolean;
+  onShowPassages: () => void;
 }
 
 function Name({ name }: { name: string }) {
@@ -37,7 +38,7 @@ function Name({ name }: { name: string }) {
   );
 }
 
-export function FileRow({ file, canManage }: FileRowProps) {
+export function FileRow({ file, canManage, onShowPassages }: FileRowProps) {
   const t = useT();
   const [asking, setAsking] = useState(false);
   const reprocess = useReprocess(file.assistant_id);
@@ -84,6 +85,10 @@ export function FileRow({ file, canManage }: FileRowProps) {
             </Button>
           </MenuTrigger>
           <MenuContent align="end">
+            <MenuItem disabled={file.chunk_count === 0} onSelect={onShowPassages}>
+              <List aria-hidden />
+              {t("sources.showAll")}
+            </MenuItem>
             <MenuItem onSelect={() => void downloadFile(file).catch(fail)}>
               <Download aria-hidden />
               {t("files.download")}
