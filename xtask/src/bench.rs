@@ -99,7 +99,7 @@ pub fn bench(options: &Options) -> Result<()> {
                 if let Some(folder) = questions::folder(options.eval_dir.as_deref()) {
                     sets.extend(questions::read(&folder)?);
                 }
-                retrieval::measure(&binary, sets, options.set.as_deref(), options.calibrate)?
+                retrieval::measure(&binary, &sets, options.set.as_deref(), options.calibrate)?
             }
         };
         write(*name, options.binary.as_deref(), &figures)?;

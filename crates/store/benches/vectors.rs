@@ -130,6 +130,7 @@ async fn file(store: &SqlStore, assistant: AssistantId, uploader: UserId, vector
         page: None,
         start: index * 100,
         end: index * 100 + 50,
+        heading: None,
         text: format!("Paragraph {index}."),
         token_count: 5,
         vectors: vec![vector.clone()],

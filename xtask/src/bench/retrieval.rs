@@ -37,7 +37,7 @@ const TARGETS: [(&str, &str, f64); 5] = [
 ///
 /// # Errors
 /// When the server does not start or answers other than its contract says, or there is no such set.
-pub fn measure(binary: &Path, sets: Vec<Set>, only: Option<&str>, calibrate: bool) -> Result<Value> {
+pub fn measure(binary: &Path, sets: &[Set], only: Option<&str>, calibrate: bool) -> Result<Value> {
     let strangers: Vec<Question> = sets
         .iter()
         .filter(|set| set.name == "xquad" && set.language == "en")
@@ -131,7 +131,7 @@ fn told(set: &Set, measured: &Measured, curve: &[Point]) -> Vec<Value> {
         .map_or(0.0, |point| point.refused);
     let mut told = Vec::new();
     let mut tell = |what: String, figure: f64, met: bool| {
-        told.push(super::target(&format!("{title}: {what}"), figure * 100.0, met))
+        told.push(super::target(&format!("{title}: {what}"), figure * 100.0, met));
     };
     for (name, language, least) in TARGETS {
         if (name, language) == (set.name, set.language) {

@@ -191,6 +191,7 @@ mod tests {
             page: None,
             start,
             end: start + text.chars().count() as u32,
+            heading: None,
             text: text.into(),
             words: String::new(),
         }
@@ -215,6 +216,7 @@ mod tests {
             end,
             score: 0.8,
             cosine: None,
+            heading: None,
             snippet: String::new(),
             why: None,
         };

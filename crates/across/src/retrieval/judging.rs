@@ -232,6 +232,7 @@ mod tests {
             page: None,
             start,
             end: start + text.chars().count() as u32,
+            heading: None,
             text: text.into(),
             words: indexed(text),
         }
