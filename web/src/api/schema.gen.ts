@@ -275,6 +275,23 @@ export interface paths {
         patch: operations["update_assistant"];
         trace?: never;
     };
+    "/api/v1/assistants/{id}/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an assistant's files hold together. */
+        get: operations["get_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/assistants/{id}/restore": {
         parameters: {
             query?: never;
@@ -580,7 +597,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Processes all files anew, or those of one assistant; what they hold now stays findable until that is complete. Files
+         * Processes all files anew, or those of one assistant, or those in error; what they hold now stays findable until that is complete. Files
          *     that are being processed already are left alone.
          */
         post: operations["reprocess_all_files"];
@@ -1262,6 +1279,8 @@ export interface components {
              * @description Where it ends, exclusive.
              */
             end: number;
+            /** @description The headings it stands under, the outermost first. */
+            heading: string | null;
             /** Format: int32 */
             index: number;
             /** Format: int32 */
@@ -1300,6 +1319,8 @@ export interface components {
              * @description Its place in both together, from 1; null for answers from before that was kept, like what follows.
              */
             fused_rank: number | null;
+            /** @description The headings it stands under, the outermost first. */
+            heading: string | null;
             /** Format: int32 */
             index: number;
             /**
@@ -1474,6 +1495,13 @@ export interface components {
             files: number;
             models: components["schemas"]["EmbeddingModelOffer"][];
         };
+        /** @description Vectors of one kind; those of different kinds are never compared. */
+        EmbeddingSpace: {
+            /** Format: int64 */
+            chunks: number;
+            /** @description The embedding model and how many numbers a vector has. */
+            space: string;
+        };
         /** @description The body of every refusal. */
         ErrorBody: {
             /** @description Particulars: for a `ValidationError` one for each wrong field. */
@@ -1534,6 +1562,11 @@ export interface components {
             pages: components["schemas"]["PageSpan"][];
             text: string;
         };
+        /**
+         * @description The state of files that could not be processed.
+         * @enum {string}
+         */
+        Failed: "error";
         /** @description Who answered in whose place. */
         FailoverJson: {
             /**
@@ -1579,7 +1612,7 @@ export interface components {
          * @description The format of a knowledge file.
          * @enum {string}
          */
-        FileType: "pdf" | "docx" | "txt" | "md";
+        FileType: "pdf" | "docx" | "txt" | "md" | "pptx" | "xlsx" | "csv" | "html" | "epub";
         /**
          * @description Why an answer ended.
          * @enum {string}
@@ -1604,6 +1637,8 @@ export interface components {
              * @description Its place in both together, from 1.
              */
             fused_rank: number;
+            /** @description The headings it stands under, the outermost first. */
+            heading: string | null;
             /**
              * Format: int32
              * @description The chunk that was found, without joined neighbours, and where it begins and ends.
@@ -1685,9 +1720,12 @@ export interface components {
         };
         /** @description A job in the queue. */
         Job: {
+            /** Format: uuid */
+            assistant_id: string | null;
+            assistant_name: string | null;
             /**
              * Format: int32
-             * @description How often it was tried.
+             * @description How often it was tried since it last came further.
              */
             attempts: number;
             created_at: string;
@@ -1695,12 +1733,21 @@ export interface components {
             due_at: string;
             /** Format: uuid */
             file_id: string | null;
+            /** @description The file's name; null when its row is gone. */
+            filename: string | null;
             /** Format: uuid */
             id: string;
             kind: string;
             /** @description Why the last attempt failed. */
             last_error: string | null;
+            /**
+             * Format: int32
+             * @description How far the file is, 0–100.
+             */
+            progress: number | null;
             state: components["schemas"]["JobState"];
+            status: components["schemas"]["FileStatus"] | null;
+            waits_for: components["schemas"]["JobWaits"] | null;
         };
         /** @description A page of the queue. */
         JobList: {
@@ -1713,6 +1760,12 @@ export interface components {
          * @enum {string}
          */
         JobState: "waiting" | "running";
+        /**
+         * @description What a job waits for that was tried before: another try after a failure, a provider or store that did not answer, room
+         *     in a quota.
+         * @enum {string}
+         */
+        JobWaits: "retry" | "outage" | "quota";
         /** @description How the providers' keys are. */
         KeyCounts: {
             /** Format: int64 */
@@ -1820,6 +1873,46 @@ export interface components {
             updated_at: string;
             /** Format: uuid */
             uploaded_by: string | null;
+        };
+        /** @description How many files there are. */
+        KnowledgeFiles: {
+            /** @description By the name of the state; states without files are absent. */
+            by_status: {
+                [key: string]: number;
+            };
+            /** @description By the name of the format; formats without files are absent. */
+            by_type: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description An assistant's knowledge in figures. */
+        KnowledgeStats: {
+            /**
+             * Format: int64
+             * @description Of all files as they were uploaded.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Passages that can be found.
+             */
+            chunks: number;
+            embedding_spaces: components["schemas"]["EmbeddingSpace"][];
+            files: components["schemas"]["KnowledgeFiles"];
+            /** @description When a file last became ready. */
+            last_indexed_at: string | null;
+            /**
+             * Format: int64
+             * @description Up to the last page with text, of files that have pages.
+             */
+            pages: number;
+            /**
+             * Format: int64
+             * @description Of these passages.
+             */
+            tokens: number;
         };
         /** @description E-mail and password. */
         Login: {
@@ -2229,6 +2322,7 @@ export interface components {
              * @description Those of this assistant only.
              */
             assistant_id?: string | null;
+            status?: components["schemas"]["Failed"] | null;
         };
         /**
          * @description With what luck the files were searched.
@@ -4624,6 +4718,69 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description RateLimitError */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description ServiceUnavailableError */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeStats"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7265,7 +7422,12 @@ export interface operations {
                     "application/pdf": number[];
                     "text/plain": number[];
                     "text/markdown": number[];
+                    "text/csv": number[];
+                    "text/html": number[];
+                    "application/epub+zip": number[];
                     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": number[];
+                    "application/vnd.openxmlformats-officedocument.presentationml.presentation": number[];
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
                 };
             };
             401: {

@@ -100,3 +100,19 @@ export type AuditEntry = Schemas["AuditEntry"];
 /** Fields of an audited object; secrets are “[redacted]”. */
 export type AuditValues = NonNullable<AuditEntry["new_values"]>;
 export type AuditLog = Schemas["AuditList"];
+
+/** Why a passage was found; an answer from before this was kept has nothing of it. */
+export type WhyFields = Pick<
+  Citation,
+  "vector_rank" | "keyword_rank" | "fused_rank" | "matched_words" | "threshold" | "heading" | "last_chunk_index"
+>;
+export type FoundReason = Schemas["FoundReason"];
+export type FoundPassage = Schemas["FoundPassage"];
+/** What a question finds, and by which settings. */
+export type FoundPassages = Schemas["FoundPassages"];
+export type Chunk = Schemas["Chunk"];
+export type ChunkList = Schemas["ChunkList"];
+export type Job = Schemas["Job"];
+export type JobList = Schemas["JobList"];
+/** An assistant's knowledge in figures. */
+export type KnowledgeStats = Schemas["KnowledgeStats"];

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use crate::bench::Bench;
 
 async fn migrates(bench: Bench) {
-    assert_eq!(bench.store.pending().await.unwrap().len(), 9);
+    assert_eq!(bench.store.pending().await.unwrap().len(), 11);
     bench.store.migrate().await.unwrap();
     assert!(bench.store.pending().await.unwrap().is_empty());
     bench.store.migrate().await.unwrap();

@@ -2,8 +2,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
-import type { WhyFields } from "@/api/knowledge-extra";
-import type { Conversation } from "@/api/types";
+import type { Conversation, WhyFields } from "@/api/types";
 import { aCitation, serve, turn, withLayout } from "@/testing/chat";
 import { aConversation, aUser } from "@/testing/factories";
 import { open } from "@/testing/render";
@@ -14,7 +13,7 @@ withLayout();
 describe("R27 R28 sources", () => {
   const CITED = "Intro lines. 38 validators have signed. Outro.";
 
-  async function withSources(why: WhyFields = {}) {
+  async function withSources(why: Partial<WhyFields> = {}) {
     const conversation = aConversation();
     const citations = [
       { ...aCitation(), ...why },
@@ -87,7 +86,7 @@ describe("R27 R28 sources", () => {
   });
 
   it("of an answer from before say that nothing more is known", async () => {
-    const { person } = await withSources();
+    const { person } = await withSources({ vector_rank: null, fused_rank: null, matched_words: null, threshold: null });
     const source = await screen.findByRole("listitem", { name: "Source 1: brief v3.pdf, page 4" });
     await person.click(within(source).getByText(/^Why this passage/));
     expect(await within(source).findByText("How it was found was not kept with this answer.")).toBeInTheDocument();

@@ -1,10 +1,10 @@
 // Why an answer was given this passage: how far up it stood in each search, and which words it shares with the question.
-import type { CitationWithWhy } from "@/api/knowledge-extra";
+import type { Citation } from "@/api/types";
 import { useT } from "@/i18n";
 import { ratio, whyFacts } from "@/lib/why-passage";
 import { Facts } from "@/ui/facts";
 
-export function WhyPassage({ citation }: { readonly citation: CitationWithWhy }) {
+export function WhyPassage({ citation }: { readonly citation: Citation }) {
   const t = useT();
   const { fused_rank, matched_words: words, threshold, heading, score } = citation;
   return (

@@ -1,7 +1,6 @@
 // Use, quotas, system settings and the figures of the dashboard: keys, queries and mutations.
 import { keepPreviousData, queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, request } from "@/api/client";
-import type { JobList } from "@/api/knowledge-extra";
 import type {
   AdminStats,
   AssistantList,
@@ -9,6 +8,7 @@ import type {
   EmbeddingEstimate,
   EmbeddingOverview,
   FileList,
+  JobList,
   ModelList,
   ProviderStatusList,
   Quota,

@@ -2,8 +2,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
-import type { Job } from "@/api/knowledge-extra";
-import type { KnowledgeFile } from "@/api/types";
+import type { Job, KnowledgeFile } from "@/api/types";
 import { aFile, aUser, uuid } from "@/testing/factories";
 import { open } from "@/testing/render";
 import { refuse, server, url } from "@/testing/server";
@@ -64,9 +63,8 @@ describe("the queue", () => {
     expect(await rowOf(/Remove a file's parts/)).toBeInTheDocument();
   });
 
-  it("works with a server that names no files", async () => {
-    const { id, kind, state, file_id, attempts, created_at, due_at, last_error } = aJob();
-    openQueue([{ id, kind, state, file_id, attempts, created_at, due_at, last_error }]);
+  it("shows work whose file is gone", async () => {
+    openQueue([aJob({ filename: null, assistant_id: null, assistant_name: null, status: null, progress: null })]);
     expect(await rowOf(/^Read a file/)).toHaveTextContent("Waiting");
   });
 

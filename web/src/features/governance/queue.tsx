@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleCheck, RefreshCw } from "lucide-react";
 import { Link } from "react-router";
 import { errorParts } from "@/api/error";
-import type { Job } from "@/api/knowledge-extra";
+import type { Job } from "@/api/types";
 import { type T, useT } from "@/i18n";
 import { formatNumber, formatTime } from "@/lib/format";
 import { shownName } from "@/lib/shown-name";

@@ -3,9 +3,8 @@ import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/rea
 import { useMemo } from "react";
 import { api, request } from "@/api/client";
 import { ApiError } from "@/api/error";
-import type { ChunkList } from "@/api/knowledge-extra";
 import { usePublicSettings } from "@/api/settings";
-import type { FileList, FileStatus, KnowledgeFile } from "@/api/types";
+import type { ChunkList, FileList, FileStatus, KnowledgeFile } from "@/api/types";
 
 const PAGE = 100;
 

@@ -2,8 +2,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { errorParts } from "@/api/error";
-import type { Chunk } from "@/api/knowledge-extra";
-import type { KnowledgeFile, PassagePlace } from "@/api/types";
+import type { Chunk, KnowledgeFile, PassagePlace } from "@/api/types";
 import { useT } from "@/i18n";
 import { formatNumber } from "@/lib/format";
 import { shownName } from "@/lib/shown-name";

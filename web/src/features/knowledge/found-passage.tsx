@@ -1,7 +1,6 @@
 // One passage that a question found: where it stands, what decided about it, and its text with the question's words marked.
 import { useId, useState } from "react";
-import type { FoundPassage } from "@/api/knowledge-extra";
-import type { PassagePlace } from "@/api/types";
+import type { FoundPassage, PassagePlace } from "@/api/types";
 import { type T, useT } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { markWords } from "@/lib/mark-words";

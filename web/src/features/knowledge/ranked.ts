@@ -1,5 +1,5 @@
 // The passages a question found, in the order they are shown: what the model gets, then what was cut off and for which.
-import type { FoundPassage } from "@/api/knowledge-extra";
+import type { FoundPassage } from "@/api/types";
 
 export interface RankedPassage {
   /** Its number on the page, from 1. */

@@ -2,8 +2,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { describe, expect, it } from "vitest";
-import type { FoundPassage, FoundPassages, KnowledgeStats } from "@/api/knowledge-extra";
-import type { KnowledgeFile, User } from "@/api/types";
+import type { FoundPassage, FoundPassages, KnowledgeFile, KnowledgeStats, User } from "@/api/types";
 import { aFile, anAssistant, aUser } from "@/testing/factories";
 import { open } from "@/testing/render";
 import { refuse, server, url } from "@/testing/server";
@@ -19,6 +18,7 @@ const stats: KnowledgeStats = {
   chunks: 1204,
   tokens: 380_122,
   pages: 112,
+  embedding_spaces: [{ space: "local:384", chunks: 1204 }],
   last_indexed_at: "2025-10-01T12:00:00.000Z",
 };
 
@@ -27,14 +27,21 @@ function aPassage(fields: Partial<FoundPassage> = {}): FoundPassage {
     file_id: "file-1",
     filename: "brief v3.pdf",
     chunk_index: 3,
+    last_chunk_index: 3,
+    hit_chunk_index: 3,
+    hit_start: 0,
+    hit_end: 27,
     page: 4,
     start: 0,
     end: 27,
+    heading: null,
     text: "38 validators have signed.",
     vector_rank: 1,
     keyword_rank: 2,
     fused_rank: 1,
     cosine: 0.71,
+    word_share: 0.5,
+    matched_words: [],
     score: 0.86,
     kept: true,
     reason: "kept",

@@ -1,7 +1,7 @@
 // The figures of an assistant's knowledge as the page shows them: the one place that knows how the server counts.
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api } from "@/api/client";
-import type { KnowledgeStats } from "@/api/knowledge-extra";
+import type { KnowledgeStats } from "@/api/types";
 
 export interface Statistics {
   readonly ready: number;
