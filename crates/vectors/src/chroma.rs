@@ -21,8 +21,8 @@ use crate::{
 };
 
 const COLLECTIONS: &str = "/api/v2/tenants/default_tenant/databases/default_database/collections";
-/// How many neighbours the index keeps and looks at. Twice to four times Chroma's own values: of a question's ten nearest
-/// those lose none of a thousand random vectors.
+/// How many neighbours the index keeps and looks at: two to four times Chroma's own values, so that it loses at most one in
+/// twenty of the nearest.
 const INDEX: [(&str, u32); 3] = [("max_neighbors", 32), ("ef_construction", 200), ("ef_search", 400)];
 
 /// A Chroma server.
