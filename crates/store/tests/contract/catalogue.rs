@@ -146,8 +146,8 @@ async fn catalogue(bench: &Bench) -> BTreeMap<String, Found> {
             .any(|own| name.starts_with(own))
     });
     if let Some(chunks) = tables.get_mut("chunks") {
-        chunks.columns.remove("words");
-        chunks.indexes.remove("ix_chunks_words");
+        chunks.columns.remove("word_index");
+        chunks.indexes.remove("ix_chunks_word_index");
     }
     tables
 }

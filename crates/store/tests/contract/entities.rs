@@ -104,7 +104,7 @@ pub(super) const ENTITIES: &[Entity] = &[
     Entity {
         table: "chunks",
         key: "number",
-        columns: "number id file_id generation chunk_index page start_char end_char heading text token_count",
+        columns: "number id file_id generation chunk_index page start_char end_char heading text words token_count",
         references: &[("file_id", "knowledge_files", "cascade")],
         indexes: &["!id", "!file_id+generation+chunk_index"],
     },
