@@ -81,7 +81,7 @@ describe("files", () => {
     await refused.first().waitFor();
     const reasons = (await refused.allInnerTexts()).map((text) => text.replaceAll(/[\u2066\u2069]/gu, ""));
     expect(reasons).toEqual([
-      "setup.exe: only PDF, DOCX, TXT and MD.",
+      "setup.exe: only PDF, DOCX, TXT, MD, PPTX, XLSX, CSV, HTML and EPUB.",
       "huge.pdf is 26 MB; the limit is 25 MB.",
       "empty.txt is empty.",
     ]);
@@ -150,7 +150,7 @@ describe("a plain user", () => {
     expect(await theirs.page.locator("input[type=file]").count()).toBe(0);
     expect(await theirs.page.getByRole("link", { name: "Edit" }).count()).toBe(0);
     await theirs.page.getByRole("button", { name: "Actions for notes.md" }).click();
-    expect(await theirs.page.getByRole("menuitem").allInnerTexts()).toEqual(["Download"]);
+    expect(await theirs.page.getByRole("menuitem").allInnerTexts()).toEqual(["Show passages", "Download"]);
     await shoot(theirs.page, "user-files");
   });
 

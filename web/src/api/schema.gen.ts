@@ -2445,7 +2445,7 @@ export interface components {
             assistant_id: string;
             /**
              * Format: binary
-             * @description PDF, DOCX, TXT or MD of at most 25 MiB.
+             * @description PDF, DOCX, TXT, MD, PPTX, XLSX, CSV, HTML or EPUB of at most 25 MiB.
              */
             file: string;
         };

@@ -145,7 +145,7 @@ pub(crate) struct UploadForm {
     /// Before `file`.
     #[schema(format = Uuid)]
     assistant_id: String,
-    /// PDF, DOCX, TXT or MD of at most 25 MiB.
+    /// PDF, DOCX, TXT, MD, PPTX, XLSX, CSV, HTML or EPUB of at most 25 MiB.
     #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
     file: String,
 }
