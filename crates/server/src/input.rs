@@ -45,7 +45,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "Send JSON with Content-Type: application/json.",
             ));
         }
-        parse(&whole_body(request.into_body()).await?).map(Self)
+        let bytes = whole_body(request.into_body()).await?;
+        // Every body is an object; a list of the right length would pass for one whose fields are all optional.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(ApiError::new(Kind::VALIDATION, "Send an object, not a list."));
+        }
+        parse(&bytes).map(Self)
     }
 }
 
