@@ -45,12 +45,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "Send JSON with Content-Type: application/json.",
             ));
         }
-        let bytes = whole_body(request.into_body()).await?;
-        // Every body is an object; a list of the right length would pass for one whose fields are all optional.
-        if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err(ApiError::new(Kind::VALIDATION, "Send an object, not a list."));
-        }
-        parse(&bytes).map(Self)
+        parse(&whole_body(request.into_body()).await?).map(Self)
     }
 }
 
@@ -82,6 +77,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             )
         }
     })?;
+    // Every body is an object; a list of the right length would pass for one whose fields are all optional.
+    if value.is_array() {
+        return Err(ApiError::field("body", "Send an object, not a list."));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { "body".to_owned() } else { path };
@@ -347,6 +346,7 @@ mod tests {
             format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)),
             StatusCode::BAD_REQUEST,
         );
+        check(r#"["a",3]"#, StatusCode::UNPROCESSABLE_ENTITY);
         check(r#"{"name":"a","count":1e999}"#, StatusCode::BAD_REQUEST);
         let crowded: Vec<_> = (0..201).map(|n| format!("\"k{n}\":1")).collect();
         check(format!("{{{}}}", crowded.join(",")), StatusCode::UNPROCESSABLE_ENTITY);
