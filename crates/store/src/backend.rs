@@ -1,4 +1,4 @@
-//! With `fulltext.rs` the only file that names a database: connections, pragmas, transactions, the migration lock.
+//! With `fulltext.rs` and `together.rs` the only file that names a database: connections, pragmas, transactions, the migration lock.
 
 use std::{
     fs::{DirBuilder, OpenOptions, Permissions},

@@ -11,8 +11,9 @@ use across::{
     replay::Answer,
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
-    FromQueryResult, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Query,
+    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult,
+    IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Set,
+    sea_query::{Expr, Query, SelectStatement, UpdateStatement},
 };
 use uuid::Uuid;
 
@@ -25,7 +26,9 @@ use crate::{
     meter,
     paging::scalar,
     replays,
-    rows::hold,
+    rows::holding,
+    scopes::{OF_QUOTAS, counting, in_order},
+    together::Together,
     tree::one_of,
     turns::interrupt,
 };
@@ -33,11 +36,19 @@ use crate::{
 /// Records a turn, or lets an answer go on; see the port.
 pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Result<Begun, Fault> {
     let mine = owned(turn.owner, turn.conversation);
-    // Held, so that two turns of one conversation come one after the other.
-    let Some(row) = hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine).await? else {
+    let rows = Together::new(tx)
+        // Held, so that two turns of one conversation come one after the other.
+        .and(&holding::<conversation::Entity>(conversation::Column::LastSeq, mine))
+        .and(&Present::of(&turn))
+        .and(counting(&turn.call.payer).as_query())
+        .run()
+        .await?;
+    let Some(row) = rows.having::<conversation::Model>(OF_CONVERSATIONS)?.pop() else {
         return Ok(Begun::Missing);
     };
-    let present = Present::read(tx, &row).await?;
+    let present = rows.having::<Present>(OF_PRESENT)?.pop();
+    let present = present.ok_or_else(|| Fault::corrupt("conversations", "id", row.id))?;
+    let quotas = in_order(rows.having(OF_QUOTAS)?);
     // Who was deactivated since they asked gets no answer, and pays for none.
     if present.owner_is_active != Some(true) {
         return Ok(Begun::Missing);
@@ -59,31 +70,33 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     if row.last_seq + spot.more() > MAX_MESSAGES {
         return Ok(Begun::Full);
     }
-    if let Some(refusal) = meter::reserve(tx, &turn.call).await? {
-        return Ok(Begun::Refused(Box::new(refusal)));
-    }
-    let (question, answer, head) = match spot {
+    let record = match meter::set_aside(tx, &turn.call, quotas).await? {
+        Ok(record) => record,
+        Err(refusal) => return Ok(Begun::Refused(Box::new(refusal))),
+    };
+    let last = Together::new(tx).and(&record);
+    let (question, answer, head, last) = match spot {
         Spot::New(question, parent) => {
             let question = ask(&row, &turn, question, parent);
-            let answer = answer_to(&turn, row.id, question.id.clone().take(), row.last_seq + 2)?;
-            let (question, answer) = insert_both(tx, question, answer).await?;
+            let answer = answer_to(&turn, row.id, Some(question.id), row.last_seq + 2)?;
+            let both = [question.clone(), answer.clone()].map(inserted);
+            let insert = message::Entity::insert_many(both);
             let head = answer.id;
-            (question, answer, head)
+            (question, answer, head, last.and(insert.as_query()))
         }
         Spot::Below(question) => {
-            let answer = answer_to(&turn, row.id, Some(question.id), row.last_seq + 1)?
-                .insert(tx)
-                .await?;
+            let answer = answer_to(&turn, row.id, Some(question.id), row.last_seq + 1)?;
+            let insert = message::Entity::insert(inserted(answer.clone()));
             let head = answer.id;
-            (*question, answer, head)
+            (*question, answer, head, last.and(insert.as_query()))
         }
         Spot::Again(both) => {
             let (question, answer) = *both;
             let head = head_over(tx, &row, answer.id).await?;
-            (question, go_on(tx, &turn, answer).await?, head)
+            (question, go_on(tx, &turn, answer).await?, head, last)
         }
     };
-    follow(tx, row, &turn, head, &answer).await?;
+    last.and(&followed(&row, &turn, head, &answer)).run().await?;
     if let Some(request) = &turn.request {
         let told = Answer {
             status: 201,
@@ -102,23 +115,17 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     Ok(Begun::Yes(Box::new(both)))
 }
 
-/// Question and answer in one statement.
-async fn insert_both(
-    tx: &DatabaseTransaction,
-    question: message::ActiveModel,
-    answer: message::ActiveModel,
-) -> Result<(message::Model, message::Model), Fault> {
-    let rows = message::Entity::insert_many([question, answer])
-        .exec_with_returning(tx)
-        .await?;
-    match <[message::Model; 2]>::try_from(rows) {
-        Ok([first, second]) if first.seq < second.seq => Ok((first, second)),
-        Ok([second, first]) => Ok((first, second)),
-        Err(rows) => Err(Fault::corrupt("messages", "id", rows.len())),
-    }
+/// All values of a message, to be inserted.
+fn inserted(row: message::Model) -> message::ActiveModel {
+    row.into_active_model().reset_all()
 }
 
-/// What decides whether a turn may begin, read in one statement after the conversation is held.
+/// A column that only conversations have.
+const OF_CONVERSATIONS: &str = "last_seq";
+/// A column that only [`Present`] has.
+const OF_PRESENT: &str = "assistant_is_deleted";
+
+/// What decides whether a turn may begin, read after the conversation is held.
 #[derive(FromQueryResult)]
 struct Present {
     owner_is_active: Option<bool>,
@@ -127,26 +134,27 @@ struct Present {
 }
 
 impl Present {
-    async fn read(tx: &DatabaseTransaction, row: &conversation::Model) -> Result<Self, Fault> {
-        let owner = user::Entity::find_by_id(row.user_id)
+    fn of(turn: &NewTurn) -> SelectStatement {
+        let owner = user::Entity::find_by_id(turn.owner.uuid())
             .select_only()
             .column(user::Column::IsActive);
-        let assistant = assistant::Entity::find_by_id(row.assistant_id)
+        let its_assistant = conversation::Entity::find_by_id(turn.conversation.uuid())
             .select_only()
-            .column(assistant::Column::IsDeleted);
+            .column(conversation::Column::AssistantId);
+        let assistant = assistant::Entity::find()
+            .select_only()
+            .column(assistant::Column::IsDeleted)
+            .filter(assistant::Column::Id.in_subquery(its_assistant.into_query()));
         let streaming = message::Entity::find()
             .select_only()
             .column(message::Column::Id)
-            .filter(message::Column::ConversationId.eq(row.id))
+            .filter(message::Column::ConversationId.eq(turn.conversation.uuid()))
             .filter(message::Column::Status.eq(State::Streaming.as_str()));
-        let all = Query::select()
+        Query::select()
             .expr_as(scalar(owner.into_query()), "owner_is_active")
-            .expr_as(scalar(assistant.into_query()), "assistant_is_deleted")
+            .expr_as(scalar(assistant.into_query()), OF_PRESENT)
             .expr_as(scalar(streaming.into_query()), "generating")
-            .to_owned();
-        let found = tx.query_one(&all).await?;
-        let found = found.map(|found| Self::from_query_result(&found, "")).transpose()?;
-        found.ok_or_else(|| Fault::corrupt("conversations", "id", row.id))
+            .to_owned()
     }
 }
 
@@ -220,62 +228,57 @@ async fn has_answer(tx: &DatabaseTransaction, question: &message::Model) -> Resu
     Ok(answers.count(tx).await? > 0)
 }
 
-fn ask(row: &conversation::Model, turn: &NewTurn, question: Question, parent: Option<Uuid>) -> message::ActiveModel {
-    message::ActiveModel {
-        id: Set(question.id.uuid()),
-        conversation_id: Set(row.id),
-        parent_id: Set(parent),
-        seq: Set(row.last_seq + 1),
-        role: Set(role(Speaker::User).to_owned()),
-        content: Set(storable(question.content)),
-        model: Set(None),
-        provider: Set(None),
-        status: Set(State::Complete.as_str().to_owned()),
-        error_code: Set(None),
-        error_message: Set(None),
-        finish_reason: Set(None),
-        tokens_used: Set(None),
-        citations: Set(serde_json::json!([])),
-        retrieval: Set(None),
-        stop_requested: Set(false),
-        lease_until: Set(None),
-        failover: Set(None),
-        paid_bytes: Set(0),
-        writer: Set(None),
-        edited_at: Set(None),
-        created_at: Set(turn.at),
+fn ask(row: &conversation::Model, turn: &NewTurn, question: Question, parent: Option<Uuid>) -> message::Model {
+    message::Model {
+        id: question.id.uuid(),
+        conversation_id: row.id,
+        parent_id: parent,
+        seq: row.last_seq + 1,
+        role: role(Speaker::User).to_owned(),
+        content: storable(question.content),
+        model: None,
+        provider: None,
+        status: State::Complete.as_str().to_owned(),
+        error_code: None,
+        error_message: None,
+        finish_reason: None,
+        tokens_used: None,
+        citations: serde_json::json!([]),
+        retrieval: None,
+        stop_requested: false,
+        lease_until: None,
+        failover: None,
+        paid_bytes: 0,
+        writer: None,
+        edited_at: None,
+        created_at: turn.at,
     }
 }
 
-fn answer_to(
-    turn: &NewTurn,
-    conversation: Uuid,
-    question: Option<Uuid>,
-    seq: i64,
-) -> Result<message::ActiveModel, Fault> {
-    Ok(message::ActiveModel {
-        id: Set(turn.answer.uuid()),
-        conversation_id: Set(conversation),
-        parent_id: Set(question),
-        seq: Set(seq),
-        role: Set(role(Speaker::Assistant).to_owned()),
-        content: Set(String::new()),
-        model: Set(Some(storable(turn.model.clone()))),
-        provider: Set(Some(turn.call.provider.clone())),
-        status: Set(State::Streaming.as_str().to_owned()),
-        error_code: Set(None),
-        error_message: Set(None),
-        finish_reason: Set(None),
-        tokens_used: Set(None),
-        citations: Set(citations_column(turn.citations.clone())?),
-        retrieval: Set(turn.retrieval.map(|outcome| outcome.as_str().to_owned())),
-        stop_requested: Set(false),
-        lease_until: Set(Some(turn.lease_until)),
-        failover: Set(None),
-        paid_bytes: Set(0),
-        writer: Set(Some(turn.writer.to_string())),
-        edited_at: Set(None),
-        created_at: Set(turn.at),
+fn answer_to(turn: &NewTurn, conversation: Uuid, question: Option<Uuid>, seq: i64) -> Result<message::Model, Fault> {
+    Ok(message::Model {
+        id: turn.answer.uuid(),
+        conversation_id: conversation,
+        parent_id: question,
+        seq,
+        role: role(Speaker::Assistant).to_owned(),
+        content: String::new(),
+        model: Some(storable(turn.model.clone())),
+        provider: Some(turn.call.provider.clone()),
+        status: State::Streaming.as_str().to_owned(),
+        error_code: None,
+        error_message: None,
+        finish_reason: None,
+        tokens_used: None,
+        citations: citations_column(turn.citations.clone())?,
+        retrieval: turn.retrieval.map(|outcome| outcome.as_str().to_owned()),
+        stop_requested: false,
+        lease_until: Some(turn.lease_until),
+        failover: None,
+        paid_bytes: 0,
+        writer: Some(turn.writer.to_string()),
+        edited_at: None,
+        created_at: turn.at,
     })
 }
 
@@ -304,29 +307,23 @@ async fn head_over(tx: &DatabaseTransaction, row: &conversation::Model, answer: 
 }
 
 /// Says with the conversation that it went on.
-async fn follow(
-    tx: &DatabaseTransaction,
-    row: conversation::Model,
-    turn: &NewTurn,
-    head: Uuid,
-    answer: &message::Model,
-) -> Result<(), Fault> {
-    let title = turn.title.clone().filter(|_| row.title.is_empty());
-    let is_longer = answer.seq > row.last_seq;
-    let mut row: conversation::ActiveModel = row.into();
-    if let Some(title) = title {
-        row.title_folded = Set(fold(&title));
-        row.title = Set(storable(title));
+fn followed(row: &conversation::Model, turn: &NewTurn, head: Uuid, answer: &message::Model) -> UpdateStatement {
+    use conversation::Column;
+    let mut change = conversation::Entity::update_many()
+        .col_expr(Column::HeadId, Expr::value(head))
+        .col_expr(Column::ActiveAt, Expr::value(turn.at))
+        .col_expr(Column::UpdatedAt, Expr::value(turn.at));
+    if let Some(title) = turn.title.clone().filter(|_| row.title.is_empty()) {
+        change = change
+            .col_expr(Column::TitleFolded, Expr::value(fold(&title)))
+            .col_expr(Column::Title, Expr::value(storable(title)));
     }
-    row.head_id = Set(Some(head));
-    if is_longer {
-        row.last_seq = Set(answer.seq);
-        row.last_message_at = Set(Some(turn.at));
+    if answer.seq > row.last_seq {
+        change = change
+            .col_expr(Column::LastSeq, Expr::value(answer.seq))
+            .col_expr(Column::LastMessageAt, Expr::value(turn.at));
     }
-    row.active_at = Set(turn.at);
-    row.updated_at = Set(turn.at);
-    row.update(tx).await?;
-    Ok(())
+    change.filter(Column::Id.eq(row.id)).into_query()
 }
 
 async fn placed(tx: &DatabaseTransaction, row: message::Model) -> Result<Message, Fault> {

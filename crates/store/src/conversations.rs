@@ -28,7 +28,7 @@ use crate::{
     entity::{assistant, conversation, message},
     error::Fault,
     messages::{Tree, cut, failover_column, load, message_of, place_of},
-    meter::surely,
+    meter::{Teller, surely},
     paging::{bounds, scalar, total_beside},
     turns,
 };
@@ -449,7 +449,10 @@ impl ConversationStore for SqlStore {
     }
 
     async fn finish(&self, id: MessageId, ending: Ending) -> Result<(), StoreError> {
-        let end = |ending: Ending| self.db.write(move |tx| Box::pin(turns::end(tx, id, ending)));
+        let end = |ending: Ending| {
+            self.db
+                .write(move |tx| Box::pin(turns::end(tx, id, ending, Teller::Caller)))
+        };
         surely(|| async { Ok(end(ending.clone()).await?) }).await?;
         Ok(())
     }

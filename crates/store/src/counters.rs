@@ -9,12 +9,13 @@ use across::{
 };
 use chrono::TimeDelta;
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _, Set,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _,
+    QueryTrait as _, Set,
+    sea_query::{Expr, InsertStatement, OnConflict, SelectStatement},
 };
 use uuid::Uuid;
 
-use crate::{SqlStore, convert::column_i64, entity::quota_counter, error::Fault};
+use crate::{SqlStore, convert::column_i64, entity::quota_counter, error::Fault, together::Together};
 
 /// No call is worth more than this, in micro-dollars or tokens: far above every limit, and sums of it fit their columns.
 const MOST: i64 = 1_000_000_000_000_000;
@@ -87,9 +88,27 @@ impl Change {
 
 pub(crate) type Counters = HashMap<(Uuid, String), quota_counter::Model>;
 
+/// A column that only counters have.
+pub(crate) const OF_COUNTERS: &str = "held_tokens";
+
 /// Changes counters in the order given, in one statement, and keeps them for the rest of the transaction. Counters that
 /// are not there begin with nothing. Returns them as they are then.
 pub(crate) async fn change(tx: &DatabaseTransaction, changes: Vec<Change>) -> Result<Counters, Fault> {
+    let Some(changing) = changing(changes) else {
+        return Ok(Counters::new());
+    };
+    let rows = Together::new(tx).and(&changing).run().await?;
+    Ok(by_place(rows.having(OF_COUNTERS)?))
+}
+
+/// Counters by quota and window.
+pub(crate) fn by_place(rows: Vec<quota_counter::Model>) -> Counters {
+    let placed = rows.into_iter().map(|row| ((row.quota_id, row.window.clone()), row));
+    placed.collect()
+}
+
+/// The statement of [`change`], to be sent together with others; `None` if nothing changes.
+pub(crate) fn changing(changes: Vec<Change>) -> Option<InsertStatement> {
     use quota_counter::Column;
     let sum = |column: Column| {
         let old = Expr::col((quota_counter::Entity, column));
@@ -105,6 +124,7 @@ pub(crate) async fn change(tx: &DatabaseTransaction, changes: Vec<Change>) -> Re
     let on_conflict = OnConflict::columns([Column::QuotaId, Column::Window, Column::StartsAt])
         .values(added.map(sum))
         .to_owned();
+    let is_nothing = changes.is_empty();
     let rows = changes.into_iter().map(|change| quota_counter::ActiveModel {
         quota_id: Set(change.quota.uuid()),
         window: Set(change.window.as_str().to_owned()),
@@ -116,20 +136,12 @@ pub(crate) async fn change(tx: &DatabaseTransaction, changes: Vec<Change>) -> Re
         held_tokens: Set(change.held_tokens),
         is_alerted: Set(false),
     });
-    let rows = quota_counter::Entity::insert_many(rows)
-        .on_conflict(on_conflict)
-        .exec_with_returning(tx)
-        .await?;
-    let by_place = |row: quota_counter::Model| ((row.quota_id, row.window.clone()), row);
-    Ok(rows.into_iter().map(by_place).collect())
+    let insert = quota_counter::Entity::insert_many(rows).on_conflict(on_conflict);
+    (!is_nothing).then(|| insert.into_query().returning_all().to_owned())
 }
 
-/// The requests of the windows before those of `claims`, where they matter.
-pub(crate) async fn before(
-    tx: &DatabaseTransaction,
-    claims: &[Claim],
-    at: Time,
-) -> Result<HashMap<(Uuid, String), i64>, Fault> {
+/// Reads the counters of the windows before those of `claims`, where they matter.
+pub(crate) fn before(claims: &[Claim], at: Time) -> Option<SelectStatement> {
     let mut wanted = Condition::any();
     for claim in claims.iter().filter(|claim| claim.requests_ceiling.is_some()) {
         wanted = wanted.add(
@@ -139,14 +151,8 @@ pub(crate) async fn before(
                 .and(quota_counter::Column::StartsAt.eq(claim.window.previous(at))),
         );
     }
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = quota_counter::Entity::find().filter(wanted).all(tx).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.quota_id, row.window), row.requests))
-        .collect())
+    let found = quota_counter::Entity::find().filter(wanted.clone());
+    (!wanted.is_empty()).then(|| found.into_query())
 }
 
 impl SqlStore {

@@ -1,7 +1,10 @@
 //! How calls with a provider's key went, noted on the key.
 
 use across::{clock::Time, id::ApiKeyId};
-use sea_orm::{ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryTrait as _,
+    sea_query::{Expr, UpdateStatement},
+};
 
 use crate::{
     api_keys::key_of,
@@ -9,6 +12,7 @@ use crate::{
     entity::api_key::{self, Column},
     error::Fault,
     notices,
+    together::Together,
 };
 
 /// What is noted on a key that its provider refuses: it stays refused until somebody does something about it.
@@ -22,17 +26,13 @@ pub(crate) async fn note(
     problem: Option<String>,
     at: Time,
 ) -> Result<(), Fault> {
-    let this = Column::Id.eq(id.uuid());
-    let noted = Expr::value(problem.clone().map(storable));
-    let change = api_key::Entity::update_many().col_expr(Column::LastError, noted);
     let Some(problem) = problem else {
-        change
-            .col_expr(Column::LastUsedAt, Expr::value(at))
-            .filter(this)
-            .exec(tx)
-            .await?;
+        Together::new(tx).and(&works(id, at)).run().await?;
         return Ok(());
     };
+    let this = Column::Id.eq(id.uuid());
+    let noted = Expr::value(storable(problem.clone()));
+    let change = api_key::Entity::update_many().col_expr(Column::LastError, noted);
     if REFUSALS.contains(&problem.as_str()) {
         // Of any number of calls that were refused at the same moment, one finds it well.
         let was_well = Condition::any()
@@ -45,4 +45,13 @@ pub(crate) async fn note(
     }
     change.filter(this).exec(tx).await?;
     Ok(())
+}
+
+/// The statement that notes on a key that a call with it went through.
+pub(crate) fn works(id: ApiKeyId, at: Time) -> UpdateStatement {
+    let change = api_key::Entity::update_many()
+        .col_expr(Column::LastError, Expr::value(None::<String>))
+        .col_expr(Column::LastUsedAt, Expr::value(at))
+        .filter(Column::Id.eq(id.uuid()));
+    change.into_query()
 }

@@ -49,6 +49,7 @@ mod settings;
 mod statistics;
 mod switching;
 mod throttle;
+mod together;
 mod tree;
 mod turns;
 mod usage;

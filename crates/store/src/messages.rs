@@ -34,6 +34,13 @@ pub(crate) const fn role(speaker: Speaker) -> &'static str {
     }
 }
 
+/// Who is meant by the name of a role.
+pub(crate) fn speaker_of(name: &str) -> Option<Speaker> {
+    [Speaker::User, Speaker::Assistant]
+        .into_iter()
+        .find(|speaker| role(*speaker) == name)
+}
+
 /// A citation as it is kept in its column; changing it is a migration.
 #[derive(Serialize, Deserialize)]
 struct KeptCitation {
@@ -172,9 +179,6 @@ pub(crate) struct Place {
 /// The message in a row.
 pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, Fault> {
     let id = row.id;
-    let speaker = [Speaker::User, Speaker::Assistant]
-        .into_iter()
-        .find(|speaker| role(*speaker) == row.role);
     let kept: Vec<KeptCitation> =
         serde_json::from_value(row.citations).map_err(|_| Fault::corrupt(TABLE, "citations", id))?;
     let tokens = row.tokens_used.map(|kept| kept_tokens(kept, id)).transpose()?;
@@ -189,7 +193,7 @@ pub(crate) fn message_of(row: message::Model, place: Place) -> Result<Message, F
         sibling_index: place.index,
         sibling_count: place.count,
         seq: row.seq,
-        speaker: speaker.ok_or_else(|| Fault::corrupt(TABLE, "role", id))?,
+        speaker: speaker_of(&row.role).ok_or_else(|| Fault::corrupt(TABLE, "role", id))?,
         content: row.content,
         model: row.model,
         provider: row.provider,

@@ -8,7 +8,7 @@ use across::{
     fault::StoreError,
     governance::{
         meter::{Correction, Meter, Particulars, Payer, Reservation, Spent},
-        quota::{Held, Limits, Refusal, claims},
+        quota::{Claim, Held, Limits, Refusal, claims},
         usage::Purpose,
         window::Window,
     },
@@ -17,8 +17,9 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult,
-    QueryFilter as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Query,
+    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, FromQueryResult, QueryFilter as _,
+    QuerySelect as _, QueryTrait as _, Set,
+    sea_query::{InsertStatement, Query, UpdateStatement},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -27,13 +28,14 @@ use crate::{
     SqlStore,
     convert::storable,
     corrections,
-    counters::{Change, before, change, counted, natural},
-    entity::{assistant, conversation, message, quota_hold, usage_log, usage_quota},
+    counters::{Change, OF_COUNTERS, before, by_place, change, changing, counted, natural},
+    entity::{assistant, conversation, message, quota_counter, quota_hold, usage_log, usage_quota},
     error::Fault,
     key_notes,
     notices::alert,
     paging::scalar,
     scopes::{limits_of, matching, scope_of},
+    together::{Rows, Together},
 };
 
 const TABLE: &str = "quota_holds";
@@ -43,6 +45,21 @@ const TRIES: u32 = 3;
 /// Sets a call's worst case aside in every quota that matches. A refusal leaves every counter as it was.
 pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Result<Option<Refusal>, Fault> {
     let quotas = matching(tx, &call.payer).await?;
+    match set_aside(tx, call, quotas).await? {
+        Ok(record) => {
+            Together::new(tx).and(&record).run().await?;
+            Ok(None)
+        }
+        Err(refusal) => Ok(Some(refusal)),
+    }
+}
+
+/// Sets a call's worst case aside in these quotas, and returns the statement that records it.
+pub(crate) async fn set_aside(
+    tx: &DatabaseTransaction,
+    call: &Reservation,
+    quotas: Vec<usage_quota::Model>,
+) -> Result<Result<InsertStatement, Refusal>, Fault> {
     let limits = quotas
         .iter()
         .map(|row| Ok((row.id.into(), limits_of(row)?)))
@@ -50,8 +67,20 @@ pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Res
     let claims = claims(&limits, call);
     // Added first and judged afterwards: from here on nobody else can change these counters, so that of any number of
     // calls at the same time each sees what the ones before it took.
-    let counters = change(tx, claims.iter().map(Change::set_aside).collect()).await?;
-    let before = before(tx, &claims, call.at).await?;
+    let all = Together::new(tx)
+        .and_option(changing(claims.iter().map(Change::set_aside).collect()).as_ref())
+        .and_option(before(&claims, call.at).as_ref())
+        .run()
+        .await?
+        .having::<quota_counter::Model>(OF_COUNTERS)?;
+    let is_claimed = |row: &quota_counter::Model| {
+        let it = |claim: &Claim| claim.quota.uuid() == row.quota_id && claim.starts_at == row.starts_at;
+        claims
+            .iter()
+            .any(|claim| it(claim) && claim.window.as_str() == row.window)
+    };
+    let (counters, before): (Vec<_>, Vec<_>) = all.into_iter().partition(is_claimed);
+    let (counters, before) = (by_place(counters), by_place(before));
     for claim in &claims {
         let place = (claim.quota.uuid(), claim.window.as_str().to_owned());
         let row = counters
@@ -63,7 +92,7 @@ pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Res
             cost: MicroUsd(row.cost + row.held_cost - own.held_cost),
             tokens: natural(row.tokens + row.held_tokens - own.held_tokens),
             requests: number(row.requests - own.requests),
-            requests_before: number(before.get(&place).copied().unwrap_or_default()),
+            requests_before: number(before.get(&place).map_or(0, |row| row.requests)),
         };
         if let Some((limit, amount, used)) = claim.refused_by(held, call.at) {
             let quota = quotas.iter().find(|row| row.id == claim.quota.uuid());
@@ -73,7 +102,7 @@ pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Res
                 claims.iter().map(|claim| Change::set_aside(claim).undone()).collect(),
             )
             .await?;
-            return Ok(Some(Refusal {
+            return Ok(Err(Refusal {
                 scope: scope.ok_or_else(|| Fault::corrupt("quota_counters", "quota_id", claim.quota))?,
                 limit,
                 amount,
@@ -102,8 +131,7 @@ pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Res
         reserved_at: Set(call.at),
         expires_at: Set(call.expires_at),
     };
-    quota_hold::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(None)
+    Ok(Ok(quota_hold::Entity::insert(row).into_query()))
 }
 
 /// What was set aside for an answer.
@@ -124,14 +152,61 @@ pub(crate) enum Teller {
     Sweep,
 }
 
+/// A column that only what was set aside has.
+const OF_HOLDS: &str = "expires_at";
+/// A column that only what stands beside it has.
+const STANDING: &str = "standing_assistant";
+
 /// Replaces what was set aside by what was used; see the port. `false` if it was charged before.
 pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, teller: Teller) -> Result<bool, Fault> {
-    // Whoever removes the row charges it; everybody else finds it gone.
-    let taken = quota_hold::Entity::delete_many()
-        .filter(quota_hold::Column::Id.eq(spent.hold.uuid()))
-        .exec_with_returning(tx)
-        .await?;
-    let Some(hold) = taken.into_iter().next() else {
+    let taken = take(Together::new(tx), spent).run().await?;
+    charge(tx, &taken, spent, at, teller, None).await
+}
+
+/// Conversation and assistant of a call, as far as they still exist.
+#[derive(Default, FromQueryResult)]
+struct Standing {
+    standing_conversation: Option<Uuid>,
+    standing_assistant: Option<Uuid>,
+}
+
+/// Adds what removes what was set aside. Whoever removes the row charges it; everybody else finds it gone.
+pub(crate) fn take<'t>(together: Together<'t>, spent: &Spent) -> Together<'t> {
+    let this = || quota_hold::Column::Id.eq(spent.hold.uuid());
+    let of_this = |column| {
+        quota_hold::Entity::find()
+            .select_only()
+            .column(column)
+            .filter(this())
+            .into_query()
+    };
+    let conversation = conversation::Entity::find()
+        .select_only()
+        .column(conversation::Column::Id)
+        .filter(conversation::Column::Id.in_subquery(of_this(quota_hold::Column::ConversationId)));
+    let assistant = assistant::Entity::find()
+        .select_only()
+        .column(assistant::Column::Id)
+        .filter(assistant::Column::Id.in_subquery(of_this(quota_hold::Column::AssistantId)));
+    let standing = Query::select()
+        .expr_as(scalar(conversation.into_query()), "standing_conversation")
+        .expr_as(scalar(assistant.into_query()), STANDING)
+        .to_owned();
+    let taken = quota_hold::Entity::delete_many().filter(this());
+    together.and(&standing).and(taken.into_query().returning_all())
+}
+
+/// Charges what was taken, if it was; `besides` is done in any case.
+pub(crate) async fn charge(
+    tx: &DatabaseTransaction,
+    taken: &Rows,
+    spent: &Spent,
+    at: Time,
+    teller: Teller,
+    besides: Option<&UpdateStatement>,
+) -> Result<bool, Fault> {
+    let Some(hold) = taken.having::<quota_hold::Model>(OF_HOLDS)?.pop() else {
+        Together::new(tx).and_option(besides).run().await?;
         return Ok(false);
     };
     let purpose = Purpose::parse(&hold.purpose).ok_or_else(|| Fault::corrupt(TABLE, "purpose", hold.id))?;
@@ -144,9 +219,26 @@ pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, te
         role: role.transpose()?,
         assistant: hold.assistant_id.map(Into::into),
     };
-    log(tx, &hold, purpose, spent).await?;
+    let standing = taken.having::<Standing>(STANDING)?.pop().unwrap_or_default();
     let quotas = matching(tx, &payer).await?;
-    let counters = change(tx, corrections(&hold, purpose, spent, &quotas)?).await?;
+    // A call that used nothing says nothing about its key.
+    let is_telling = teller == Teller::Caller && (spent.prompt_tokens > 0 || spent.completion_tokens > 0);
+    let works = spent.key.filter(|_| is_telling).map(|key| key_notes::works(key, at));
+    // What was refused on the way is noted first: it may have been the same key.
+    let (now, later) = if spent.refused_keys.is_empty() {
+        (works, None)
+    } else {
+        (None, works)
+    };
+    let counters = Together::new(tx)
+        // Conversations before counters, as where a turn begins, so that nobody waits in a circle.
+        .and_option(besides)
+        .and(&logged(&hold, &standing, purpose, spent))
+        .and_option(changing(corrections(&hold, purpose, spent, &quotas)?).as_ref())
+        .and_option(now.as_ref())
+        .run()
+        .await?;
+    let counters = by_place(counters.having(OF_COUNTERS)?);
     for quota in &quotas {
         for window in [Window::Day, Window::Month] {
             if let Some(counter) = counters.get(&(quota.id, window.as_str().to_owned())) {
@@ -158,12 +250,8 @@ pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, te
         for (key, problem) in &spent.refused_keys {
             key_notes::note(tx, *key, Some(problem.clone()), at).await?;
         }
-        // A call that used nothing says nothing about its key.
-        let is_telling = spent.prompt_tokens > 0 || spent.completion_tokens > 0;
-        if let Some(key) = spent.key.filter(|_| is_telling) {
-            key_notes::note(tx, key, None, at).await?;
-        }
     }
+    Together::new(tx).and_option(later.as_ref()).run().await?;
     Ok(true)
 }
 
@@ -200,20 +288,16 @@ fn corrections(
     Ok(changes)
 }
 
-/// Writes the row of the usage log.
-async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpose, spent: &Spent) -> Result<(), Fault> {
-    let Existing {
-        conversation,
-        assistant,
-    } = Existing::read(tx, hold).await?;
+/// Writes the row of the usage log, with conversation and assistant as far as they still exist.
+fn logged(hold: &quota_hold::Model, standing: &Standing, purpose: Purpose, spent: &Spent) -> InsertStatement {
     let (prompt, completion) = (counted(spent.prompt_tokens), counted(spent.completion_tokens));
     let more = &spent.more;
     let (from, reason) = more.failover.clone().unzip();
     let row = usage_log::ActiveModel {
         id: Set(UsageId::new().uuid()),
         user_id: Set(hold.user_id),
-        assistant_id: Set(assistant),
-        conversation_id: Set(conversation),
+        assistant_id: Set(standing.standing_assistant),
+        conversation_id: Set(standing.standing_conversation),
         message_id: Set(hold.message_id),
         purpose: Set(hold.purpose.clone()),
         provider: Set(storable(spent.provider.clone())),
@@ -235,35 +319,7 @@ async fn log(tx: &DatabaseTransaction, hold: &quota_hold::Model, purpose: Purpos
         day: Set(hold.reserved_at.format("%Y-%m-%d").to_string()),
         created_at: Set(hold.reserved_at),
     };
-    usage_log::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
-}
-
-/// Conversation and assistant of a call, as far as they still exist.
-#[derive(Default, FromQueryResult)]
-struct Existing {
-    conversation: Option<Uuid>,
-    assistant: Option<Uuid>,
-}
-
-impl Existing {
-    async fn read(tx: &DatabaseTransaction, hold: &quota_hold::Model) -> Result<Self, Fault> {
-        let conversation = conversation::Entity::find()
-            .select_only()
-            .column(conversation::Column::Id)
-            .filter(conversation::Column::Id.eq(hold.conversation_id));
-        let assistant = assistant::Entity::find()
-            .select_only()
-            .column(assistant::Column::Id)
-            .filter(assistant::Column::Id.eq(hold.assistant_id));
-        let both = Query::select()
-            .expr_as(scalar(conversation.into_query()), "conversation")
-            .expr_as(scalar(assistant.into_query()), "assistant")
-            .to_owned();
-        let found = tx.query_one(&both).await?;
-        let found = found.map(|found| Self::from_query_result(&found, "")).transpose()?;
-        Ok(found.unwrap_or_default())
-    }
+    usage_log::Entity::insert(row).into_query()
 }
 
 /// The worst case of a call, as used by nobody knows how much of it.

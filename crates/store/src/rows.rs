@@ -1,6 +1,9 @@
 //! Small things that many queries need.
 
-use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter as _, sea_query::Expr};
+use sea_orm::{
+    DatabaseTransaction, EntityTrait, QueryFilter as _, QueryTrait as _, UpdateMany,
+    sea_query::{Expr, UpdateStatement},
+};
 
 use crate::error::Fault;
 
@@ -11,10 +14,15 @@ pub(crate) async fn hold<E>(tx: &DatabaseTransaction, any: E::Column, filter: Ex
 where
     E: EntityTrait,
 {
-    let held = E::update_many()
-        .col_expr(any, Expr::col(any))
-        .filter(filter)
-        .exec_with_returning(tx)
-        .await?;
+    let held = taking::<E>(any, filter).exec_with_returning(tx).await?;
     Ok(held.into_iter().next())
+}
+
+/// The statement of [`hold`], to be sent together with others.
+pub(crate) fn holding<E: EntityTrait>(any: E::Column, filter: Expr) -> UpdateStatement {
+    taking::<E>(any, filter).into_query().returning_all().to_owned()
+}
+
+fn taking<E: EntityTrait>(any: E::Column, filter: Expr) -> UpdateMany<E> {
+    E::update_many().col_expr(any, Expr::col(any)).filter(filter)
 }

@@ -11,7 +11,7 @@ use across::{
 };
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _,
-    sea_query::Expr,
+    Select, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -50,8 +50,22 @@ fn is_of(scope: Scope) -> Expr {
         .and(usage_quota::Column::ScopeId.eq(scope.id().unwrap_or_default()))
 }
 
+/// A column that only quotas have.
+pub(crate) const OF_QUOTAS: &str = "alert_threshold";
+
 /// The quotas that count a payer's calls, in the order in which their counters are taken.
 pub(crate) async fn matching(db: &impl ConnectionTrait, payer: &Payer) -> Result<Vec<usage_quota::Model>, Fault> {
+    Ok(in_order(counting(payer).all(db).await?))
+}
+
+/// Quotas in the order in which their counters are taken.
+pub(crate) fn in_order(mut rows: Vec<usage_quota::Model>) -> Vec<usage_quota::Model> {
+    rows.sort_by_key(|row| row.id);
+    rows
+}
+
+/// The quotas that count a payer's calls, in any order.
+pub(crate) fn counting(payer: &Payer) -> Select<usage_quota::Entity> {
     let mut wanted = Condition::any().add(is_of(Scope::Global));
     for scope in [
         payer.role.map(Scope::Role),
@@ -60,9 +74,7 @@ pub(crate) async fn matching(db: &impl ConnectionTrait, payer: &Payer) -> Result
     ] {
         wanted = wanted.add_option(scope.map(is_of));
     }
-    let mut rows = usage_quota::Entity::find().filter(wanted).all(db).await?;
-    rows.sort_by_key(|row| row.id);
-    Ok(rows)
+    usage_quota::Entity::find().filter(wanted)
 }
 
 /// What people call those whom quotas count, where they still exist.

@@ -6,8 +6,8 @@ use across::{
     clock::Time,
     conversations::{
         conversation::{Conversation, MAX_CONVERSATIONS},
-        message::{Message, State},
-        tree::{Corrected, Fork, Forked, MessageTree, PathEnd},
+        message::State,
+        tree::{Corrected, Fork, Forked, MessageTree, PathEnd, Said},
     },
     fault::StoreError,
     id::{ConversationId, MessageId, UserId},
@@ -15,8 +15,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult,
+    PaginatorTrait as _, QueryFilter as _, Set, Statement, Value,
 };
 use uuid::Uuid;
 
@@ -26,13 +26,46 @@ use crate::{
     convert::{column_i64, storable},
     entity::{conversation, message, usage_log},
     error::Fault,
-    messages::{Tree, load, load_rows, message_of, place_of},
+    messages::{Tree, load_rows, message_of, place_of, speaker_of},
     rows::hold,
     usage::sum_of,
 };
 
 /// Messages of one statement: each has more than twenty values, and databases limit the values of a statement.
 const ROWS_PER_INSERT: usize = 500;
+
+/// The path to a message, or to the head, from its end backwards: every step is one look into the index of ids, however long
+/// the conversation is. Whatever is said before a message has a lower `seq`, so that damaged rows cannot form a ring.
+const PATH: &str = "\
+    WITH RECURSIVE path (id, parent_id, seq, role, content, step) AS ( \
+        SELECT messages.id, messages.parent_id, messages.seq, messages.role, messages.content, 1 \
+        FROM conversations \
+        JOIN messages ON messages.id = COALESCE($3, conversations.head_id) AND messages.conversation_id = conversations.id \
+        WHERE conversations.id = $1 AND conversations.user_id = $2 \
+        UNION ALL \
+        SELECT messages.id, messages.parent_id, messages.seq, messages.role, messages.content, path.step + 1 \
+        FROM path \
+        JOIN messages ON messages.id = path.parent_id AND messages.conversation_id = $1 AND messages.seq < path.seq \
+        WHERE path.step < $4 \
+    ) SELECT id, parent_id, role, content FROM path ORDER BY step DESC";
+
+/// A row of [`PATH`].
+#[derive(FromQueryResult)]
+struct SaidRow {
+    id: Uuid,
+    parent_id: Option<Uuid>,
+    role: String,
+    content: String,
+}
+
+fn said(row: SaidRow) -> Result<Said, Fault> {
+    Ok(Said {
+        speaker: speaker_of(&row.role).ok_or_else(|| Fault::corrupt("messages", "role", row.id))?,
+        id: row.id.into(),
+        parent: row.parent_id.map(Into::into),
+        content: row.content,
+    })
+}
 
 /// A message of this conversation.
 pub(crate) async fn one_of(
@@ -179,20 +212,21 @@ async fn correct(
 }
 
 impl SqlStore {
-    async fn path(&self, owner: UserId, id: ConversationId, end: PathEnd, limit: u64) -> Result<Vec<Message>, Fault> {
-        let snapshot = self.db.snapshot().await?;
-        let row = conversation::Entity::find()
-            .filter(owned(owner, id))
-            .one(&snapshot)
-            .await?;
-        let Some(row) = row else { return Ok(Vec::new()) };
-        let tree = Tree::read(&snapshot, row.id).await?;
-        let ids = tree.path(match end {
-            PathEnd::Head => row.head_id,
+    async fn path(&self, owner: UserId, id: ConversationId, end: PathEnd, limit: u64) -> Result<Vec<Said>, Fault> {
+        let reader = self.db.reader();
+        let end = match end {
+            PathEnd::Head => None,
             PathEnd::At(message) => Some(message.uuid()),
-        });
-        let from = ids.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
-        load(&snapshot, &tree, &ids[from..]).await
+        };
+        let values: [Value; 4] = [
+            id.uuid().into(),
+            owner.uuid().into(),
+            end.into(),
+            column_i64(limit).into(),
+        ];
+        let statement = Statement::from_sql_and_values(reader.get_database_backend(), PATH, values);
+        let rows = SaidRow::find_by_statement(statement).all(reader).await?;
+        rows.into_iter().map(said).collect()
     }
 
     async fn cost_of(&self, owner: UserId, id: ConversationId) -> Result<MicroUsd, Fault> {
@@ -212,7 +246,7 @@ impl MessageTree for SqlStore {
         conversation: ConversationId,
         end: PathEnd,
         limit: u64,
-    ) -> Result<Vec<Message>, StoreError> {
+    ) -> Result<Vec<Said>, StoreError> {
         Ok(self.path(owner, conversation, end, limit).await?)
     }
 

@@ -11,7 +11,8 @@ use across::{
 };
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, sea_query::Expr,
+    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, UpdateStatement},
 };
 use uuid::Uuid;
 
@@ -23,8 +24,11 @@ use crate::{
     messages::{failover_column, kept_failover, kept_tokens, tokens_column},
     meter::{self, Teller},
     rows::hold,
+    together::Together,
 };
 
+/// A column that only messages have.
+pub(crate) const OF_MESSAGES: &str = "stop_requested";
 /// What an answer says whose writer died.
 const ABANDONED: (&str, &str) = (
     "ServiceUnavailableError",
@@ -40,19 +44,36 @@ pub(crate) fn streaming(id: MessageId) -> Expr {
 
 /// Sets an answer that is being written to its end and charges what it used; `false` if it is not being written any more,
 /// which leaves the message as it is, but not the bill.
-pub(crate) async fn end(tx: &DatabaseTransaction, id: MessageId, mut ending: Ending) -> Result<bool, Fault> {
-    let (spent, at) = (ending.spent.take(), ending.at);
-    let ended = set_ending(tx, id, ending).await?;
-    if let Some(spent) = spent {
-        meter::settle(tx, &spent, at, Teller::Caller).await?;
-    }
-    Ok(ended)
-}
-
-async fn set_ending(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> Result<bool, Fault> {
+pub(crate) async fn end(
+    tx: &DatabaseTransaction,
+    id: MessageId,
+    mut ending: Ending,
+    teller: Teller,
+) -> Result<bool, Fault> {
     if ending.state == State::Streaming {
         return Err(Fault::conflict("an answer cannot end by being written"));
     }
+    let (spent, at) = (ending.spent.take(), ending.at);
+    let mut both = Together::new(tx).and(&set_ending(id, ending));
+    if let Some(spent) = &spent {
+        both = meter::take(both, spent);
+    }
+    let done = both.run().await?;
+    let ended = done.having::<message::Model>(OF_MESSAGES)?.pop();
+    let touched = ended.as_ref().map(|row| touched(row.conversation_id, at));
+    match spent {
+        Some(spent) => {
+            meter::charge(tx, &done, &spent, at, teller, touched.as_ref()).await?;
+        }
+        None => {
+            Together::new(tx).and_option(touched.as_ref()).run().await?;
+        }
+    }
+    Ok(ended.is_some())
+}
+
+/// Sets an answer that is being written to its end.
+fn set_ending(id: MessageId, ending: Ending) -> UpdateStatement {
     let (code, sentence) = ending.error.unzip();
     let change = message::Entity::update_many()
         .col_expr(message::Column::Content, Expr::value(storable(ending.content)))
@@ -74,15 +95,15 @@ async fn set_ending(tx: &DatabaseTransaction, id: MessageId, ending: Ending) -> 
         Some(failover) => change.col_expr(message::Column::Failover, Expr::value(Some(failover_column(failover)))),
         None => change,
     };
-    let Some(row) = change.filter(streaming(id)).exec_with_returning(tx).await?.pop() else {
-        return Ok(false);
-    };
-    conversation::Entity::update_many()
-        .col_expr(conversation::Column::UpdatedAt, Expr::value(ending.at))
-        .filter(conversation::Column::Id.eq(row.conversation_id))
-        .exec(tx)
-        .await?;
-    Ok(true)
+    change.filter(streaming(id)).into_query().returning_all().to_owned()
+}
+
+/// Says with a conversation that something in it changed.
+fn touched(conversation: Uuid, at: Time) -> UpdateStatement {
+    let change = conversation::Entity::update_many()
+        .col_expr(conversation::Column::UpdatedAt, Expr::value(at))
+        .filter(conversation::Column::Id.eq(conversation));
+    change.into_query()
 }
 
 /// Whether the writer of an answer must end it.
@@ -199,12 +220,8 @@ pub(crate) async fn interrupt(tx: &DatabaseTransaction, id: MessageId, now: Time
         provider: row.provider,
         failover: kept_failover(row.failover, row.id)?,
         tokens: Some(before.map_or(tokens, |before| before.and(tokens))),
-        spent: None,
+        spent,
         at: now,
     };
-    let interrupted = set_ending(tx, id, ending).await?;
-    if let Some(spent) = spent.filter(|_| interrupted) {
-        meter::settle(tx, &spent, now, Teller::Sweep).await?;
-    }
-    Ok(interrupted)
+    end(tx, id, ending, Teller::Sweep).await
 }

@@ -11,7 +11,8 @@ use std::{
 use async_trait::async_trait;
 use futures::{FutureExt as _, future::BoxFuture};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions, TransactionTrait as _,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions,
+    TransactionTrait as _,
 };
 use tokio::{
     runtime::Builder,
@@ -28,6 +29,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GROUP: usize = 256;
 /// No operation is added to a group that has run for this long, so that nobody waits for strangers' work.
 const GROUP_TIME: Duration = Duration::from_millis(30);
+
+/// Where a group goes back to if an operation fails. One is enough: what came before it stays until the commit, which
+/// ends the last one too.
+const FIRST_SAVEPOINT: &str = "SAVEPOINT operation";
+const NEXT_SAVEPOINT: &str = "RELEASE operation; SAVEPOINT operation";
+const GO_BACK: &str = "ROLLBACK TO operation";
 
 /// One change: it runs once, inside a transaction that belongs to somebody else.
 #[async_trait]
@@ -195,7 +202,12 @@ impl Task {
         let mut done = vec![first];
         let mut next = self.queue.try_recv().ok();
         while let Some(mut operation) = next {
-            let whole = run_one(&tx, operation.as_mut()).await;
+            let savepoint = if done.len() == 1 {
+                FIRST_SAVEPOINT
+            } else {
+                NEXT_SAVEPOINT
+            };
+            let whole = run_one(&tx, operation.as_mut(), savepoint).await;
             done.push(operation);
             if let Err(fault) = whole {
                 return self.abandon(Some(tx), done, fault).await;
@@ -233,12 +245,15 @@ impl Task {
     }
 }
 
-/// Runs one operation inside its savepoint. An error means that the surrounding transaction is gone.
-async fn run_one(tx: &DatabaseTransaction, operation: &mut dyn Operation) -> Result<(), Fault> {
-    let savepoint = tx.begin().await?;
-    match operation.run(&savepoint).await {
-        Ok(()) => Ok(savepoint.commit().await?),
+/// Runs one operation after a savepoint. An error means that the surrounding transaction is gone.
+async fn run_one(tx: &DatabaseTransaction, operation: &mut dyn Operation, savepoint: &str) -> Result<(), Fault> {
+    tx.execute_unprepared(savepoint).await?;
+    match operation.run(tx).await {
+        Ok(()) => Ok(()),
         // A database whose disk is full ends the transaction by itself; then there is nothing to go back to.
-        Err(fault) => savepoint.rollback().await.map_err(|_| fault),
+        Err(fault) => match tx.execute_unprepared(GO_BACK).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(fault),
+        },
     }
 }

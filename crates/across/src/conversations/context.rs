@@ -2,7 +2,7 @@
 
 use crate::{
     assistants::Assistant,
-    conversations::message::{Message, RetrievalOutcome},
+    conversations::{message::RetrievalOutcome, tree::Said},
     providers::{
         chat::{ChatRequest, Material, Speaker, Turn},
         model::{Model, ProviderKind},
@@ -150,7 +150,7 @@ impl<'a> PromptBuilder<'a> {
 
     /// Takes messages that were said before those taken so far, oldest first, as many of the newest as there is room for.
     /// Each is counted once, and none that comes after the first without room.
-    pub fn add(&mut self, history: &[Message]) {
+    pub fn add(&mut self, history: &[Said]) {
         for message in history.iter().rev() {
             if !self.has_room() {
                 return;

@@ -26,6 +26,19 @@ pub(super) struct Grounds {
     pub(super) citations: Vec<Citation>,
 }
 
+impl Grounds {
+    /// Nothing: there are no files.
+    pub(super) const fn none() -> Self {
+        Self {
+            knowledge: Knowledge {
+                outcome: None,
+                materials: Vec::new(),
+            },
+            citations: Vec::new(),
+        }
+    }
+}
+
 /// What the files say about a question.
 pub(super) async fn search(
     platform: &Platform,

@@ -151,6 +151,7 @@ pub async fn begin(
 
     let Grounds { knowledge, citations } = match &plan.partial {
         Some(answer) => grounds::again(store, found.assistant, answer).await?,
+        None if assistant.file_count == 0 => Grounds::none(),
         None => grounds::search(platform, &settings, payer, found.assistant, &plan.question).await?,
     };
     let template = &settings.prompt_template;

@@ -8,6 +8,7 @@ use crate::{
     fault::StoreError,
     id::{ConversationId, MessageId, UserId},
     money::MicroUsd,
+    providers::chat::Speaker,
 };
 
 /// Where a path from the root ends.
@@ -17,6 +18,19 @@ pub enum PathEnd {
     Head,
     /// At this message.
     At(MessageId),
+}
+
+/// What was said with a message: as much of it as a model may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The message.
+    pub id: MessageId,
+    /// The one before it on every path through it; the first of a path has none.
+    pub parent: Option<MessageId>,
+    /// Who said it.
+    pub speaker: Speaker,
+    /// The words.
+    pub content: String,
 }
 
 /// A copy of a path that is to become a conversation of its own.
@@ -65,15 +79,15 @@ pub enum Corrected {
 /// Remembers the tree. Every question names the owner.
 #[async_trait]
 pub trait MessageTree: Send + Sync {
-    /// The last `limit` messages of the path from the root to `end`, oldest first: what a model may be shown. Empty if
-    /// there is no such message in such a conversation of this person.
+    /// What was said last, in at most `limit` messages, on the path from the root to `end`, oldest first. Nothing if there
+    /// is no such message in such a conversation of this person.
     async fn path_to(
         &self,
         owner: UserId,
         conversation: ConversationId,
         end: PathEnd,
         limit: u64,
-    ) -> Result<Vec<Message>, StoreError>;
+    ) -> Result<Vec<Said>, StoreError>;
 
     /// Makes the newest leaf below a message, or the message itself if it is one, the head. `None` unless all three belong
     /// together.

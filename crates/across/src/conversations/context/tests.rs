@@ -4,8 +4,7 @@ use super::*;
 use crate::{
     assistants::Draft,
     clock::Time,
-    conversations::message::State,
-    id::{AssistantId, ConversationId, MessageId},
+    id::{AssistantId, MessageId},
     providers::model::ProviderKind,
     settings::PROMPT_TEMPLATE,
 };
@@ -42,27 +41,12 @@ fn model(window: u32) -> Model {
     }
 }
 
-fn message(speaker: Speaker, content: &str) -> Message {
-    Message {
+fn message(speaker: Speaker, content: &str) -> Said {
+    Said {
         id: MessageId::new(),
-        conversation: ConversationId::new(),
         parent: None,
-        sibling_index: 0,
-        sibling_count: 1,
-        seq: 1,
         speaker,
         content: content.into(),
-        model: None,
-        provider: None,
-        state: State::Complete,
-        error: None,
-        finish_reason: None,
-        tokens: None,
-        failover: None,
-        citations: Vec::new(),
-        retrieval: None,
-        edited_at: None,
-        created_at: Time::from_timestamp(1_800_000_000, 0).unwrap(),
     }
 }
 
@@ -82,7 +66,7 @@ fn build(
     assistant: &Assistant,
     model: &Model,
     knowledge: Knowledge,
-    history: &[Message],
+    history: &[Said],
     question: &str,
 ) -> Result<Prompt, TooLong> {
     let mut prompt = PromptBuilder::begin(template, assistant, model, knowledge, question)?;
@@ -210,10 +194,7 @@ fn the_window_decides_how_much_is_shown_and_nothing_else() {
 #[test]
 fn a_question_whose_answer_came_to_nothing_goes_with_it() {
     use Speaker::{Assistant, User};
-    let failed = Message {
-        state: State::Error,
-        ..message(Assistant, "")
-    };
+    let failed = message(Assistant, "");
     let history = [
         message(User, "one"),
         message(Assistant, "first"),
@@ -224,7 +205,7 @@ fn a_question_whose_answer_came_to_nothing_goes_with_it() {
         message(User, "unanswered again"),
         failed,
     ];
-    let shown = |history: &[Message]| {
+    let shown = |history: &[Said]| {
         let prompt = build(
             PROMPT_TEMPLATE,
             &assistant(""),
