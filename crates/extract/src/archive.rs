@@ -132,6 +132,18 @@ impl<'a> Archive<'a> {
         Ok(found.found)
     }
 
+    /// Reads the main part of an Office file; what it refers to, by the names it has for it.
+    pub(crate) fn read_main(
+        &mut self,
+        usual: &str,
+        visitor: &mut impl Visitor,
+    ) -> Result<BTreeMap<String, Relationship>, Unreadable> {
+        let main = self.main_part(usual)?;
+        self.read_xml(&main, visitor)?;
+        let related = self.relationships(&main)?.into_iter();
+        Ok(related.map(|other| (other.id.clone(), other)).collect())
+    }
+
     /// The name of the main part of an Office file: the one that the file says, else the `usual` one.
     pub(crate) fn main_part(&mut self, usual: &str) -> Result<String, Unreadable> {
         let said = self.relationships("")?;

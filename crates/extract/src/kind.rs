@@ -173,8 +173,8 @@ pub fn detect(filename: &str, file: &mut (impl Read + Seek)) -> io::Result<Resul
         Kind::Docx => refuse_archive(file, docx::DOCUMENT, KindRefused::NotADocx),
         Kind::Pptx => refuse_archive(file, pptx::PRESENTATION, KindRefused::NotAPptx),
         Kind::Xlsx => refuse_archive(file, xlsx::WORKBOOK, KindRefused::NotAnXlsx),
-        Kind::Txt | Kind::Md => refuse_text(file),
-        Kind::Csv => refuse_csv(file),
+        Kind::Txt | Kind::Md => read_text(file).map(refuse_text),
+        Kind::Csv => read_any_text(file).map(refuse_text),
         Kind::Html => refuse_html(file),
         // The standard wants the media type in the first entry, uncompressed. Books that put it elsewhere are many.
         Kind::Epub => refuse_archive(file, epub::CONTAINER, KindRefused::NotAnEpub),
@@ -244,10 +244,10 @@ fn is_about_content(error: &io::Error) -> bool {
     )
 }
 
-fn refuse_text(file: &mut impl Read) -> io::Result<Option<KindRefused>> {
-    let (head, is_text) = read_text(file)?;
+/// Why this is not a plain text, by its start and by whether all of it is text.
+fn refuse_text((head, is_text): (String, bool)) -> Option<KindRefused> {
     let start = head.trim_start();
-    Ok(if is_disguised(start) {
+    if is_disguised(start) {
         Some(KindRefused::OtherFormat)
     } else if !is_text {
         Some(KindRefused::NotText)
@@ -255,21 +255,7 @@ fn refuse_text(file: &mut impl Read) -> io::Result<Option<KindRefused>> {
         Some(KindRefused::Markup)
     } else {
         None
-    })
-}
-
-fn refuse_csv(file: &mut (impl Read + Seek)) -> io::Result<Option<KindRefused>> {
-    let (head, is_text) = read_any_text(file)?;
-    let start = head.trim_start();
-    Ok(if is_disguised(start) {
-        Some(KindRefused::OtherFormat)
-    } else if !is_text {
-        Some(KindRefused::NotText)
-    } else if is_markup(start) {
-        Some(KindRefused::Markup)
-    } else {
-        None
-    })
+    }
 }
 
 fn refuse_html(file: &mut (impl Read + Seek)) -> io::Result<Option<KindRefused>> {

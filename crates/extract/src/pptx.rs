@@ -1,7 +1,5 @@
 //! Presentations: each slide is a page, in the order of the show, with its title as heading and the speaker's notes.
 
-use std::collections::BTreeMap;
-
 use crate::archive::{Archive, Relationship};
 use crate::text::Draft;
 use crate::xml::{Element, Step, Visitor};
@@ -13,17 +11,11 @@ pub(crate) const PRESENTATION: &str = "ppt/presentation.xml";
 /// The text of all slides that are shown. A hidden one keeps its number and has no text.
 pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     let mut archive = Archive::open(bytes)?;
-    let main = archive.main_part(PRESENTATION)?;
     let mut slides = Slides::default();
-    archive.read_xml(&main, &mut slides)?;
+    let parts = archive.read_main(PRESENTATION, &mut slides)?;
     if slides.ids.len() > MAX_PAGES {
         return Err(Unreadable::TooManyPages);
     }
-    let parts: BTreeMap<String, Relationship> = archive
-        .relationships(&main)?
-        .into_iter()
-        .map(|part| (part.id.clone(), part))
-        .collect();
     let mut draft = Draft::default();
     for (number, id) in (1..).zip(&slides.ids) {
         draft.begin_page(number);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::{Archive, Relationship};
+use crate::archive::Archive;
 use crate::number_format::NumberFormat;
 use crate::text::Draft;
 use crate::xml::{Element, Step, Visitor};
@@ -19,17 +19,11 @@ const MAX_STYLES: usize = 65_536;
 /// The text of all sheets that are shown, in their order. Hidden ones hold what makes the others work.
 pub(crate) fn extract(bytes: &[u8]) -> Result<Text, Unreadable> {
     let mut archive = Archive::open(bytes)?;
-    let main = archive.main_part(WORKBOOK)?;
     let mut workbook = Workbook::default();
-    archive.read_xml(&main, &mut workbook)?;
+    let parts = archive.read_main(WORKBOOK, &mut workbook)?;
     if workbook.sheets.len() > MAX_PAGES {
         return Err(Unreadable::TooManyPages);
     }
-    let parts: BTreeMap<String, Relationship> = archive
-        .relationships(&main)?
-        .into_iter()
-        .map(|part| (part.id.clone(), part))
-        .collect();
     let of = |archive: &Archive<'_>, kind: &str| {
         let part = parts.values().find(|part| part.kind == kind)?;
         archive.find(&part.target)

@@ -1,6 +1,6 @@
 //! The vectors of an installation: changed to another model while it is used, damaged and mended, seen by every instance.
 
-use across_testkit::vendor::ScriptedVendor;
+use across_testkit::{qdrant::QdrantDouble, vendor::ScriptedVendor};
 use serde_json::{Value, json};
 
 use crate::harness::{Person, Server, database::on_each_database, eventually, text};
@@ -121,6 +121,75 @@ async fn the_embedding_model_is_changed_while_questions_are_answered() {
                        WHERE chunk_number = chunks.number AND space = 'text-embedding-3-large:3072')";
         assert_eq!(database.texts(without).await, ["0"]);
         database.close().await;
+    })
+    .await;
+}
+
+/// How many points the double holds of each model.
+fn points(double: &QdrantDouble) -> (usize, usize) {
+    (double.points("3_small"), double.points("3_large"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedding_model_is_changed_on_a_store_outside() {
+    let vendor = ScriptedVendor::start().await.unwrap();
+    let double = QdrantDouble::start(None).await.unwrap();
+    let settings = vendor_settings(&vendor).await;
+    let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    settings.extend([
+        ("AI_ACROSS_VECTOR_STORE", "qdrant"),
+        ("AI_ACROSS_VECTOR_URL", &double.url),
+    ]);
+    on_each_database(&settings, async |server: &mut Server| {
+        double.lose_everything();
+        let admin = server.admin().await;
+        small_chunks(&admin).await;
+        let assistant = admin.assistant("Press Writer").await;
+        admin.knows(&assistant, "a.txt", paragraphs("zebra", MANY)).await;
+        let passing = admin.knows(&assistant, "b.txt", paragraphs("okapi", 3)).await;
+        let question = "What does the paragraph about zebra321 say?";
+        let before = best(&admin, &assistant, question).await;
+        assert!(before.is_some());
+        let (held, none) = points(&double);
+        assert!(held >= MANY + 3 && none == 0, "{held} {none}");
+
+        let change = json!({ "model": LARGE });
+        let (status, told) = admin.post("/admin/embedding/estimate", &change).await;
+        let chunks = overview(&admin).await["chunks"].clone();
+        assert_eq!((status, &told["chunks"]), (200, &chunks), "{told}");
+        assert_eq!(points(&double), (held, 0), "an estimate writes nothing");
+        assert_eq!(admin.post("/admin/embedding/change", &change).await.0, 202);
+        eventually(async || {
+            let (old, new) = points(&double);
+            assert!(old >= held, "the old points stay while they are searched");
+            (new > 0).then_some(())
+        })
+        .await;
+        // A file that goes while it is in both, and one that comes.
+        let passing = format!("/files/{}", text(&passing["id"]));
+        assert_eq!(admin.delete(&passing).await.0, 204);
+        let late = admin.knows(&assistant, "late.txt", paragraphs("giraffe", 3)).await;
+        let late_question = "What does the paragraph about giraffe1 say?";
+        eventually(async || {
+            assert_eq!(best(&admin, &assistant, question).await, before);
+            let (file, _) = best(&admin, &assistant, late_question).await.unwrap();
+            assert_eq!(file, text(&late["id"]));
+            (overview(&admin).await["change"]["phase"] == "done").then_some(())
+        })
+        .await;
+        assert_eq!(overview(&admin).await["current"]["id"], LARGE);
+
+        // The old points wait until the questions on their way are over, a minute; here it has passed.
+        let database = server.database().await;
+        let passed = "UPDATE jobs SET due_at = (SELECT MIN(created_at) FROM knowledge_files)";
+        database.execute(passed).await;
+        let promised = "SELECT CAST(COUNT(*) AS TEXT) FROM chunk_vectors WHERE space LIKE '%large%'";
+        let promised: usize = database.texts(promised).await[0].parse().unwrap();
+        eventually(async || (points(&double) == (0, promised)).then_some(())).await;
+        let old = "SELECT CAST(COUNT(*) AS TEXT) FROM chunk_vectors WHERE space NOT LIKE '%large%'";
+        eventually(async || (database.texts(old).await == ["0"]).then_some(())).await;
+        database.close().await;
+        assert_eq!(best(&admin, &assistant, question).await, before);
     })
     .await;
 }

@@ -107,6 +107,14 @@ impl QdrantDouble {
         points.map(|point| point.payload.clone()).collect()
     }
 
+    /// How many points there are in the collections whose names contain `part`.
+    #[must_use]
+    pub fn points(&self, part: &str) -> usize {
+        let state = told(&self.state);
+        let named = state.collections.iter().filter(|(name, _)| name.contains(part));
+        named.map(|(_, held)| held.points.len()).sum()
+    }
+
     /// Copies every point, with other values in what is stored with it: what somebody could put there who has the key.
     pub fn forge(&self, change: &Value) {
         for held in told(&self.state).collections.values_mut() {

@@ -4,8 +4,7 @@ import { useState } from "react";
 import { errorSentence } from "@/api/error";
 import { useT } from "@/i18n";
 import { Button } from "@/ui/button";
-import { ConfirmDialog } from "@/ui/dialog";
-import { InlineNotice } from "@/ui/notice";
+import { RemoveFileDialog } from "@/ui/remove-file-dialog";
 import { toast } from "@/ui/toast";
 import { readAgain, removeFile, useFileChange } from "./api";
 
@@ -49,31 +48,14 @@ export function FileActions({ id, name, canRetry }: FileActionsProps) {
       >
         <Trash2 aria-hidden />
       </Button>
-      <ConfirmDialog
+      <RemoveFileDialog
         open={asking}
-        onOpenChange={(open) => {
-          setAsking(open);
-          remove.reset();
-        }}
-        title={t("files.removeTitle", { name })}
-        description={t("files.removeBody")}
-        confirmLabel={t("files.removeConfirm")}
-        pending={remove.isPending}
-        onConfirm={() =>
-          remove.mutate(id, {
-            onSuccess: () => {
-              setAsking(false);
-              toast({ text: t("files.removed", { name }) });
-            },
-          })
-        }
-      >
-        {remove.isError && (
-          <InlineNotice tone="error" role="alert">
-            {errorSentence(remove.error, t)}
-          </InlineNotice>
-        )}
-      </ConfirmDialog>
+        onOpenChange={setAsking}
+        id={id}
+        name={name}
+        remove={remove}
+        problem={remove.isError ? errorSentence(remove.error, t) : null}
+      />
     </span>
   );
 }

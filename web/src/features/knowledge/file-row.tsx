@@ -8,9 +8,8 @@ import { cn } from "@/lib/cn";
 import { formatNumber, formatSize } from "@/lib/format";
 import { shownName } from "@/lib/shown-name";
 import { Button } from "@/ui/button";
-import { ConfirmDialog } from "@/ui/dialog";
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/ui/menu";
-import { InlineNotice } from "@/ui/notice";
+import { RemoveFileDialog } from "@/ui/remove-file-dialog";
 import { toast } from "@/ui/toast";
 import { downloadFile, isMoving, useRemoveFile, useReprocess } from "./api";
 import { FileStatus, failureOf, Moving } from "./file-status";
@@ -109,31 +108,14 @@ export function FileRow({ file, canManage, onShowPassages }: FileRowProps) {
           </MenuContent>
         </Menu>
       </div>
-      <ConfirmDialog
+      <RemoveFileDialog
         open={asking}
-        onOpenChange={(open) => {
-          setAsking(open);
-          remove.reset();
-        }}
-        title={t("files.removeTitle", { name })}
-        description={t("files.removeBody")}
-        confirmLabel={t("files.removeConfirm")}
-        pending={remove.isPending}
-        onConfirm={() =>
-          remove.mutate(file.id, {
-            onSuccess: () => {
-              setAsking(false);
-              toast({ text: t("files.removed", { name }) });
-            },
-          })
-        }
-      >
-        {remove.isError && (
-          <InlineNotice tone="error" role="alert">
-            {errorSentence(remove.error, t)}
-          </InlineNotice>
-        )}
-      </ConfirmDialog>
+        onOpenChange={setAsking}
+        id={file.id}
+        name={name}
+        remove={remove}
+        problem={remove.isError ? errorSentence(remove.error, t) : null}
+      />
     </li>
   );
 }

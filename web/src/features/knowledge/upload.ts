@@ -1,4 +1,4 @@
-// Sends files with their real progress, three at a time, each of which can be cancelled. XHR, because fetch does not
+// Sends files with their real progress, two at a time, each of which can be cancelled. XHR, because fetch does not
 // tell how much has gone out.
 import { create } from "zustand";
 import { apiUrl, authorized } from "@/api/client";
