@@ -1,13 +1,11 @@
 //! What happens to a knowledge file inside one transaction. Whatever a job does to its file begins with its lease.
 
-use std::collections::HashMap;
-
 use across::{
     clock::Time,
     fault::StoreError,
-    id::{ChunkId, FileId},
+    id::FileId,
     jobs::{job::Job, queue::Lease},
-    knowledge::file::{Accepted, ExtractedText, MAX_FILES, MAX_FILES_PER_ASSISTANT, NewChunk, NewFile, Status},
+    knowledge::file::{Accepted, ExtractedText, MAX_FILES, MAX_FILES_PER_ASSISTANT, NewFile, Status},
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
@@ -19,20 +17,15 @@ use crate::{
     audit::{Trace, Traced},
     convert::{column_i32, column_i64, fold, storable},
     embedding,
-    entity::{assistant, chunk, chunk_vector, file_text, job, knowledge_file as file},
+    entity::{assistant, chunk, file_text, job, knowledge_file as file},
     error::Fault,
     knowledge::{TABLE, file_of},
     queue::{self, INGEST},
     rows::hold,
-    vectors,
 };
 
-/// Chunks of one INSERT; databases limit the values of a statement.
-const ROWS_PER_INSERT: usize = 500;
 /// Chunks that one transaction purges.
 const ROWS_PER_PURGE: u64 = 1_000;
-/// Why chunks are not written.
-const NO_VECTORS: Fault = Fault::conflict("a chunk needs vectors of one length with finite numbers");
 
 /// The file, unless deleted, held until the end of the transaction.
 pub(crate) async fn hold_file(tx: &DatabaseTransaction, id: FileId) -> Result<Option<file::Model>, Fault> {
@@ -186,68 +179,6 @@ pub(crate) async fn save_text(
         pages: Set(serde_json::json!(pages)),
     };
     file_text::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
-}
-
-/// Writes chunks of a generation, each with the forms of its words; the same index again replaces.
-pub(crate) async fn add_chunks(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    generation: i64,
-    space: String,
-    chunks: Vec<(NewChunk, String)>,
-) -> Result<(), Fault> {
-    unpublished(tx, lease, id, generation).await?;
-    queue::come_further(tx, lease).await?;
-    let indices: Vec<i32> = chunks.iter().map(|(chunk, _)| column_i32(chunk.index)).collect();
-    for some in indices.chunks(ROWS_PER_INSERT) {
-        chunk::Entity::delete_many()
-            .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.is_in(some.iter().copied())))
-            .exec(tx)
-            .await?;
-    }
-    let mut rows = Vec::with_capacity(chunks.len());
-    let mut encoded = HashMap::with_capacity(chunks.len());
-    for (new, words) in chunks {
-        let vectors = vectors::encode(&new.vectors).ok_or(NO_VECTORS)?;
-        encoded.insert(column_i32(new.index), vectors);
-        rows.push(chunk::ActiveModel {
-            number: sea_orm::NotSet,
-            id: Set(ChunkId::new().uuid()),
-            file_id: Set(id.uuid()),
-            generation: Set(generation),
-            chunk_index: Set(column_i32(new.index)),
-            page: Set(new.page.map(column_i32)),
-            start_char: Set(column_i32(new.start)),
-            end_char: Set(column_i32(new.end)),
-            heading: Set(new.heading.map(storable)),
-            text: Set(storable(new.text)),
-            words: Set(words),
-            token_count: Set(column_i32(new.token_count)),
-        });
-    }
-    while !rows.is_empty() {
-        let rest = rows.split_off(rows.len().min(ROWS_PER_INSERT));
-        chunk::Entity::insert_many(std::mem::replace(&mut rows, rest))
-            .exec_without_returning(tx)
-            .await?;
-    }
-    for some in indices.chunks(ROWS_PER_INSERT) {
-        let numbers: Vec<(i64, i32)> = chunk::Entity::find()
-            .select_only()
-            .columns([chunk::Column::Number, chunk::Column::ChunkIndex])
-            .filter(generation_of(id, generation).and(chunk::Column::ChunkIndex.is_in(some.iter().copied())))
-            .into_tuple()
-            .all(tx)
-            .await?;
-        let rows = numbers
-            .into_iter()
-            .filter_map(|(number, index)| Some(vectors::row(number, &space, encoded.remove(&index)?)));
-        chunk_vector::Entity::insert_many(rows)
-            .exec_without_returning(tx)
-            .await?;
-    }
     Ok(())
 }
 

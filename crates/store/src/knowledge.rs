@@ -11,7 +11,6 @@ use across::{
         Status, TextPage,
     },
     page::{Page, PageRequest},
-    retrieval::words,
 };
 use async_trait::async_trait;
 use sea_orm::{
@@ -21,7 +20,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    SqlStore, attempts,
+    SqlStore, attempts, chunks,
     convert::{contains, narrow},
     entity::{assistant, chunk, chunk_vector, file_text, knowledge_file as file},
     error::Fault,
@@ -279,15 +278,10 @@ impl KnowledgeStore for SqlStore {
         chunks: Vec<NewChunk>,
     ) -> Result<(), StoreError> {
         let space = space.to_owned();
-        // Before it is the writer's turn: it has others to serve.
-        let forms = |chunk: NewChunk| {
-            let words = words::indexed(&chunk.searchable());
-            (chunk, words)
-        };
-        let chunks: Vec<_> = chunks.into_iter().map(forms).collect();
+        let chunks = chunks::encoded(chunks).await?;
         Ok(self
             .db
-            .write(move |tx| Box::pin(files::add_chunks(tx, lease, id, generation, space, chunks)))
+            .write(move |tx| Box::pin(chunks::add(tx, lease, id, generation, space, chunks)))
             .await?)
     }
 

@@ -18,6 +18,7 @@ mod audit;
 mod backend;
 mod beginning;
 mod blobs;
+mod chunks;
 mod conversations;
 mod convert;
 mod corrections;

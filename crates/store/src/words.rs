@@ -27,6 +27,7 @@ impl SqlStore {
         }
         let mut done = 0;
         loop {
+            let mut indexer = words::Indexer::default();
             let some: Vec<(i64, Option<String>, String)> = chunk::Entity::find()
                 .select_only()
                 .columns([chunk::Column::Number, chunk::Column::Heading, chunk::Column::Text])
@@ -40,7 +41,7 @@ impl SqlStore {
             done = *last;
             let forms: Vec<(i64, String)> = some
                 .into_iter()
-                .map(|(number, heading, text)| (number, words::indexed(&searchable(heading.as_deref(), &text))))
+                .map(|(number, heading, text)| (number, indexer.indexed(&searchable(heading.as_deref(), &text))))
                 .collect();
             let write = self.db.write(move |tx| {
                 Box::pin(async move {

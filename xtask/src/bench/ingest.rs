@@ -23,6 +23,9 @@ const ASSISTANTS: usize = 4;
 const GLANCE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(1_800);
 const PDF: &str = "crates/extract/tests/corpus/nettle-manual.pdf";
+/// Where the words of the texts come from, and how many of them.
+const TOKENIZER: &str = "assets/embedding/tokenizer.json";
+const WORDS: usize = 10_000;
 const MIB: f64 = (1 << 20) as f64;
 
 /// Measures single files with a provider that answers at once and with the built-in embedder, then a thousand files.
@@ -31,6 +34,7 @@ const MIB: f64 = (1 << 20) as f64;
 /// When something does not start, or a file ends in error.
 pub fn measure(binary: &Path) -> Result<Value> {
     let pdf = std::fs::read(paths::root().join(PDF)).with_context(|| format!("cannot read {PDF}"))?;
+    let words = Vocabulary::read()?;
     let vendor = Vendor::start()?;
     let data = tempfile::tempdir()?;
     let environment = [
@@ -46,10 +50,10 @@ pub fn measure(binary: &Path) -> Result<Value> {
         vendor: Some(vendor),
     };
     // The first file of all pays for what is made at its first use.
-    bench.single("warm-up", 1, |_| prose(0, 20_000).into_bytes())?;
-    let text = bench.single("text of 1 MB", RUNS, |run| prose(run, 1_000_000).into_bytes())?;
+    bench.single("warm-up", 1, |_| words.prose(0, 20_000).into_bytes())?;
+    let text = bench.single("text of 1 MB", RUNS, |run| words.prose(run, 1_000_000).into_bytes())?;
     let pages = bench.single("PDF of 111 pages", RUNS, |_| pdf.clone())?;
-    let many = bench.many()?;
+    let many = bench.many(&words)?;
     drop(bench);
 
     let data = tempfile::tempdir()?;
@@ -59,10 +63,10 @@ pub fn measure(binary: &Path) -> Result<Value> {
         server,
         vendor: None,
     };
-    let small = |run| prose(run, 20_000).into_bytes();
+    let small = |run| words.prose(run, 20_000).into_bytes();
     built_in.single("warm-up, built-in embedder", 1, small)?;
     let slow_text = built_in.single("text of 1 MB, built-in embedder", 1, |run| {
-        prose(run, 1_000_000).into_bytes()
+        words.prose(run, 1_000_000).into_bytes()
     })?;
     let slow_pages = built_in.single("PDF of 111 pages, built-in embedder", 1, |_| pdf.clone())?;
 
@@ -192,7 +196,7 @@ impl Bench {
     }
 
     /// Uploads a thousand files and waits until all are ready.
-    fn many(&mut self) -> Result<Many> {
+    fn many(&mut self, words: &Vocabulary) -> Result<Many> {
         self.client.renew()?;
         let assistants: Vec<String> = (0..ASSISTANTS)
             .map(|number| self.client.assistant(&format!("Many {number}")))
@@ -202,7 +206,7 @@ impl Bench {
         let mut resident = Vec::new();
         for number in 0..FILES {
             let assistant = &assistants[number % ASSISTANTS];
-            let content = prose(1_000 + number, 20_000);
+            let content = words.prose(1_000 + number, 20_000);
             self.client
                 .upload(assistant, &format!("{number}.txt"), content.as_bytes())?;
             if number % 20 == 0 {
@@ -235,58 +239,46 @@ impl Bench {
     }
 }
 
-/// English prose of so many bytes, in sentences and paragraphs, another for each `seed`.
-fn prose(seed: usize, bytes: usize) -> String {
-    const WORDS: [&str; 32] = [
-        "the",
-        "office",
-        "opens",
-        "release",
-        "of",
-        "a",
-        "network",
-        "was",
-        "announced",
-        "in",
-        "harbour",
-        "and",
-        "people",
-        "wrote",
-        "about",
-        "turbines",
-        "with",
-        "care",
-        "market",
-        "reports",
-        "from",
-        "every",
-        "city",
-        "their",
-        "launch",
-        "plans",
-        "for",
-        "winter",
-        "season",
-        "which",
-        "began",
-        "early",
-    ];
-    let mut text = format!("Report number {seed}.\n\n");
-    // A linear congruential generator (Knuth's MMIX): the same words in every run.
-    let mut state = seed as u64 + 1;
-    let mut words = 0;
-    while text.len() < bytes {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let word = WORDS[(state >> 59) as usize];
-        words += 1;
-        text.push_str(word);
-        text.push_str(match words {
-            n if n % 120 == 0 => ".\n\n",
-            n if n % 12 == 0 => ". ",
-            _ => " ",
-        });
+/// Words to make prose of.
+struct Vocabulary(Vec<String>);
+
+impl Vocabulary {
+    /// English words, the most frequent first: the vocabulary of the built-in embedder is in that order.
+    fn read() -> Result<Self> {
+        let path = paths::root().join(TOKENIZER);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {TOKENIZER}"))?;
+        let tokenizer: Value = serde_json::from_str(&text).with_context(|| format!("{TOKENIZER} is not JSON"))?;
+        let pieces = tokenizer["model"]["vocab"].as_object().context("no vocabulary")?;
+        let mut words: Vec<_> = pieces
+            .iter()
+            .filter(|(piece, _)| piece.len() > 1 && piece.bytes().all(|byte| byte.is_ascii_lowercase()))
+            .map(|(word, rank)| (rank.as_u64(), word.clone()))
+            .collect();
+        words.sort_unstable();
+        Ok(Self(words.into_iter().take(WORDS).map(|(_, word)| word).collect()))
     }
-    text
+
+    /// Prose of so many bytes, in sentences and paragraphs, another for each `seed`, with each word as often as its rank
+    /// has it in English (Zipf's law).
+    fn prose(&self, seed: usize, bytes: usize) -> String {
+        let mut text = format!("Report number {seed}.\n\n");
+        // A linear congruential generator (Knuth's MMIX): the same words in every run.
+        let mut state = seed as u64 + 1;
+        let mut words = 0;
+        while text.len() < bytes {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let chance = (state >> 11) as f64 / (1_u64 << 53) as f64;
+            let rank = (self.0.len() as f64).powf(chance) as usize;
+            text.push_str(&self.0[rank.min(self.0.len()) - 1]);
+            words += 1;
+            text.push_str(match words {
+                n if n % 120 == 0 => ".\n\n",
+                n if n % 12 == 0 => ". ",
+                _ => " ",
+            });
+        }
+        text
+    }
 }

@@ -14,19 +14,24 @@ use across::providers::{
     registry::LOCAL_MODEL,
 };
 use async_trait::async_trait;
+use futures::{StreamExt as _, TryStreamExt as _, future::ready, stream};
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use self::{
     engine::{DIMENSIONS, Weights},
-    lane::Lane,
+    lane::{Crew, Lane},
 };
 use crate::vector::normalise;
+
+/// Documents' texts that are embedded at the same time at most. Two texts on a core each take less time than one after the
+/// other on both, but every worker has a table of word pieces of its own in memory.
+const MOST_WORKERS: usize = 4;
 
 /// Computes vectors in this process. The model is loaded at the first use.
 #[derive(Default)]
 pub struct LocalEmbedder {
     weights: OnceCell<Arc<Weights>>,
-    /// Document texts, one at a time on all cores but one, so that indexing leaves room for everything else.
+    /// Document texts, on all cores but at a low priority: indexing leaves room for everything else.
     documents: OnceCell<Lane>,
     /// Questions, beside the documents: a question never waits for a batch of them.
     queries: OnceCell<Lane>,
@@ -50,9 +55,26 @@ impl LocalEmbedder {
 
     async fn lane(&self, purpose: EmbedPurpose) -> Result<&Lane, ProviderError> {
         let cores = available_parallelism().map_or(1, usize::from);
-        let (lane, name, threads) = match purpose {
-            EmbedPurpose::Document => (&self.documents, "embed-documents", cores - 1),
-            EmbedPurpose::Query => (&self.queries, "embed-queries", cores / 2),
+        let (lane, crew) = match purpose {
+            EmbedPurpose::Document => {
+                let workers = cores.min(MOST_WORKERS);
+                let crew = Crew {
+                    name: "embed-documents",
+                    workers,
+                    threads: cores / workers,
+                    patient: true,
+                };
+                (&self.documents, crew)
+            }
+            EmbedPurpose::Query => {
+                let crew = Crew {
+                    name: "embed-queries",
+                    workers: 1,
+                    threads: cores / 2,
+                    patient: false,
+                };
+                (&self.queries, crew)
+            }
         };
         let load = || async {
             let loaded = spawn_blocking(Weights::load).await;
@@ -61,8 +83,8 @@ impl LocalEmbedder {
                 .map(Arc::new)
         };
         let start = || async {
-            let weights = Arc::clone(self.weights.get_or_try_init(load).await?);
-            Lane::start(name, weights, threads.max(1)).await
+            let weights = self.weights.get_or_try_init(load).await?;
+            Lane::start(crew, weights).await
         };
         lane.get_or_try_init(start)
             .await
@@ -88,17 +110,19 @@ impl Provider for LocalEmbedder {
             ));
         }
         let lane = self.lane(request.purpose).await?;
-        let mut vectors = Vec::with_capacity(request.inputs.len());
-        for text in request.inputs {
-            let pieces = lane
-                .embed(text)
-                .await
-                .map_err(|message| failure(Category::Malformed, message))?;
-            vectors.push(match request.purpose {
-                EmbedPurpose::Document => pieces,
-                EmbedPurpose::Query => vec![average(pieces)?],
-            });
-        }
+        let embedded = stream::iter(request.inputs)
+            .map(|text| lane.embed(text))
+            .buffered(lane.workers)
+            .map_err(|message| failure(Category::Malformed, message));
+        let vectors = embedded
+            .and_then(|pieces| {
+                ready(match request.purpose {
+                    EmbedPurpose::Document => Ok(pieces),
+                    EmbedPurpose::Query => average(pieces).map(|vector| vec![vector]),
+                })
+            })
+            .try_collect()
+            .await?;
         Ok(Embeddings { vectors, tokens: None })
     }
 

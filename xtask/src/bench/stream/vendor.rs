@@ -12,7 +12,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use serde_json::{Value, json};
 
-use super::script::{MODEL, Script, TOKENS, embeddings, request};
+use super::script::{MODEL, Script, TOKENS, Vectors, request};
 use crate::bench::load::{self, Connection};
 use crate::{console, process, server};
 
@@ -96,6 +96,7 @@ struct Desk {
     /// Who gets the next token and when. All pauses are equally long, so this is in order.
     due: VecDeque<(Instant, usize)>,
     script: Script,
+    vectors: Vectors,
     chats: u64,
     embeddings: u64,
     room: Vec<u8>,
@@ -123,6 +124,7 @@ impl Desk {
             next: LISTENER.0 + 1,
             due: VecDeque::new(),
             script: Script::write(),
+            vectors: Vectors::write(),
             chats: 0,
             embeddings: 0,
             room: vec![0; 64 << 10],
@@ -209,13 +211,13 @@ impl Desk {
         }
         let answer = if path.ends_with("/embeddings") {
             self.embeddings += 1;
-            embeddings(body)
+            self.vectors.answer(body)
         } else if path.ends_with("/models") {
             json!({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1, "owned_by": "nobody"}]})
+                .to_string()
         } else {
-            json!({"chats": self.chats, "embeddings": self.embeddings})
+            json!({"chats": self.chats, "embeddings": self.embeddings}).to_string()
         };
-        let answer = answer.to_string();
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             answer.len()

@@ -7,7 +7,7 @@
 mod arabic;
 mod hebrew;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization as _;
@@ -27,16 +27,36 @@ pub struct Word {
 /// The forms of all words of a text in their order, separated by spaces: letters and digits only.
 #[must_use]
 pub fn indexed(text: &str) -> String {
-    let mut forms = String::with_capacity(text.len());
-    each(text, |raw| {
-        for form in Forms::indexed(raw).0 {
-            if !forms.is_empty() {
+    Indexer::default().indexed(text)
+}
+
+/// Makes the forms of several texts, those of each word once: most words of a document stand in it many times.
+#[derive(Default)]
+pub struct Indexer {
+    /// The forms of each word, separated by spaces.
+    known: HashMap<String, String>,
+}
+
+impl Indexer {
+    /// As [`indexed`].
+    #[must_use]
+    pub fn indexed(&mut self, text: &str) -> String {
+        let mut forms = String::with_capacity(text.len());
+        each(text, |raw| {
+            let own = match self.known.get(raw) {
+                Some(own) => own,
+                None => {
+                    let own = Forms::indexed(raw).0.join(" ");
+                    self.known.entry(raw.to_owned()).or_insert(own)
+                }
+            };
+            if !forms.is_empty() && !own.is_empty() {
                 forms.push(' ');
             }
-            forms.push_str(&form);
-        }
-    });
-    forms
+            forms.push_str(own);
+        });
+        forms
+    }
 }
 
 /// The words of a question in `language` (a code as in ISO 639-1) with the forms to ask for.
@@ -288,6 +308,7 @@ mod tests {
 
     #[test]
     fn forms_are_plain_words_whatever_the_text() {
+        let mut indexer = Indexer::default();
         for text in [
             "",
             "a\0b",
@@ -303,6 +324,9 @@ mod tests {
             let is_plain = |c: char| c.is_alphanumeric() || c == ' ' || is_combining(c);
             assert!(indexed.chars().all(is_plain), "{text:?}: {indexed:?}");
             assert_eq!(indexed, indexed.trim());
+            // Also where its words are known from a text before it.
+            let again = format!("{text} ok {text}");
+            assert_eq!(indexer.indexed(&again), self::indexed(&again));
         }
         assert_eq!(indexed("so\u{ad}ft"), "soft");
         assert_eq!(split("What's O’Brien?"), ["what", "s", "o", "brien"]);
