@@ -23,8 +23,9 @@ use crate::{
     },
 };
 
-/// Calls at a time through one gate; more wait their turn.
-const CALLS: usize = 512;
+/// Calls at a time through one gate; more wait their turn. As many as answers are written at a time by a process that is set
+/// to no other number: what a provider takes at a time, it says itself.
+const CALLS: usize = 4096;
 /// How many may wait for their turn; more are turned away, to the next provider or with a refusal.
 const WAITING: usize = 1024;
 /// Failures in a row after which a provider is left alone,
