@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Operations of one group at most.
 const GROUP: usize = 256;
 /// No operation is added to a group that has run for this long, so that nobody waits for strangers' work.
-const GROUP_TIME: Duration = Duration::from_millis(30);
+const GROUP_TIME: Duration = Duration::from_millis(8);
 
 /// Where a group goes back to if an operation fails. One is enough: what came before it stays until the commit, which
 /// ends the last one too.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::questions::Question;
 
 /// As in the product: of passages beside one that is relevant enough this share of the threshold is asked.
-const FOLLOWING: f64 = 0.6;
+const FOLLOWING: f64 = 0.35;
 /// As in the product: what the share of words adds to the cosine where meaning decides.
 const WORDS_BESIDE_MEANING: f64 = 0.3;
 /// Passages of an answer, by default.
@@ -40,13 +40,12 @@ impl Sight {
     pub fn new(question: &Question, passages: &[Value], by_meaning: bool, is_even: bool) -> Self {
         let seen = |passage: &Value| {
             let number = |key: &str| passage[key].as_f64().unwrap_or_default();
-            let share = number("word_share");
             Seen {
                 score: number("score"),
                 common: if by_meaning {
-                    number("cosine") + WORDS_BESIDE_MEANING * share
+                    number("cosine") + WORDS_BESIDE_MEANING * number("word_share")
                 } else {
-                    share
+                    number("word_evidence")
                 },
                 is_right: question.is_answered_by_hit(passage),
             }

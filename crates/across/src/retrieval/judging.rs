@@ -1,11 +1,11 @@
 //! What becomes of the passages that a search found: judged by relevance, near duplicates left out, neighbours joined.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{passage::Passage, words::Word};
 
 /// Of passages beside one that is relevant enough, this share of the threshold is asked.
-const FOLLOWING: f32 = 0.6;
+const FOLLOWING: f32 = 0.35;
 /// Two passages are the same if they share this part of the forms of their words.
 const SAME: f32 = 0.9;
 /// Chunks of one passage at most.
@@ -64,6 +64,8 @@ pub struct Candidate {
     pub cosine: Option<f32>,
     /// Which share of the question's words it holds, 0–1, rare ones counting more.
     pub word_share: f32,
+    /// What the words say for it, 0–1: see [`InCommon::evidence`].
+    pub word_evidence: f32,
     /// Those words of the question.
     pub matched_words: Vec<String>,
     /// Its calibrated relevance, 0–1.
@@ -172,40 +174,74 @@ fn forms(passage: &Passage) -> HashSet<&str> {
     passage.words.split_whitespace().collect()
 }
 
-/// For each passage which of the question's words stand in it, and their share, 0–1, rare words counting more (inverse
-/// document frequency among these passages). A word stands in a passage that has one which begins alike, so that
+/// What a passage has in common with a question by words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InCommon {
+    /// The share of the question's words that stand in it, 0–1, rare words counting more (inverse document frequency among
+    /// the passages found). What ranks a passage.
+    pub share: f32,
+    /// How much that says for an answer, 0–1: two parts of the share and one of the share of words that it says at least
+    /// twice. A passage about something else holds some of the words by chance, and by chance says them once. A word that
+    /// stands nowhere, which may be no more than a way of asking, weighs here as if it stood in one passage.
+    pub evidence: f32,
+    /// The words of the question that stand in it.
+    pub words: Vec<String>,
+}
+
+/// How often the forms of a passage begin with these letters, counted for each form apart: the forms of one word of the text
+/// differ, so that a form found twice was said twice.
+type Beginnings = HashMap<String, usize>;
+
+/// What each passage has in common with a question. A word stands in a passage that has one which begins alike, so that
 /// "launched" finds "launch" and a German word its compound.
 #[must_use]
-pub fn shares_of_words(terms: &[Word], passages: &[&Passage]) -> Vec<(f32, Vec<String>)> {
-    let held: Vec<HashSet<String>> = passages
-        .iter()
-        .map(|passage| passage.words.split_whitespace().map(beginning).collect())
-        .collect();
+pub fn in_common(terms: &[Word], passages: &[&Passage]) -> Vec<InCommon> {
+    let held: Vec<Beginnings> = passages.iter().map(|passage| beginnings(&passage.words)).collect();
     let wanted: Vec<Vec<String>> = terms
         .iter()
         .map(|term| term.forms.iter().map(|form| beginning(form)).collect())
         .collect();
-    let stands_in = |wanted: &[String], held: &HashSet<String>| wanted.iter().any(|form| held.contains(form));
-    let weights: Vec<f32> = wanted
-        .iter()
-        .map(|wanted| {
-            let holding = held.iter().filter(|held| stands_in(wanted, held)).count();
-            (1.0 + held.len() as f32 / (holding as f32 + 0.5)).ln()
-        })
-        .collect();
-    let all: f32 = weights.iter().sum();
-    let share = |held: &HashSet<String>| {
-        let mut found = 0.0;
-        let mut words = Vec::new();
-        for ((term, wanted), weight) in terms.iter().zip(&wanted).zip(&weights) {
-            if stands_in(wanted, held) {
-                found += weight;
-                words.push(term.plain.clone());
-            }
-        }
-        (if all > 0.0 { found / all } else { 0.0 }, words)
+    let times = |wanted: &[String], held: &Beginnings| {
+        let each = wanted.iter().filter_map(|form| held.get(form));
+        each.max().copied().unwrap_or_default()
     };
-    held.iter().map(share).collect()
+    let holding: Vec<usize> = wanted
+        .iter()
+        .map(|wanted| held.iter().filter(|held| times(wanted, held) > 0).count())
+        .collect();
+    let rarity = |holding: usize| (1.0 + held.len() as f32 / (holding as f32 + 0.5)).ln();
+    let weights: Vec<f32> = holding.iter().map(|holding| rarity(*holding)).collect();
+    let tempered: Vec<f32> = holding.iter().map(|holding| rarity((*holding).max(1))).collect();
+    let part = |weights: &[f32], counts: &[usize], least: usize| {
+        let all: f32 = weights.iter().sum();
+        let said = weights.iter().zip(counts).filter(|(_, count)| **count >= least);
+        let found: f32 = said.map(|(weight, _)| weight).sum();
+        if all > 0.0 { found / all } else { 0.0 }
+    };
+    let common = |held: &Beginnings| {
+        let counts: Vec<usize> = wanted.iter().map(|wanted| times(wanted, held)).collect();
+        let stands = terms.iter().zip(&counts).filter(|(_, count)| **count > 0);
+        InCommon {
+            share: part(&weights, &counts, 1),
+            evidence: (2.0 * part(&tempered, &counts, 1) + part(&tempered, &counts, 2)) / 3.0,
+            words: stands.map(|(term, _)| term.plain.clone()).collect(),
+        }
+    };
+    held.iter().map(common).collect()
+}
+
+/// How often the commonest form of each beginning stands among these forms.
+fn beginnings(forms: &str) -> Beginnings {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for form in forms.split_whitespace() {
+        *counts.entry(form).or_default() += 1;
+    }
+    let mut most = Beginnings::with_capacity(counts.len());
+    for (form, count) in counts {
+        let most = most.entry(beginning(form)).or_default();
+        *most = count.max(*most);
+    }
+    most
 }
 
 /// The first four letters of a form: what is left of the differences between words that mean the same. Of three rules,
@@ -247,6 +283,7 @@ mod tests {
             fused_rank,
             cosine: None,
             word_share: 0.0,
+            word_evidence: 0.0,
             matched_words: Vec::new(),
             score,
             verdict: Verdict::BeyondTopK,
@@ -355,12 +392,45 @@ mod tests {
             "Nothing.",
         ];
         let passages = texts.map(|text| passage(FileId::new(), 0, 0, text));
-        let shares = shares_of_words(&terms, &passages.iter().collect::<Vec<_>>());
-        assert!(shares[1].0 > shares[0].0 && shares[0].0 > 0.0, "{shares:?}");
-        assert_eq!((shares[0].0, shares[3].0), (shares[2].0, 0.0));
-        assert_eq!(shares[1].1, ["launch", "validators"]);
+        let common = in_common(&terms, &passages.iter().collect::<Vec<_>>());
+        let shares: Vec<f32> = common.iter().map(|common| common.share).collect();
+        assert!(shares[1] > shares[0] && shares[0] > 0.0, "{shares:?}");
+        assert_eq!((shares[0], shares[3]), (shares[2], 0.0));
+        assert_eq!(common[1].words, ["launch", "validators"]);
         // Of two words the rarer one counts more.
-        assert!(shares[1].0 - shares[0].0 > shares[0].0);
-        assert_eq!(shares_of_words(&[], &[&passages[0]]), [(0.0, vec![])]);
+        assert!(shares[1] - shares[0] > shares[0]);
+        let nothing = InCommon {
+            share: 0.0,
+            evidence: 0.0,
+            words: Vec::new(),
+        };
+        assert_eq!(in_common(&[], &[&passages[0]]), [nothing]);
+    }
+
+    #[test]
+    fn words_said_again_are_better_evidence_and_ways_of_asking_take_little_from_it() {
+        let of = |question: &str| {
+            let texts = [
+                "The launch was on Monday.",
+                "The launch was on Monday. Launching it again took a year.",
+            ];
+            let passages = texts.map(|text| passage(FileId::new(), 0, 0, text));
+            let common = in_common(&asked(question, "en"), &passages.iter().collect::<Vec<_>>());
+            [
+                (common[0].share, common[0].evidence),
+                (common[1].share, common[1].evidence),
+            ]
+        };
+        let [once, twice] = of("launch");
+        assert_eq!((once.0, twice.0), (1.0, 1.0));
+        assert!(
+            (once.1 - 2.0 / 3.0).abs() < 1e-6 && (twice.1 - 1.0).abs() < 1e-6,
+            "{once:?} {twice:?}"
+        );
+        let [once, twice] = of("whereabouts of the launch");
+        assert!(
+            once.0 < once.1 * 1.5 && once.1 < twice.1 && twice.1 < 1.0,
+            "{once:?} {twice:?}"
+        );
     }
 }

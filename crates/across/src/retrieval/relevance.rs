@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
+use super::judging::InCommon;
 use crate::providers::{model::EmbeddingModel, registry::LOCAL_MODEL};
 
 /// The relevance that the calibrated point stands for: the specification's default threshold.
@@ -21,9 +22,9 @@ static LOCAL: LazyLock<Option<Measured>> =
 struct Measured {
     /// Of cosine plus weighed share of words, for questions in a language that the model knows.
     meaning: f32,
-    /// Of the share of words alone, by language.
+    /// Of the evidence of words alone, by language.
     words: BTreeMap<String, f32>,
-    /// Of the share of words in languages without questions to measure by: the lowest of those measured.
+    /// Of the evidence of words in languages without questions to measure by: the lowest of those measured.
     other_words: f32,
 }
 
@@ -77,14 +78,14 @@ impl Calibration {
         }
     }
 
-    /// The relevance, 0–1, of a passage with this cosine that holds this share of the question's words, 0–1. It rises in a
-    /// line to the calibrated point and in another one to what is as near as can be.
+    /// The relevance, 0–1, of a passage with this cosine and these words in common with the question. It rises in a line to
+    /// the calibrated point and in another one to what is as near as can be.
     #[must_use]
-    pub fn relevance(self, cosine: f32, share: f32) -> f32 {
+    pub fn relevance(self, cosine: f32, words: &InCommon) -> f32 {
         let common = if self.by_meaning {
-            cosine + WORDS_BESIDE_MEANING * share
+            cosine + WORDS_BESIDE_MEANING * words.share
         } else {
-            share
+            words.evidence
         };
         let relevance = if common < self.point {
             POINT * (common - self.zero) / (self.point - self.zero)
@@ -106,18 +107,26 @@ mod tests {
         }
     }
 
+    fn words(in_common: f32) -> InCommon {
+        InCommon {
+            share: in_common,
+            evidence: in_common,
+            words: Vec::new(),
+        }
+    }
+
     #[test]
     fn the_measured_points_stand_for_the_default_threshold() {
         let measured = LOCAL.as_ref().unwrap();
         let english = Calibration::of(&model(LOCAL_MODEL), "en");
-        assert!((english.relevance(measured.meaning, 0.0) - POINT).abs() < 1e-6);
+        assert!((english.relevance(measured.meaning, &words(0.0)) - POINT).abs() < 1e-6);
         assert!(english.by_meaning && english.is_measured);
-        assert_eq!(english.relevance(1.0, 1.0), 1.0);
-        assert_eq!(english.relevance(-1.0, 0.0), 0.0);
+        assert_eq!(english.relevance(1.0, &words(1.0)), 1.0);
+        assert_eq!(english.relevance(-1.0, &words(0.0)), 0.0);
         for (language, point) in &measured.words {
             let line = Calibration::of(&model(LOCAL_MODEL), language);
             assert!(!line.by_meaning && line.is_measured, "{language}");
-            assert!((line.relevance(0.9, *point) - POINT).abs() < 1e-6, "{language}");
+            assert!((line.relevance(0.9, &words(*point)) - POINT).abs() < 1e-6, "{language}");
             assert!(measured.other_words <= *point, "{language}");
         }
     }
@@ -137,6 +146,6 @@ mod tests {
     #[test]
     fn a_keyword_hit_alone_is_not_enough_where_meaning_decides() {
         let english = Calibration::of(&model(LOCAL_MODEL), "en");
-        assert!(english.relevance(0.0, 1.0) < POINT);
+        assert!(english.relevance(0.0, &words(1.0)) < POINT);
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     retrieval::{
         fusion::{self, Fused, Weights},
-        judging::{Bar, Candidate, Place, Verdict, judge, shares_of_words},
+        judging::{Bar, Candidate, InCommon, Place, Verdict, in_common, judge},
         language::Words,
         passage::{Passage, Passages},
         recheck,
@@ -217,36 +217,36 @@ async fn rank(
         .filter_map(|entry| passages.remove(&entry.item).map(|passage| (entry, passage)))
         .collect();
 
-    let shares = shares_of_words(
+    let common = in_common(
         &words.terms,
         &found.iter().map(|(_, passage)| passage).collect::<Vec<_>>(),
     );
     let mut found: Vec<_> = found
         .into_iter()
-        .zip(shares)
-        .map(|((entry, passage), (share, words))| {
-            let total = entry.score + worth_of_words * f64::from(share);
-            (total, entry, passage, share, words)
+        .zip(common)
+        .map(|((entry, passage), common)| {
+            let total = entry.score + worth_of_words * f64::from(common.share);
+            (total, entry, passage, common)
         })
         .collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
 
-    let candidate =
-        |(fused_rank, (_, entry, passage, word_share, matched_words)): (u32, (_, Fused<ChunkId>, _, _, _))| {
-            let cosine = cosines.get(&entry.item).copied();
-            Candidate {
-                hit: Place::from(&passage),
-                passage,
-                vector_rank: entry.vector_rank,
-                keyword_rank: entry.keyword_rank,
-                fused_rank,
-                cosine,
-                word_share,
-                matched_words,
-                score: calibration.relevance(cosine.unwrap_or(farthest), word_share),
-                verdict: Verdict::BelowThreshold,
-            }
-        };
+    let candidate = |(fused_rank, (_, entry, passage, common)): (u32, (_, Fused<ChunkId>, _, InCommon))| {
+        let cosine = cosines.get(&entry.item).copied();
+        Candidate {
+            hit: Place::from(&passage),
+            passage,
+            vector_rank: entry.vector_rank,
+            keyword_rank: entry.keyword_rank,
+            fused_rank,
+            cosine,
+            score: calibration.relevance(cosine.unwrap_or(farthest), &common),
+            word_share: common.share,
+            word_evidence: common.evidence,
+            matched_words: common.words,
+            verdict: Verdict::BelowThreshold,
+        }
+    };
     let mut candidates: Vec<Candidate> = (1u32..).zip(found).map(candidate).collect();
     let bar = Bar {
         top_k: config.top_k,

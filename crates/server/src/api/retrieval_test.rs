@@ -66,6 +66,9 @@ pub(crate) struct FoundPassage {
     cosine: Option<f64>,
     /// Which share of the question's words stands in it, 0–1, rare ones counting more.
     word_share: f64,
+    /// What these words say for it, 0–1: two parts of the share of words that it holds and one of those that it says at least
+    /// twice, where a word that stands nowhere weighs as if it stood in one passage. Where words decide, relevance goes by this.
+    word_evidence: f64,
     /// Those words.
     matched_words: Vec<String>,
     /// Calibrated relevance, 0–1.
@@ -97,6 +100,7 @@ impl From<Candidate> for FoundPassage {
             fused_rank: candidate.fused_rank,
             cosine: candidate.cosine.map(ratio),
             word_share: ratio(candidate.word_share),
+            word_evidence: ratio(candidate.word_evidence),
             matched_words: candidate.matched_words,
             score: ratio(candidate.score),
             kept: candidate.verdict == Verdict::Kept,

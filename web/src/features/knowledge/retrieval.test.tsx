@@ -41,6 +41,7 @@ function aPassage(fields: Partial<FoundPassage> = {}): FoundPassage {
     fused_rank: 1,
     cosine: 0.71,
     word_share: 0.5,
+    word_evidence: 0.5,
     matched_words: [],
     score: 0.86,
     kept: true,
