@@ -1,4 +1,4 @@
-//! With `fulltext.rs` and `together.rs` the only file that names a database: connections, pragmas, transactions, the migration lock.
+//! With `fulltext.rs` the only file that names a database: connections, pragmas, transactions, the migration lock.
 
 use std::{
     fs::{DirBuilder, OpenOptions, Permissions},
@@ -36,6 +36,11 @@ const READ_ONLY: &str = "it was opened for reading only";
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection to a server is used before it is replaced.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// Whether it takes several statements as one text, with the values of all of them.
+pub(crate) const fn takes_one_text(backend: Backend) -> bool {
+    matches!(backend, Backend::Sqlite)
+}
 
 /// The database: where to read and how to write.
 pub(crate) struct Db {

@@ -6,7 +6,10 @@ use sea_orm::{
     sea_query::Values,
 };
 
-use crate::{backend::Backend, error::Fault};
+use crate::{
+    backend::{Backend, takes_one_text},
+    error::Fault,
+};
 
 /// Statements of one transaction, to be run in this order.
 pub(crate) struct Together<'t> {
@@ -43,9 +46,11 @@ impl<'t> Together<'t> {
         if self.statements.is_empty() {
             return Ok(Rows(Vec::new()));
         }
-        let statements = match self.tx.get_database_backend() {
-            Backend::Sqlite => vec![one_text(self.statements)],
-            _ => self.statements,
+        let backend = self.tx.get_database_backend();
+        let statements = if takes_one_text(backend) {
+            vec![one_text(backend, self.statements)]
+        } else {
+            self.statements
         };
         let mut rows = Vec::new();
         for statement in statements {
@@ -56,13 +61,13 @@ impl<'t> Together<'t> {
 }
 
 /// All statements in one text, with all their values: the driver gives to each as many as it has places for.
-fn one_text(statements: Vec<Statement>) -> Statement {
+fn one_text(backend: Backend, statements: Vec<Statement>) -> Statement {
     let (mut texts, mut all) = (Vec::with_capacity(statements.len()), Vec::new());
     for statement in statements {
         texts.push(statement.sql);
         all.extend(statement.values.into_iter().flat_map(|Values(values)| values));
     }
-    Statement::from_sql_and_values(Backend::Sqlite, texts.join("; "), all)
+    Statement::from_sql_and_values(backend, texts.join("; "), all)
 }
 
 /// What statements that were sent together have returned.

@@ -1684,6 +1684,12 @@ export interface components {
             vector_rank: number | null;
             /**
              * Format: double
+             * @description What these words say for it, 0–1: two parts of the share of words that it holds and one of those that it says at least
+             *     twice, where a word that stands nowhere weighs as if it stood in one passage. Where words decide, relevance goes by this.
+             */
+            word_evidence: number;
+            /**
+             * Format: double
              * @description Which share of the question's words stands in it, 0–1, rare ones counting more.
              */
             word_share: number;
