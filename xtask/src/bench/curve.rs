@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn one_good_passage_carries_others_and_foreign_questions_are_refused() {
-        let own = [sight(&[(0.9, false), (0.5, true)], true), sight(&[(0.62, true)], true)];
+        let own = [sight(&[(0.9, false), (0.28, true)], true), sight(&[(0.62, true)], true)];
         let foreign = [sight(&[(0.58, false)], true), sight(&[], true)];
         let at = |threshold: f64| {
             let points = curve(&own, &foreign);

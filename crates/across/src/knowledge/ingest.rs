@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Texts embedded between two reports of progress by the built-in embedder, which takes a twentieth of a second for each.
-const LOCAL_BATCH: usize = 16;
+const LOCAL_BATCH: usize = 8;
 /// Progress when the text is known, and when all chunks are embedded.
 const EXTRACTED: u8 = 10;
 const EMBEDDED: u8 = 98;

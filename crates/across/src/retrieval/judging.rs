@@ -304,7 +304,7 @@ mod tests {
             let one = |(at, score): (usize, &f32)| (passage(FileId::new(), 0, 0, &format!("number {at}")), *score);
             scores.iter().enumerate().map(one).collect::<Vec<_>>()
         };
-        assert_eq!(verdicts(of(&[0.5, 0.71, 0.3]), 5, 0.7), [Kept, Kept, BelowThreshold]);
+        assert_eq!(verdicts(of(&[0.3, 0.71, 0.2]), 5, 0.7), [Kept, Kept, BelowThreshold]);
         assert_eq!(verdicts(of(&[0.69, 0.5]), 5, 0.7), [BelowThreshold, BelowThreshold]);
         assert_eq!(verdicts(of(&[0.9, 0.9, 0.9]), 2, 0.7), [Kept, Kept, BeyondTopK]);
         // What would not be among the kept ones anyway cannot let others in.
