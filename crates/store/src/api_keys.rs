@@ -14,8 +14,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, Set, sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _,
+    IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, Set, sea_query::Expr,
 };
 use serde_json::{Map, json};
 use uuid::Uuid;
@@ -30,6 +30,7 @@ use crate::{
     key_notes::note,
     paging::rows_and_total,
     rows::hold,
+    transaction::Tx,
 };
 
 const TABLE: &str = "api_keys";
@@ -117,7 +118,7 @@ async fn is_named(
 }
 
 /// Takes the preference from the key of this provider that has it; `false` if none had.
-async fn clear_default(tx: &DatabaseTransaction, provider: &str, at: Time) -> Result<Option<Uuid>, Fault> {
+async fn clear_default(tx: &Tx, provider: &str, at: Time) -> Result<Option<Uuid>, Fault> {
     let cleared = api_key::Entity::update_many()
         .col_expr(Column::IsDefault, Expr::value(false))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
@@ -136,7 +137,7 @@ fn tell_moved(trace: &mut Trace, name: &str, other: Option<Uuid>) {
     }
 }
 
-async fn create(tx: &DatabaseTransaction, key: NewApiKey, at: Time) -> Result<Traced<Option<ApiKey>>, Fault> {
+async fn create(tx: &Tx, key: NewApiKey, at: Time) -> Result<Traced<Option<ApiKey>>, Fault> {
     hold_name(tx, TURNSTILE).await?;
     let provider = key.provider.as_str();
     let folded = fold(&key.name);
@@ -182,11 +183,7 @@ async fn create(tx: &DatabaseTransaction, key: NewApiKey, at: Time) -> Result<Tr
 }
 
 /// The row, kept for the rest of the transaction, if it may be changed.
-async fn taken(
-    tx: &DatabaseTransaction,
-    id: ApiKeyId,
-    expected: Option<i64>,
-) -> Result<Result<api_key::Model, KeyChanged>, Fault> {
+async fn taken(tx: &Tx, id: ApiKeyId, expected: Option<i64>) -> Result<Result<api_key::Model, KeyChanged>, Fault> {
     hold_name(tx, TURNSTILE).await?;
     // Held as well, since calls that end note on it how they went.
     let Some(row) = hold::<api_key::Entity>(tx, Column::Name, Column::Id.eq(id.uuid())).await? else {
@@ -199,7 +196,7 @@ async fn taken(
 }
 
 async fn update(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     id: ApiKeyId,
     change: KeyChange,
     expected: Option<i64>,
@@ -254,12 +251,7 @@ async fn update(
     Ok(Traced::done(KeyChanged::Done(Box::new(after)), trace))
 }
 
-async fn delete(
-    tx: &DatabaseTransaction,
-    id: ApiKeyId,
-    expected: Option<i64>,
-    at: Time,
-) -> Result<Traced<KeyChanged>, Fault> {
+async fn delete(tx: &Tx, id: ApiKeyId, expected: Option<i64>, at: Time) -> Result<Traced<KeyChanged>, Fault> {
     let row = match taken(tx, id, expected).await? {
         Ok(row) => row,
         Err(refused) => return Ok(Traced::nothing(refused)),

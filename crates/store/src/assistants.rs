@@ -12,9 +12,9 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
-    ExprTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult,
-    QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, ExprTrait as _,
+    FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
+    QueryTrait as _, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use crate::{
     error::Fault,
     paging::{bounds, scalar, total_beside},
     rows::hold,
+    transaction::Tx,
 };
 
 /// How many files that are not deleted each of these assistants has.
@@ -147,7 +148,7 @@ enum Must {
 
 /// Changes one assistant under its lock, if it is in the state and has the version that the change asks for.
 async fn change(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     id: AssistantId,
     must: Must,
     expected: Option<i64>,

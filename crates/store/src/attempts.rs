@@ -7,8 +7,8 @@ use across::{
     knowledge::file::{Reprocess, Status},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -21,13 +21,14 @@ use crate::{
     knowledge::file_of,
     queue::{self, INGEST, PURGE},
     rows::hold,
+    transaction::Tx,
 };
 
 /// Files that are queued anew at a time; databases limit the values of a statement.
 const FILES_PER_STATEMENT: usize = 500;
 
 /// Queues a new attempt.
-pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Traced<Reprocess>, Fault> {
+pub(crate) async fn reprocess(tx: &Tx, id: FileId, at: Time) -> Result<Traced<Reprocess>, Fault> {
     // Jobs first, files second, as everywhere: two transactions then never wait for each other.
     hold::<job::Entity>(tx, job::Column::Attempt, job::Column::FileId.eq(id.uuid())).await?;
     let Some(row) = hold_file(tx, id).await? else {
@@ -57,7 +58,7 @@ pub(crate) async fn reprocess(tx: &DatabaseTransaction, id: FileId, at: Time) ->
 
 /// Queues a new attempt for all files that nobody works on, or those of one assistant or in error; how many.
 pub(crate) async fn reprocess_all(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     assistant: Option<AssistantId>,
     only_failed: bool,
     at: Time,
@@ -118,7 +119,7 @@ pub(crate) async fn reprocess_all(
 }
 
 /// Queues what crashes left without a job.
-pub(crate) async fn adopt(tx: &DatabaseTransaction, at: Time) -> Result<u64, Fault> {
+pub(crate) async fn adopt(tx: &Tx, at: Time) -> Result<u64, Fault> {
     let without = |kind: &str| {
         let busy = job::Entity::find()
             .select_only()

@@ -10,8 +10,8 @@ use across::{
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Set,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -23,6 +23,7 @@ use crate::{
     entity::{audit_log, audit_retention, user},
     error::Fault,
     paging::rows_and_total,
+    transaction::Tx,
 };
 
 /// What was done to what: the part of an entry that only whoever makes the change knows.
@@ -124,7 +125,7 @@ impl Db {
     pub(crate) async fn audited<T, F>(&self, deed: Deed, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c DatabaseTransaction) -> BoxFuture<'c, Result<Traced<T>, Fault>> + Send + 'static,
+        F: for<'c> FnOnce(&'c Tx) -> BoxFuture<'c, Result<Traced<T>, Fault>> + Send + 'static,
     {
         self.write(move |tx| {
             Box::pin(async move {
@@ -140,7 +141,7 @@ impl Db {
 }
 
 /// Writes an entry as part of a change.
-pub(crate) async fn insert(tx: &DatabaseTransaction, deed: Deed, trace: Trace) -> Result<(), Fault> {
+pub(crate) async fn insert(tx: &Tx, deed: Deed, trace: Trace) -> Result<(), Fault> {
     let column = |values: Option<Map<String, Value>>| values.map(|values| storable_json(Value::Object(values)));
     // The account may be the one that was just deleted.
     let actor = match deed.doer.user {
@@ -215,7 +216,7 @@ fn entries(filter: &Filter) -> sea_orm::Select<audit_log::Entity> {
 }
 
 /// Removes entries from before `cutoff`; the guards let it happen only while the cutoff is written down.
-async fn expire(tx: &DatabaseTransaction, cutoff: Time, limit: u64) -> Result<u64, Fault> {
+async fn expire(tx: &Tx, cutoff: Time, limit: u64) -> Result<u64, Fault> {
     let old: Vec<Uuid> = audit_log::Entity::find()
         .select_only()
         .column(audit_log::Column::Id)

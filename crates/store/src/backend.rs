@@ -20,7 +20,7 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait as _;
 use tracing::Instrument as _;
 
-use crate::{OpenError, Options, error::Fault, migration::Migrator, writer::Writer};
+use crate::{OpenError, Options, error::Fault, migration::Migrator, transaction::Tx, writer::Writer};
 
 pub(crate) use sea_orm::DbBackend as Backend;
 
@@ -201,16 +201,20 @@ impl Db {
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Fault>> + Send + 'static,
+        F: for<'c> FnOnce(&'c Tx) -> BoxFuture<'c, Result<T, Fault>> + Send + 'static,
     {
         match &self.writes {
             Writes::Grouped(writer, _) => writer.write(work).await,
             Writes::Pooled => {
                 let pool = self.readers.clone();
                 let change = async move {
-                    let tx = pool.begin().await?;
+                    let tx = Tx::new(pool.begin().await?);
                     let result = work(&tx).await?;
-                    tx.commit().await?;
+                    if tx.is_taken_back() {
+                        tx.rollback().await?;
+                    } else {
+                        tx.commit().await?;
+                    }
                     Ok(result)
                 };
                 to_its_end(change).await

@@ -11,8 +11,8 @@ use across::{
     replay::Answer,
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult,
-    IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, FromQueryResult, IntoActiveModel as _,
+    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Set,
     sea_query::{Expr, Query, SelectStatement, UpdateStatement},
 };
 use uuid::Uuid;
@@ -23,18 +23,19 @@ use crate::{
     entity::{assistant, conversation, message, user},
     error::Fault,
     messages::{Place, Tree, citations_column, message_of, place_of, role},
-    meter,
+    meter::Claimed,
     paging::scalar,
     replays,
     rows::holding,
     scopes::{OF_QUOTAS, counting, in_order},
     together::Together,
+    transaction::Tx,
     tree::one_of,
     turns::interrupt,
 };
 
 /// Records a turn, or lets an answer go on; see the port.
-pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Result<Begun, Fault> {
+pub(crate) async fn begin_turn(tx: &Tx, turn: NewTurn) -> Result<Begun, Fault> {
     let mine = owned(turn.owner, turn.conversation);
     let rows = Together::new(tx)
         // Held, so that two turns of one conversation come one after the other.
@@ -70,11 +71,8 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
     if row.last_seq + spot.more() > MAX_MESSAGES {
         return Ok(Begun::Full);
     }
-    let record = match meter::set_aside(tx, &turn.call, quotas).await? {
-        Ok(record) => record,
-        Err(refusal) => return Ok(Begun::Refused(Box::new(refusal))),
-    };
-    let last = Together::new(tx).and(&record);
+    let claimed = Claimed::of(quotas, &turn.call)?;
+    let last = Together::new(tx);
     let (question, answer, head, last) = match spot {
         Spot::New(question, parent) => {
             let question = ask(&row, &turn, question, parent);
@@ -96,7 +94,12 @@ pub(crate) async fn begin_turn(tx: &DatabaseTransaction, turn: NewTurn) -> Resul
             (question, go_on(tx, &turn, answer).await?, head, last)
         }
     };
-    last.and(&followed(&row, &turn, head, &answer)).run().await?;
+    let last = last.and(&followed(&row, &turn, head, &answer));
+    let rows = claimed.set_aside(last, &turn.call).run().await?;
+    if let Some(refusal) = claimed.refused(&rows, turn.at)? {
+        tx.take_back();
+        return Ok(Begun::Refused(Box::new(refusal)));
+    }
     if let Some(request) = &turn.request {
         let told = Answer {
             status: 201,
@@ -179,11 +182,7 @@ impl Spot {
     }
 }
 
-async fn find_spot(
-    tx: &DatabaseTransaction,
-    row: &conversation::Model,
-    turn: &NewTurn,
-) -> Result<Result<Spot, Begun>, Fault> {
+async fn find_spot(tx: &Tx, row: &conversation::Model, turn: &NewTurn) -> Result<Result<Spot, Begun>, Fault> {
     let unfit = |why| Ok(Err(Begun::Unfit(why)));
     match turn.place.clone() {
         TurnPlace::End(question) => Ok(Ok(Spot::New(question, row.head_id))),
@@ -221,7 +220,7 @@ async fn find_spot(
     }
 }
 
-async fn has_answer(tx: &DatabaseTransaction, question: &message::Model) -> Result<bool, Fault> {
+async fn has_answer(tx: &Tx, question: &message::Model) -> Result<bool, Fault> {
     let answers = message::Entity::find()
         .filter(message::Column::ParentId.eq(question.id))
         .filter(message::Column::Role.eq(role(Speaker::Assistant)));
@@ -283,7 +282,7 @@ fn answer_to(turn: &NewTurn, conversation: Uuid, question: Option<Uuid>, seq: i6
 }
 
 /// Lets an answer go on: what it says so far is paid for, and stays what it is.
-async fn go_on(tx: &DatabaseTransaction, turn: &NewTurn, answer: message::Model) -> Result<message::Model, Fault> {
+async fn go_on(tx: &Tx, turn: &NewTurn, answer: message::Model) -> Result<message::Model, Fault> {
     let paid = column_i64(answer.content.len());
     let mut answer: message::ActiveModel = answer.into();
     answer.status = Set(State::Streaming.as_str().to_owned());
@@ -298,7 +297,7 @@ async fn go_on(tx: &DatabaseTransaction, turn: &NewTurn, answer: message::Model)
 }
 
 /// The head, if it is this answer or follows it; else what follows the answer and is newest.
-async fn head_over(tx: &DatabaseTransaction, row: &conversation::Model, answer: Uuid) -> Result<Uuid, Fault> {
+async fn head_over(tx: &Tx, row: &conversation::Model, answer: Uuid) -> Result<Uuid, Fault> {
     let tree = Tree::read(tx, row.id).await?;
     if let Some(head) = row.head_id.filter(|_| tree.path(row.head_id).contains(&answer)) {
         return Ok(head);
@@ -326,7 +325,7 @@ fn followed(row: &conversation::Model, turn: &NewTurn, head: Uuid, answer: &mess
     change.filter(Column::Id.eq(row.id)).into_query()
 }
 
-async fn placed(tx: &DatabaseTransaction, row: message::Model) -> Result<Message, Fault> {
+async fn placed(tx: &Tx, row: message::Model) -> Result<Message, Fault> {
     let place = place_of(tx, &row).await?;
     message_of(row, place)
 }

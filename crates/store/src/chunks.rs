@@ -8,9 +8,7 @@ use across::{
     knowledge::file::NewChunk,
     retrieval::words,
 };
-use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _, Set,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _, Set};
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -19,6 +17,7 @@ use crate::{
     error::Fault,
     files::{generation_of, unpublished},
     queue,
+    transaction::Tx,
     vectors::{self, Encoded},
 };
 
@@ -59,7 +58,7 @@ fn encode(chunks: Vec<NewChunk>) -> Result<Vec<EncodedChunk>, Fault> {
 
 /// Writes chunks of a generation; the same index again replaces.
 pub(crate) async fn add(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     lease: Lease,
     id: FileId,
     generation: i64,

@@ -15,9 +15,9 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
-    ExprTrait as _, FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult,
-    QuerySelect as _, QueryTrait as _, Select, Set, sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, ExprTrait as _,
+    FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
+    QueryTrait as _, Select, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ use crate::{
     messages::{Tree, cut, failover_column, load, message_of, place_of},
     meter::{Teller, surely},
     paging::{bounds, scalar, total_beside},
+    transaction::Tx,
     turns,
 };
 
@@ -154,7 +155,7 @@ pub(crate) async fn is_live(db: &impl ConnectionTrait, assistant: Uuid) -> Resul
 }
 
 async fn create(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     id: ConversationId,
     owner: UserId,
     assistant: AssistantId,
@@ -195,7 +196,7 @@ async fn create(
 }
 
 /// Deletes conversations that nobody used since `cutoff`, a portion of them.
-async fn expire(tx: &DatabaseTransaction, cutoff: Time, limit: u64) -> Result<u64, Fault> {
+async fn expire(tx: &Tx, cutoff: Time, limit: u64) -> Result<u64, Fault> {
     let old = || {
         let answered = message::Entity::find()
             .select_only()

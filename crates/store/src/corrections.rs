@@ -11,8 +11,8 @@ use across::{
     money::{MicroUsd, PriceSource},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, PaginatorTrait as _, QueryFilter as _,
+    Set,
 };
 
 use crate::{
@@ -24,10 +24,11 @@ use crate::{
     notices::alert,
     rows::hold,
     scopes::matching,
+    transaction::Tx,
 };
 
 /// See the port.
-pub(crate) async fn correct(tx: &DatabaseTransaction, correction: &Correction, at: Time) -> Result<bool, Fault> {
+pub(crate) async fn correct(tx: &Tx, correction: &Correction, at: Time) -> Result<bool, Fault> {
     use usage_log::Column;
     let this = Column::MessageId
         .eq(correction.message.uuid())
@@ -56,13 +57,7 @@ pub(crate) async fn correct(tx: &DatabaseTransaction, correction: &Correction, a
 }
 
 /// Changes the counters that counted a row, in the windows it counted in.
-async fn recount(
-    tx: &DatabaseTransaction,
-    row: &usage_log::Model,
-    more_cost: i64,
-    more_tokens: i64,
-    at: Time,
-) -> Result<(), Fault> {
+async fn recount(tx: &Tx, row: &usage_log::Model, more_cost: i64, more_tokens: i64, at: Time) -> Result<(), Fault> {
     let role = match row.user_id {
         Some(id) => user::Entity::find_by_id(id).one(tx).await?.map(|user| user.role),
         None => None,
@@ -103,7 +98,7 @@ async fn recount(
 
 /// Says the same with the message, if it still exists.
 async fn tell(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     correction: &Correction,
     more_cost: i64,
     more_prompt: i64,

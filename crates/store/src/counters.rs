@@ -9,13 +9,12 @@ use across::{
 };
 use chrono::TimeDelta;
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _,
-    QueryTrait as _, Set,
+    ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryTrait as _, Set,
     sea_query::{Expr, InsertStatement, OnConflict, SelectStatement},
 };
 use uuid::Uuid;
 
-use crate::{SqlStore, convert::column_i64, entity::quota_counter, error::Fault, together::Together};
+use crate::{SqlStore, convert::column_i64, entity::quota_counter, error::Fault, together::Together, transaction::Tx};
 
 /// No call is worth more than this, in micro-dollars or tokens: far above every limit, and sums of it fit their columns.
 const MOST: i64 = 1_000_000_000_000_000;
@@ -72,18 +71,6 @@ impl Change {
             held_tokens: 0,
         }
     }
-
-    /// The opposite.
-    pub(crate) fn undone(self) -> Self {
-        Self {
-            cost: -self.cost,
-            tokens: -self.tokens,
-            requests: -self.requests,
-            held_cost: -self.held_cost,
-            held_tokens: -self.held_tokens,
-            ..self
-        }
-    }
 }
 
 pub(crate) type Counters = HashMap<(Uuid, String), quota_counter::Model>;
@@ -93,7 +80,7 @@ pub(crate) const OF_COUNTERS: &str = "held_tokens";
 
 /// Changes counters in the order given, in one statement, and keeps them for the rest of the transaction. Counters that
 /// are not there begin with nothing. Returns them as they are then.
-pub(crate) async fn change(tx: &DatabaseTransaction, changes: Vec<Change>) -> Result<Counters, Fault> {
+pub(crate) async fn change(tx: &Tx, changes: Vec<Change>) -> Result<Counters, Fault> {
     let Some(changing) = changing(changes) else {
         return Ok(Counters::new());
     };

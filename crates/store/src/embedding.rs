@@ -15,9 +15,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult,
-    JoinType, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, RelationDef,
-    Select,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, RelationDef, Select,
     sea_query::{Expr, Func},
 };
 use uuid::Uuid;
@@ -29,6 +28,7 @@ use crate::{
     error::Fault,
     rows::hold,
     switching,
+    transaction::Tx,
 };
 
 const TABLE: &str = "embedding_changes";
@@ -96,14 +96,14 @@ pub(crate) async fn running(db: &impl ConnectionTrait) -> Result<Option<change::
 }
 
 /// The space in use, held until the end of the transaction: it cannot be switched meanwhile.
-pub(crate) async fn hold_space(tx: &DatabaseTransaction) -> Result<Option<String>, Fault> {
+pub(crate) async fn hold_space(tx: &Tx) -> Result<Option<String>, Fault> {
     let row = hold::<kept_value::Entity>(tx, kept_value::Column::Value, kept_value::Column::Name.eq(SPACE_IN_USE));
     Ok(row.await?.map(|row| row.value))
 }
 
 /// Whether a generation of a file has chunks without vectors in the space in use. Chunks of before a switch would never be
 /// found by their meaning.
-pub(crate) async fn lacks_vectors(tx: &DatabaseTransaction, generation: Expr) -> Result<bool, Fault> {
+pub(crate) async fn lacks_vectors(tx: &Tx, generation: Expr) -> Result<bool, Fault> {
     let Some(space) = hold_space(tx).await? else {
         return Ok(false);
     };

@@ -8,8 +8,8 @@ use across::{
     knowledge::file::{Accepted, ExtractedText, MAX_FILES, MAX_FILES_PER_ASSISTANT, NewFile, Status},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, Set, sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QuerySelect as _, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -22,31 +22,27 @@ use crate::{
     knowledge::{TABLE, file_of},
     queue::{self, INGEST},
     rows::hold,
+    transaction::Tx,
 };
 
 /// Chunks that one transaction purges.
 const ROWS_PER_PURGE: u64 = 1_000;
 
 /// The file, unless deleted, held until the end of the transaction.
-pub(crate) async fn hold_file(tx: &DatabaseTransaction, id: FileId) -> Result<Option<file::Model>, Fault> {
+pub(crate) async fn hold_file(tx: &Tx, id: FileId) -> Result<Option<file::Model>, Fault> {
     let live = file::Column::Id.eq(id.uuid()).and(file::Column::DeletedAt.is_null());
     hold::<file::Entity>(tx, file::Column::Progress, live).await
 }
 
 /// The file that a job works on, held until the end of the transaction, if its lease holds. A file that was deleted
 /// meanwhile has lost its job.
-async fn leased_file(tx: &DatabaseTransaction, lease: Lease, id: FileId) -> Result<file::Model, Fault> {
+async fn leased_file(tx: &Tx, lease: Lease, id: FileId) -> Result<file::Model, Fault> {
     queue::check(tx, lease).await?;
     hold_file(tx, id).await?.ok_or_else(|| StoreError::LeaseLost.into())
 }
 
 /// As [`leased_file`], for what may only be done to a generation that is not searched yet.
-pub(crate) async fn unpublished(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    generation: i64,
-) -> Result<file::Model, Fault> {
+pub(crate) async fn unpublished(tx: &Tx, lease: Lease, id: FileId, generation: i64) -> Result<file::Model, Fault> {
     let row = leased_file(tx, lease, id).await?;
     if generation == row.generation {
         return Err(Fault::conflict("this generation is published already"));
@@ -63,7 +59,7 @@ pub(crate) fn moving() -> impl Iterator<Item = &'static str> {
 }
 
 /// Records a file and queues its job; see the port.
-pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Traced<Accepted>, Fault> {
+pub(crate) async fn accept(tx: &Tx, new: NewFile) -> Result<Traced<Accepted>, Fault> {
     let owner = assistant::Column::Id
         .eq(new.assistant.uuid())
         .and(assistant::Column::IsDeleted.eq(false));
@@ -131,7 +127,7 @@ pub(crate) async fn accept(tx: &DatabaseTransaction, new: NewFile) -> Result<Tra
 
 /// Moves a file along.
 pub(crate) async fn set_progress(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     lease: Lease,
     id: FileId,
     status: Status,
@@ -157,7 +153,7 @@ pub(crate) async fn set_progress(
 
 /// Keeps the text of a generation.
 pub(crate) async fn save_text(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     lease: Lease,
     id: FileId,
     generation: i64,
@@ -190,7 +186,7 @@ pub(crate) fn generation_of(id: FileId, generation: i64) -> Expr {
 }
 
 /// Removes chunks and text of every generation but one.
-pub(crate) async fn keep_generation(tx: &DatabaseTransaction, id: Uuid, generation: i64) -> Result<(), Fault> {
+pub(crate) async fn keep_generation(tx: &Tx, id: Uuid, generation: i64) -> Result<(), Fault> {
     chunk::Entity::delete_many()
         .filter(
             chunk::Column::FileId
@@ -211,7 +207,7 @@ pub(crate) async fn keep_generation(tx: &DatabaseTransaction, id: Uuid, generati
 }
 
 /// Makes copies of the assistant's vectors in memory out of date.
-async fn move_index(tx: &DatabaseTransaction, assistant: Uuid) -> Result<(), Fault> {
+async fn move_index(tx: &Tx, assistant: Uuid) -> Result<(), Fault> {
     assistant::Entity::update_many()
         .col_expr(
             assistant::Column::IndexGeneration,
@@ -224,13 +220,7 @@ async fn move_index(tx: &DatabaseTransaction, assistant: Uuid) -> Result<(), Fau
 }
 
 /// Makes a generation the one that is searched.
-pub(crate) async fn publish(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    generation: i64,
-    at: Time,
-) -> Result<(), Fault> {
+pub(crate) async fn publish(tx: &Tx, lease: Lease, id: FileId, generation: i64, at: Time) -> Result<(), Fault> {
     let row = leased_file(tx, lease, id).await?;
     if generation < row.generation {
         return Err(Fault::conflict("a newer generation is published already"));
@@ -256,13 +246,7 @@ pub(crate) async fn publish(
 }
 
 /// Sets a file to error.
-pub(crate) async fn fail(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: FileId,
-    message: String,
-    at: Time,
-) -> Result<(), Fault> {
+pub(crate) async fn fail(tx: &Tx, lease: Lease, id: FileId, message: String, at: Time) -> Result<(), Fault> {
     let row = leased_file(tx, lease, id).await?;
     keep_generation(tx, row.id, row.generation).await?;
     let mut row: file::ActiveModel = row.into();
@@ -274,7 +258,7 @@ pub(crate) async fn fail(
 }
 
 /// Removes a portion of what is left of a deleted file; whether there is more.
-pub(crate) async fn purge_some(tx: &DatabaseTransaction, lease: Lease, id: FileId) -> Result<bool, Fault> {
+pub(crate) async fn purge_some(tx: &Tx, lease: Lease, id: FileId) -> Result<bool, Fault> {
     queue::check(tx, lease).await?;
     let deleted = file::Column::Id
         .eq(id.uuid())
@@ -303,7 +287,7 @@ pub(crate) async fn purge_some(tx: &DatabaseTransaction, lease: Lease, id: FileI
 }
 
 /// Removes the jobs of one kind that a file has.
-pub(crate) async fn drop_jobs(tx: &DatabaseTransaction, id: Uuid, kind: &str) -> Result<(), Fault> {
+pub(crate) async fn drop_jobs(tx: &Tx, id: Uuid, kind: &str) -> Result<(), Fault> {
     job::Entity::delete_many()
         .filter(job::Column::FileId.eq(id).and(job::Column::Kind.eq(kind)))
         .exec(tx)
@@ -312,7 +296,7 @@ pub(crate) async fn drop_jobs(tx: &DatabaseTransaction, id: Uuid, kind: &str) ->
 }
 
 /// Marks a file deleted and queues its purge.
-pub(crate) async fn delete(tx: &DatabaseTransaction, id: FileId, at: Time) -> Result<Traced<bool>, Fault> {
+pub(crate) async fn delete(tx: &Tx, id: FileId, at: Time) -> Result<Traced<bool>, Fault> {
     drop_jobs(tx, id.uuid(), INGEST).await?;
     let marked = file::Entity::update_many()
         .col_expr(file::Column::DeletedAt, Expr::value(at))

@@ -16,9 +16,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set,
-    sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -31,6 +30,7 @@ use crate::{
     kept::hold_name,
     paging::rows_and_total,
     rows::hold,
+    transaction::Tx,
 };
 
 /// The row in which everything meets that could leave no administrator, or make two first ones.
@@ -73,7 +73,7 @@ async fn any_user(db: &impl ConnectionTrait) -> Result<bool, Fault> {
     Ok(any.is_some())
 }
 
-async fn insert_user(tx: &DatabaseTransaction, new: NewUser) -> Result<User, Fault> {
+async fn insert_user(tx: &Tx, new: NewUser) -> Result<User, Fault> {
     let row = user::ActiveModel {
         id: Set(new.id.uuid()),
         search_folded: Set(searched(&new.name, &new.email)),
@@ -92,12 +92,12 @@ async fn insert_user(tx: &DatabaseTransaction, new: NewUser) -> Result<User, Fau
 }
 
 /// The account, held until the end of the transaction.
-async fn hold_user(tx: &DatabaseTransaction, id: UserId) -> Result<Option<user::Model>, Fault> {
+async fn hold_user(tx: &Tx, id: UserId) -> Result<Option<user::Model>, Fault> {
     hold::<user::Entity>(tx, user::Column::MustChangePassword, user::Column::Id.eq(id.uuid())).await
 }
 
 /// Whether somebody else than this account can administer the platform.
-async fn another_admin(tx: &DatabaseTransaction, id: UserId) -> Result<bool, Fault> {
+async fn another_admin(tx: &Tx, id: UserId) -> Result<bool, Fault> {
     let others = user::Entity::find().filter(
         user::Column::Role
             .eq(Role::Admin.as_str())
@@ -108,11 +108,7 @@ async fn another_admin(tx: &DatabaseTransaction, id: UserId) -> Result<bool, Fau
 }
 
 /// Ends the sessions of a person but `keep`; how many.
-pub(crate) async fn end_sessions(
-    tx: &DatabaseTransaction,
-    user: UserId,
-    keep: Option<SessionId>,
-) -> Result<u64, Fault> {
+pub(crate) async fn end_sessions(tx: &Tx, user: UserId, keep: Option<SessionId>) -> Result<u64, Fault> {
     let mut ended = Condition::all().add(session::Column::UserId.eq(user.uuid()));
     if let Some(keep) = keep {
         ended = ended.add(session::Column::Id.ne(keep.uuid()));
@@ -122,7 +118,7 @@ pub(crate) async fn end_sessions(
 }
 
 /// Asks every answer that is being written to this person to stop.
-async fn stop_answers(tx: &DatabaseTransaction, user: UserId) -> Result<(), Fault> {
+async fn stop_answers(tx: &Tx, user: UserId) -> Result<(), Fault> {
     let own = conversation::Entity::find()
         .select_only()
         .column(conversation::Column::Id)
@@ -141,7 +137,7 @@ async fn stop_answers(tx: &DatabaseTransaction, user: UserId) -> Result<(), Faul
 }
 
 async fn update(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     id: UserId,
     change: UserChange,
     expected: Option<i64>,
@@ -195,7 +191,7 @@ async fn update(
     Ok(Traced::done(UserChanged::Done(Box::new(new)), trace))
 }
 
-async fn delete(tx: &DatabaseTransaction, id: UserId, expected: Option<i64>) -> Result<Traced<UserChanged>, Fault> {
+async fn delete(tx: &Tx, id: UserId, expected: Option<i64>) -> Result<Traced<UserChanged>, Fault> {
     hold_name(tx, ADMINISTRATORS).await?;
     let Some(row) = hold_user(tx, id).await? else {
         return Ok(Traced::nothing(UserChanged::Missing));
@@ -224,7 +220,7 @@ async fn delete(tx: &DatabaseTransaction, id: UserId, expected: Option<i64>) -> 
 }
 
 async fn set_password(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     id: UserId,
     password: PasswordHash,
     must_change: bool,

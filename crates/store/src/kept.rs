@@ -3,11 +3,11 @@
 use across::{fault::StoreError, kept::KeptValues};
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _, Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, Set,
     sea_query::{Expr, OnConflict},
 };
 
-use crate::{SqlStore, entity::kept_value, error::Fault};
+use crate::{SqlStore, entity::kept_value, error::Fault, transaction::Tx};
 
 async fn find(db: &impl ConnectionTrait, name: &str) -> Result<Option<String>, Fault> {
     Ok(kept_value::Entity::find_by_id(name).one(db).await?.map(|row| row.value))
@@ -15,7 +15,7 @@ async fn find(db: &impl ConnectionTrait, name: &str) -> Result<Option<String>, F
 
 /// Takes the row of that name, made if absent, until the end of the transaction: whoever else wants it waits. It is for
 /// names that hold no value.
-pub(crate) async fn hold_name(tx: &DatabaseTransaction, name: &'static str) -> Result<(), Fault> {
+pub(crate) async fn hold_name(tx: &Tx, name: &'static str) -> Result<(), Fault> {
     let meeting = kept_value::ActiveModel {
         name: Set(name.to_owned()),
         value: Set(String::new()),

@@ -2,7 +2,7 @@
 
 use across::{clock::Time, id::ApiKeyId};
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryTrait as _,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryTrait as _,
     sea_query::{Expr, UpdateStatement},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     error::Fault,
     notices,
     together::Together,
+    transaction::Tx,
 };
 
 /// What is noted on a key that its provider refuses: it stays refused until somebody does something about it.
@@ -20,12 +21,7 @@ const REFUSALS: [&str; 2] = ["unauthorized", "no_credit"];
 
 /// Notes on a key how a call or a trial with it ended. Administrators are told when its provider begins to refuse it, once:
 /// not again until a call has gone through or another key was entered.
-pub(crate) async fn note(
-    tx: &DatabaseTransaction,
-    id: ApiKeyId,
-    problem: Option<String>,
-    at: Time,
-) -> Result<(), Fault> {
+pub(crate) async fn note(tx: &Tx, id: ApiKeyId, problem: Option<String>, at: Time) -> Result<(), Fault> {
     let Some(problem) = problem else {
         Together::new(tx).and(&works(id, at)).run().await?;
         return Ok(());

@@ -51,6 +51,7 @@ mod statistics;
 mod switching;
 mod throttle;
 mod together;
+mod transaction;
 mod tree;
 mod turns;
 mod usage;

@@ -17,8 +17,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, FromQueryResult, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _, Set,
+    ColumnTrait as _, Condition, EntityTrait as _, FromQueryResult, QueryFilter as _, QuerySelect as _,
+    QueryTrait as _, Set,
     sea_query::{InsertStatement, Query, UpdateStatement},
 };
 use serde_json::json;
@@ -28,89 +28,101 @@ use crate::{
     SqlStore,
     convert::storable,
     corrections,
-    counters::{Change, OF_COUNTERS, before, by_place, change, changing, counted, natural},
+    counters::{Change, OF_COUNTERS, before, by_place, changing, counted, natural},
     entity::{assistant, conversation, message, quota_counter, quota_hold, usage_log, usage_quota},
     error::Fault,
     key_notes,
     notices::alert,
     paging::scalar,
-    scopes::{limits_of, matching, scope_of},
+    scopes::{OF_QUOTAS, counting, in_order, limits_of, matching, scope_of},
     together::{Rows, Together},
+    transaction::Tx,
 };
 
 const TABLE: &str = "quota_holds";
 /// How often a change is tried that meets the deletion of what it refers to.
 const TRIES: u32 = 3;
 
-/// Sets a call's worst case aside in every quota that matches. A refusal leaves every counter as it was.
-pub(crate) async fn reserve(tx: &DatabaseTransaction, call: &Reservation) -> Result<Option<Refusal>, Fault> {
-    let quotas = matching(tx, &call.payer).await?;
-    match set_aside(tx, call, quotas).await? {
-        Ok(record) => {
-            Together::new(tx).and(&record).run().await?;
-            Ok(None)
-        }
-        Err(refusal) => Ok(Some(refusal)),
+/// Sets a call's worst case aside in every quota that matches, or takes back what the transaction did.
+pub(crate) async fn reserve(tx: &Tx, call: &Reservation) -> Result<Option<Refusal>, Fault> {
+    let claimed = Claimed::of(matching(tx, &call.payer).await?, call)?;
+    let rows = claimed.set_aside(Together::new(tx), call).run().await?;
+    let refused = claimed.refused(&rows, call.at)?;
+    if refused.is_some() {
+        tx.take_back();
     }
+    Ok(refused)
 }
 
-/// Sets a call's worst case aside in these quotas, and returns the statement that records it.
-pub(crate) async fn set_aside(
-    tx: &DatabaseTransaction,
-    call: &Reservation,
+/// The quotas that a call counts in, and what is set aside for it in each.
+pub(crate) struct Claimed {
     quotas: Vec<usage_quota::Model>,
-) -> Result<Result<InsertStatement, Refusal>, Fault> {
-    let limits = quotas
-        .iter()
-        .map(|row| Ok((row.id.into(), limits_of(row)?)))
-        .collect::<Result<Vec<(QuotaId, Limits)>, Fault>>()?;
-    let claims = claims(&limits, call);
-    // Added first and judged afterwards: from here on nobody else can change these counters, so that of any number of
-    // calls at the same time each sees what the ones before it took.
-    let all = Together::new(tx)
-        .and_option(changing(claims.iter().map(Change::set_aside).collect()).as_ref())
-        .and_option(before(&claims, call.at).as_ref())
-        .run()
-        .await?
-        .having::<quota_counter::Model>(OF_COUNTERS)?;
-    let is_claimed = |row: &quota_counter::Model| {
-        let it = |claim: &Claim| claim.quota.uuid() == row.quota_id && claim.starts_at == row.starts_at;
-        claims
+    claims: Vec<Claim>,
+}
+
+impl Claimed {
+    /// What is to be set aside in these quotas.
+    pub(crate) fn of(quotas: Vec<usage_quota::Model>, call: &Reservation) -> Result<Self, Fault> {
+        let limits = quotas
             .iter()
-            .any(|claim| it(claim) && claim.window.as_str() == row.window)
-    };
-    let (counters, before): (Vec<_>, Vec<_>) = all.into_iter().partition(is_claimed);
-    let (counters, before) = (by_place(counters), by_place(before));
-    for claim in &claims {
-        let place = (claim.quota.uuid(), claim.window.as_str().to_owned());
-        let row = counters
-            .get(&place)
-            .ok_or_else(|| Fault::corrupt("quota_counters", "window", claim.quota))?;
-        let own = Change::set_aside(claim);
-        let number = |requests: i64| u32::try_from(natural(requests)).unwrap_or(u32::MAX);
-        let held = Held {
-            cost: MicroUsd(row.cost + row.held_cost - own.held_cost),
-            tokens: natural(row.tokens + row.held_tokens - own.held_tokens),
-            requests: number(row.requests - own.requests),
-            requests_before: number(before.get(&place).map_or(0, |row| row.requests)),
+            .map(|row| Ok((row.id.into(), limits_of(row)?)))
+            .collect::<Result<Vec<(QuotaId, Limits)>, Fault>>()?;
+        let claims = claims(&limits, call);
+        Ok(Self { quotas, claims })
+    }
+
+    /// Adds what sets it aside and records it. Whether it may be is judged afterwards, by [`Self::refused`]: from here on
+    /// nobody else can change these counters, so that of any number of calls at the same time each sees what the ones before
+    /// it took.
+    pub(crate) fn set_aside<'t>(&self, together: Together<'t>, call: &Reservation) -> Together<'t> {
+        together
+            .and(&recorded(call, &self.quotas))
+            .and_option(changing(self.claims.iter().map(Change::set_aside).collect()).as_ref())
+            .and_option(before(&self.claims, call.at).as_ref())
+    }
+
+    /// Why the call may not be made, if it may not: then what was set aside for it is to be taken back.
+    pub(crate) fn refused(&self, rows: &Rows, at: Time) -> Result<Option<Refusal>, Fault> {
+        let is_claimed = |row: &quota_counter::Model| {
+            let it = |claim: &Claim| claim.quota.uuid() == row.quota_id && claim.starts_at == row.starts_at;
+            let mut claims = self.claims.iter();
+            claims.any(|claim| it(claim) && claim.window.as_str() == row.window)
         };
-        if let Some((limit, amount, used)) = claim.refused_by(held, call.at) {
-            let quota = quotas.iter().find(|row| row.id == claim.quota.uuid());
+        let all = rows.having::<quota_counter::Model>(OF_COUNTERS)?;
+        let (counters, before): (Vec<_>, Vec<_>) = all.into_iter().partition(is_claimed);
+        let (counters, before) = (by_place(counters), by_place(before));
+        for claim in &self.claims {
+            let place = (claim.quota.uuid(), claim.window.as_str().to_owned());
+            let row = counters
+                .get(&place)
+                .ok_or_else(|| Fault::corrupt("quota_counters", "window", claim.quota))?;
+            let own = Change::set_aside(claim);
+            let number = |requests: i64| u32::try_from(natural(requests)).unwrap_or(u32::MAX);
+            let held = Held {
+                cost: MicroUsd(row.cost + row.held_cost - own.held_cost),
+                tokens: natural(row.tokens + row.held_tokens - own.held_tokens),
+                requests: number(row.requests - own.requests),
+                requests_before: number(before.get(&place).map_or(0, |row| row.requests)),
+            };
+            let Some((limit, amount, used)) = claim.refused_by(held, at) else {
+                continue;
+            };
+            let quota = self.quotas.iter().find(|row| row.id == claim.quota.uuid());
             let scope = quota.map(scope_of).transpose()?;
-            change(
-                tx,
-                claims.iter().map(|claim| Change::set_aside(claim).undone()).collect(),
-            )
-            .await?;
-            return Ok(Err(Refusal {
+            return Ok(Some(Refusal {
                 scope: scope.ok_or_else(|| Fault::corrupt("quota_counters", "quota_id", claim.quota))?,
                 limit,
                 amount,
                 used,
-                resets_at: claim.window.end(call.at),
+                resets_at: claim.window.end(at),
             }));
         }
+        Ok(None)
     }
+}
+
+/// The statement that records what is set aside for a call.
+fn recorded(call: &Reservation, quotas: &[usage_quota::Model]) -> InsertStatement {
     let row = quota_hold::ActiveModel {
         id: Set(call.id.uuid()),
         user_id: Set(call.payer.user.map(|id| id.uuid())),
@@ -127,15 +139,15 @@ pub(crate) async fn set_aside(
         prompt_price: Set(call.price.prompt.0),
         completion_price: Set(call.price.completion.0),
         cost: Set(counted(call.cost.0)),
-        quotas: Set(json!(limits.iter().map(|(id, _)| id.uuid()).collect::<Vec<_>>())),
+        quotas: Set(json!(quotas.iter().map(|row| row.id).collect::<Vec<_>>())),
         reserved_at: Set(call.at),
         expires_at: Set(call.expires_at),
     };
-    Ok(Ok(quota_hold::Entity::insert(row).into_query()))
+    quota_hold::Entity::insert(row).into_query()
 }
 
 /// What was set aside for an answer.
-pub(crate) async fn hold_of(tx: &DatabaseTransaction, message: MessageId) -> Result<Option<quota_hold::Model>, Fault> {
+pub(crate) async fn hold_of(tx: &Tx, message: MessageId) -> Result<Option<quota_hold::Model>, Fault> {
     let row = quota_hold::Entity::find()
         .filter(quota_hold::Column::MessageId.eq(message.uuid()))
         .one(tx)
@@ -158,7 +170,7 @@ const OF_HOLDS: &str = "expires_at";
 const STANDING: &str = "standing_assistant";
 
 /// Replaces what was set aside by what was used; see the port. `false` if it was charged before.
-pub(crate) async fn settle(tx: &DatabaseTransaction, spent: &Spent, at: Time, teller: Teller) -> Result<bool, Fault> {
+pub(crate) async fn settle(tx: &Tx, spent: &Spent, at: Time, teller: Teller) -> Result<bool, Fault> {
     let taken = take(Together::new(tx), spent).run().await?;
     charge(tx, &taken, spent, at, teller, None).await
 }
@@ -170,7 +182,8 @@ struct Standing {
     standing_assistant: Option<Uuid>,
 }
 
-/// Adds what removes what was set aside. Whoever removes the row charges it; everybody else finds it gone.
+/// Adds what removes what was set aside, with what else [`charge`] has to know. Whoever removes the row charges it;
+/// everybody else finds it gone.
 pub(crate) fn take<'t>(together: Together<'t>, spent: &Spent) -> Together<'t> {
     let this = || quota_hold::Column::Id.eq(spent.hold.uuid());
     let of_this = |column| {
@@ -193,12 +206,15 @@ pub(crate) fn take<'t>(together: Together<'t>, spent: &Spent) -> Together<'t> {
         .expr_as(scalar(assistant.into_query()), STANDING)
         .to_owned();
     let taken = quota_hold::Entity::delete_many().filter(this());
-    together.and(&standing).and(taken.into_query().returning_all())
+    together
+        .and(&standing)
+        .and(counting(&spent.payer).as_query())
+        .and(taken.into_query().returning_all())
 }
 
 /// Charges what was taken, if it was; `besides` is done in any case.
 pub(crate) async fn charge(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     taken: &Rows,
     spent: &Spent,
     at: Time,
@@ -210,17 +226,8 @@ pub(crate) async fn charge(
         return Ok(false);
     };
     let purpose = Purpose::parse(&hold.purpose).ok_or_else(|| Fault::corrupt(TABLE, "purpose", hold.id))?;
-    let role = hold
-        .role
-        .as_deref()
-        .map(|role| Role::parse(role).ok_or_else(|| Fault::corrupt(TABLE, "role", hold.id)));
-    let payer = Payer {
-        user: hold.user_id.map(Into::into),
-        role: role.transpose()?,
-        assistant: hold.assistant_id.map(Into::into),
-    };
     let standing = taken.having::<Standing>(STANDING)?.pop().unwrap_or_default();
-    let quotas = matching(tx, &payer).await?;
+    let quotas = in_order(taken.having(OF_QUOTAS)?);
     // A call that used nothing says nothing about its key.
     let is_telling = teller == Teller::Caller && (spent.prompt_tokens > 0 || spent.completion_tokens > 0);
     let works = spent.key.filter(|_| is_telling).map(|key| key_notes::works(key, at));
@@ -323,9 +330,18 @@ fn logged(hold: &quota_hold::Model, standing: &Standing, purpose: Purpose, spent
 }
 
 /// The worst case of a call, as used by nobody knows how much of it.
-fn worst(hold: &quota_hold::Model) -> Spent {
-    Spent {
+fn worst(hold: &quota_hold::Model) -> Result<Spent, Fault> {
+    let role = hold
+        .role
+        .as_deref()
+        .map(|role| Role::parse(role).ok_or_else(|| Fault::corrupt(TABLE, "role", hold.id)));
+    Ok(Spent {
         hold: hold.id.into(),
+        payer: Payer {
+            user: hold.user_id.map(Into::into),
+            role: role.transpose()?,
+            assistant: hold.assistant_id.map(Into::into),
+        },
         provider: hold.provider.clone(),
         key: hold.api_key_id.map(Into::into),
         model: hold.model.clone(),
@@ -335,21 +351,21 @@ fn worst(hold: &quota_hold::Model) -> Spent {
         estimated: true,
         refused_keys: Vec::new(),
         more: Particulars::default(),
-    }
+    })
 }
 
 /// An answer of which so many tokens arrived before whoever wrote it died.
-pub(crate) fn estimated(hold: &quota_hold::Model, completion_tokens: u64) -> Spent {
+pub(crate) fn estimated(hold: &quota_hold::Model, completion_tokens: u64) -> Result<Spent, Fault> {
     let price = Price {
         prompt: MicroUsd(hold.prompt_price),
         completion: MicroUsd(hold.completion_price),
     };
     let prompt_tokens = natural(hold.prompt_tokens);
-    Spent {
+    Ok(Spent {
         completion_tokens,
         cost: price.cost(prompt_tokens, completion_tokens),
-        ..worst(hold)
-    }
+        ..worst(hold)?
+    })
 }
 
 impl SqlStore {
@@ -429,7 +445,7 @@ impl Meter for SqlStore {
             .map_err(Fault::from)?;
         let mut charged = 0;
         for hold in holds {
-            charged += u64::from(self.settle_surely(&worst(&hold), now, Teller::Sweep).await?);
+            charged += u64::from(self.settle_surely(&worst(&hold)?, now, Teller::Sweep).await?);
         }
         self.forget_rates(now).await?;
         Ok(charged)

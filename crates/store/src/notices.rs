@@ -17,8 +17,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, sea_query::Expr,
 };
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ use crate::{
     error::Fault,
     paging::rows_and_total,
     scopes::{limits_of, named, scope_of},
+    transaction::Tx,
 };
 
 const TABLE: &str = "notices";
@@ -61,7 +62,7 @@ fn crossed(limits: &Limits, window: Window, counter: &quota_counter::Model) -> O
 
 /// Tells whom it concerns, the first time that a window's threshold is crossed.
 pub(crate) async fn alert(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     quota: &usage_quota::Model,
     window: Window,
     counter: &quota_counter::Model,
@@ -141,7 +142,7 @@ pub(crate) async fn alert(
 }
 
 /// Tells administrators that a provider refuses a key.
-pub(crate) async fn key_refused(tx: &DatabaseTransaction, key: &ApiKey, problem: &str, at: Time) -> Result<(), Fault> {
+pub(crate) async fn key_refused(tx: &Tx, key: &ApiKey, problem: &str, at: Time) -> Result<(), Fault> {
     let (provider, name) = (key.provider.called(), &key.name);
     let message = if problem == "no_credit" {
         format!("The account behind the key “{name}” has no credit left at {provider}.")

@@ -30,10 +30,11 @@ use crate::{
     error::Fault,
     paging::rows_and_total,
     rows::hold,
+    transaction::Tx,
 };
 
 /// Queues a job as part of a change.
-pub(crate) async fn enqueue(tx: &DatabaseTransaction, what: &Job, at: Time) -> Result<(), Fault> {
+pub(crate) async fn enqueue(tx: &Tx, what: &Job, at: Time) -> Result<(), Fault> {
     let (kind, file) = describe(what);
     let row = job::ActiveModel {
         id: Set(JobId::new().uuid()),
@@ -74,7 +75,7 @@ fn describe(job: &Job) -> (&'static str, Option<FileId>) {
 }
 
 /// Has the job's attempts counted from now on: it got on.
-pub(crate) async fn restart_attempts(tx: &DatabaseTransaction, lease: Lease) -> Result<(), Fault> {
+pub(crate) async fn restart_attempts(tx: &Tx, lease: Lease) -> Result<(), Fault> {
     job::Entity::update_many()
         .col_expr(job::Column::Attempt, Expr::value(0))
         .filter(held_by(lease))
@@ -109,7 +110,7 @@ fn put_back(lease: Lease, at: Time, attempts: i32) -> UpdateMany<job::Entity> {
 }
 
 /// Makes sure that the lease holds until the end of this transaction.
-pub(crate) async fn check(tx: &DatabaseTransaction, lease: Lease) -> Result<(), Fault> {
+pub(crate) async fn check(tx: &Tx, lease: Lease) -> Result<(), Fault> {
     if hold::<job::Entity>(tx, job::Column::Attempt, held_by(lease))
         .await?
         .is_some()
@@ -121,7 +122,7 @@ pub(crate) async fn check(tx: &DatabaseTransaction, lease: Lease) -> Result<(), 
 }
 
 /// As [`check`], and notes that the job took a step.
-pub(crate) async fn step(tx: &DatabaseTransaction, lease: Lease, at: Time) -> Result<(), Fault> {
+pub(crate) async fn step(tx: &Tx, lease: Lease, at: Time) -> Result<(), Fault> {
     let moved = job::Entity::update_many()
         .col_expr(job::Column::MovedAt, Expr::value(at))
         .filter(held_by(lease))
@@ -131,7 +132,7 @@ pub(crate) async fn step(tx: &DatabaseTransaction, lease: Lease, at: Time) -> Re
 }
 
 /// As [`check`], and counts tries anew, since another portion of the work is written.
-pub(crate) async fn come_further(tx: &DatabaseTransaction, lease: Lease) -> Result<(), Fault> {
+pub(crate) async fn come_further(tx: &Tx, lease: Lease) -> Result<(), Fault> {
     let counted = job::Entity::update_many()
         .col_expr(job::Column::Attempt, Expr::value(1))
         .col_expr(job::Column::Outages, Expr::value(0))
@@ -204,7 +205,7 @@ fn queued(row: job::Model, file: Option<SubjectRow>) -> Result<QueuedJob, Fault>
     })
 }
 
-async fn claim(tx: &DatabaseTransaction, now: Time, until: Time) -> Result<Option<Claimed>, Fault> {
+async fn claim(tx: &Tx, now: Time, until: Time) -> Result<Option<Claimed>, Fault> {
     loop {
         let due = job::Entity::find()
             .filter(job::Column::DueAt.lte(now))

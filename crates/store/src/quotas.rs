@@ -18,9 +18,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, TryInsertResult,
-    sea_query::Expr,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set, TryInsertResult, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -35,6 +34,7 @@ use crate::{
     paging::rows_and_total,
     rows::hold,
     scopes::{limits_of, matching, named, scope_of},
+    transaction::Tx,
     usage::sum_of,
 };
 
@@ -92,7 +92,7 @@ async fn find(db: &impl ConnectionTrait, id: QuotaId, now: Time) -> Result<Optio
 }
 
 /// Whether there is whom the scope names; a person stays until the end of the transaction.
-async fn is_there(tx: &DatabaseTransaction, scope: Scope) -> Result<bool, Fault> {
+async fn is_there(tx: &Tx, scope: Scope) -> Result<bool, Fault> {
     Ok(match scope {
         Scope::Global | Scope::Role(_) => true,
         Scope::User(id) => hold::<user::Entity>(tx, user::Column::Name, user::Column::Id.eq(id.uuid()))
@@ -103,7 +103,7 @@ async fn is_there(tx: &DatabaseTransaction, scope: Scope) -> Result<bool, Fault>
 }
 
 /// Counts what was used in this day and month, as the usage log tells it.
-async fn recount(tx: &DatabaseTransaction, id: QuotaId, scope: Scope, now: Time) -> Result<(), Fault> {
+async fn recount(tx: &Tx, id: QuotaId, scope: Scope, now: Time) -> Result<(), Fault> {
     hold_name(tx, TURNSTILE).await?;
     // Calls that are being charged right now are waited for: their rows are in the sums then. Those that are charged
     // later wait for the counters, and add to them.
@@ -147,13 +147,7 @@ async fn recount(tx: &DatabaseTransaction, id: QuotaId, scope: Scope, now: Time)
     Ok(())
 }
 
-async fn create(
-    tx: &DatabaseTransaction,
-    id: QuotaId,
-    scope: Scope,
-    limits: Limits,
-    at: Time,
-) -> Result<Traced<Created>, Fault> {
+async fn create(tx: &Tx, id: QuotaId, scope: Scope, limits: Limits, at: Time) -> Result<Traced<Created>, Fault> {
     if !is_there(tx, scope).await? {
         return Ok(Traced::nothing(Created::NoSuchScope));
     }
@@ -186,12 +180,7 @@ async fn create(
 }
 
 /// The quota as it is, kept for the rest of the transaction, if it may be changed.
-async fn taken(
-    tx: &DatabaseTransaction,
-    id: QuotaId,
-    expected: Option<i64>,
-    now: Time,
-) -> Result<Result<Quota, Changed>, Fault> {
+async fn taken(tx: &Tx, id: QuotaId, expected: Option<i64>, now: Time) -> Result<Result<Quota, Changed>, Fault> {
     let row = hold::<usage_quota::Entity>(
         tx,
         usage_quota::Column::AlertThreshold,
@@ -209,7 +198,7 @@ async fn taken(
 }
 
 async fn update(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     id: QuotaId,
     limits: Limits,
     expected: Option<i64>,
@@ -264,12 +253,7 @@ async fn update(
     Ok(Traced::done(Changed::Done(Box::new(after)), trace))
 }
 
-async fn delete(
-    tx: &DatabaseTransaction,
-    id: QuotaId,
-    expected: Option<i64>,
-    at: Time,
-) -> Result<Traced<Changed>, Fault> {
+async fn delete(tx: &Tx, id: QuotaId, expected: Option<i64>, at: Time) -> Result<Traced<Changed>, Fault> {
     let gone = match taken(tx, id, expected, at).await? {
         Ok(quota) => quota,
         Err(refused) => return Ok(Traced::nothing(refused)),

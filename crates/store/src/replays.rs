@@ -7,8 +7,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Set, TryInsertResult, sea_query::Expr,
+    ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    TryInsertResult, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use crate::{
     entity::request_key,
     error::Fault,
     rows::hold,
+    transaction::Tx,
 };
 
 /// Characters of a path that are kept: an index takes no more, and no path of ours is as long.
@@ -61,7 +62,7 @@ fn answer_of(row: request_key::Model, status: i32) -> Result<Answer, Fault> {
 }
 
 /// Removes the oldest requests of a person beyond the number that is remembered.
-async fn trim(tx: &DatabaseTransaction, user: Uuid) -> Result<(), Fault> {
+async fn trim(tx: &Tx, user: Uuid) -> Result<(), Fault> {
     let surplus: Vec<Place> = request_key::Entity::find()
         .select_only()
         .columns([
@@ -87,13 +88,7 @@ async fn trim(tx: &DatabaseTransaction, user: Uuid) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn claim(
-    tx: &DatabaseTransaction,
-    place: Place,
-    fingerprint: Vec<u8>,
-    now: Time,
-    lease_until: Time,
-) -> Result<Claim, Fault> {
+async fn claim(tx: &Tx, place: Place, fingerprint: Vec<u8>, now: Time, lease_until: Time) -> Result<Claim, Fault> {
     for _ in 0..TRIES {
         let row = request_key::ActiveModel {
             user_id: Set(place.0),
@@ -146,7 +141,7 @@ async fn claim(
 }
 
 /// Keeps the answer to a claimed request.
-pub(crate) async fn complete(tx: &DatabaseTransaction, request: &RequestKey, answer: Answer) -> Result<(), Fault> {
+pub(crate) async fn complete(tx: &Tx, request: &RequestKey, answer: Answer) -> Result<(), Fault> {
     let headers = storable_json(serde_json::json!(answer.headers));
     let body = (!answer.body.is_empty()).then_some(answer.body);
     request_key::Entity::update_many()

@@ -1,16 +1,16 @@
 //! Small things that many queries need.
 
 use sea_orm::{
-    DatabaseTransaction, EntityTrait, QueryFilter as _, QueryTrait as _, UpdateMany,
+    EntityTrait, QueryFilter as _, QueryTrait as _, UpdateMany,
     sea_query::{Expr, UpdateStatement},
 };
 
-use crate::error::Fault;
+use crate::{error::Fault, transaction::Tx};
 
 /// Takes the rows that `filter` names until the end of the transaction, by an update that changes nothing: whoever wants
 /// to change them waits. Returns one of them as it is now, after the wait; `None` if there is none. `any` is a column of
 /// no index.
-pub(crate) async fn hold<E>(tx: &DatabaseTransaction, any: E::Column, filter: Expr) -> Result<Option<E::Model>, Fault>
+pub(crate) async fn hold<E>(tx: &Tx, any: E::Column, filter: Expr) -> Result<Option<E::Model>, Fault>
 where
     E: EntityTrait,
 {

@@ -19,8 +19,8 @@ use across::{
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Set,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::json;
@@ -34,13 +34,14 @@ use crate::{
     error::Fault,
     identity::{end_sessions, user_of},
     rows::hold,
+    transaction::Tx,
 };
 
 /// An address that was not used for this long is a stranger's again.
 const ADDRESS_MEMORY: TimeDelta = TimeDelta::days(180);
 
 async fn insert_token(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     session: &session::Model,
     hash: RefreshHash,
     parent: Option<RefreshHash>,
@@ -59,7 +60,7 @@ async fn insert_token(
 }
 
 /// Notes that a person has signed in from an address, as the throttle counts it.
-async fn remember_address(tx: &DatabaseTransaction, user: Uuid, address: &str, now: Time) -> Result<(), Fault> {
+async fn remember_address(tx: &Tx, user: Uuid, address: &str, now: Time) -> Result<(), Fault> {
     known_address::Entity::delete_many()
         .filter(
             known_address::Column::UserId
@@ -84,7 +85,7 @@ async fn remember_address(tx: &DatabaseTransaction, user: Uuid, address: &str, n
     Ok(())
 }
 
-async fn begin(tx: &DatabaseTransaction, new: NewSession, proved: Option<PasswordHash>) -> Result<Traced<()>, Fault> {
+async fn begin(tx: &Tx, new: NewSession, proved: Option<PasswordHash>) -> Result<Traced<()>, Fault> {
     let (user, now) = (new.user.uuid(), new.created_at);
     let change = user::Entity::update_many().col_expr(user::Column::LastLoginAt, Expr::value(now));
     // An account that was closed, or given another password, while this one was looked at gets no session.
@@ -138,13 +139,7 @@ async fn begin(tx: &DatabaseTransaction, new: NewSession, proved: Option<Passwor
     Ok(Traced::done((), Trace::of(&user)))
 }
 
-async fn rotate(
-    tx: &DatabaseTransaction,
-    presented: RefreshHash,
-    next: RefreshHash,
-    doer: Doer,
-    now: Time,
-) -> Result<Rotation, Fault> {
+async fn rotate(tx: &Tx, presented: RefreshHash, next: RefreshHash, doer: Doer, now: Time) -> Result<Rotation, Fault> {
     let find = || refresh_token::Entity::find_by_id(presented.0.to_vec()).one(tx);
     let Some(token) = find().await? else {
         return Ok(Rotation::Unknown);

@@ -10,7 +10,7 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QuerySelect as _, Set,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QuerySelect as _, Set,
     sea_query::{Expr, Func, OnConflict},
 };
 use serde_json::{Map, Value};
@@ -22,6 +22,7 @@ use crate::{
     entity::setting,
     error::Fault,
     kept::hold_name,
+    transaction::Tx,
 };
 
 /// The row in which changes meet, so that they come one after the other.
@@ -44,7 +45,7 @@ fn effective(values: &BTreeMap<String, Value>) -> Map<String, Value> {
 }
 
 /// Sets one setting; `None` leaves it at its default.
-async fn set(tx: &DatabaseTransaction, key: &str, value: Option<Value>, at: Time) -> Result<(), Fault> {
+async fn set(tx: &Tx, key: &str, value: Option<Value>, at: Time) -> Result<(), Fault> {
     let row = setting::ActiveModel {
         key: Set(key.to_owned()),
         value: Set(value),
@@ -66,7 +67,7 @@ async fn set(tx: &DatabaseTransaction, key: &str, value: Option<Value>, at: Time
 
 /// Changes settings; see the port.
 pub(crate) async fn change(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     changes: Changes,
     expected: Option<i64>,
     at: Time,

@@ -15,8 +15,8 @@ use across::{
 };
 use chrono::TimeDelta;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::json;
@@ -31,7 +31,9 @@ use crate::{
     kept::hold_name,
     queue,
     rows::hold,
-    settings, vectors,
+    settings,
+    transaction::Tx,
+    vectors,
 };
 
 /// The row in which changes of the embedding model meet, so that one is begun at a time.
@@ -42,7 +44,7 @@ const GRACE: TimeDelta = TimeDelta::seconds(60);
 const ROWS_PER_DROP: u64 = 1_000;
 
 /// Begins a change; see the port.
-pub(crate) async fn begin(tx: &DatabaseTransaction, new: NewChange, at: Time) -> Result<Traced<Option<Change>>, Fault> {
+pub(crate) async fn begin(tx: &Tx, new: NewChange, at: Time) -> Result<Traced<Option<Change>>, Fault> {
     hold_name(tx, MEETING).await?;
     if running(tx).await?.is_some() {
         return Ok(Traced::nothing(None));
@@ -71,7 +73,7 @@ pub(crate) async fn begin(tx: &DatabaseTransaction, new: NewChange, at: Time) ->
 }
 
 /// Ends the running change, held by the caller.
-async fn end(tx: &DatabaseTransaction, id: Uuid, phase: Phase, problem: Option<String>, at: Time) -> Result<(), Fault> {
+async fn end(tx: &Tx, id: Uuid, phase: Phase, problem: Option<String>, at: Time) -> Result<(), Fault> {
     change::Entity::update_many()
         .col_expr(change::Column::Phase, Expr::value(phase.as_str()))
         .col_expr(change::Column::Problem, Expr::value(problem))
@@ -83,7 +85,7 @@ async fn end(tx: &DatabaseTransaction, id: Uuid, phase: Phase, problem: Option<S
 }
 
 /// Calls off the running change; see the port.
-pub(crate) async fn cancel(tx: &DatabaseTransaction, at: Time) -> Result<Traced<bool>, Fault> {
+pub(crate) async fn cancel(tx: &Tx, at: Time) -> Result<Traced<bool>, Fault> {
     // Jobs first, as everywhere: its worker holds the job while it writes.
     hold::<job::Entity>(tx, job::Column::Attempt, job::Column::Kind.eq(queue::CHANGE)).await?;
     hold_name(tx, MEETING).await?;
@@ -104,18 +106,13 @@ pub(crate) async fn cancel(tx: &DatabaseTransaction, at: Time) -> Result<Traced<
 }
 
 /// The change, if it is running and the lease holds.
-async fn leased(tx: &DatabaseTransaction, lease: Lease, id: EmbeddingChangeId) -> Result<Option<change::Model>, Fault> {
+async fn leased(tx: &Tx, lease: Lease, id: EmbeddingChangeId) -> Result<Option<change::Model>, Fault> {
     queue::check(tx, lease).await?;
     Ok(running(tx).await?.filter(|row| row.id == id.uuid()))
 }
 
 /// Writes vectors; see the port.
-pub(crate) async fn add(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: EmbeddingChangeId,
-    made: Vec<(i64, Pieces)>,
-) -> Result<(), Fault> {
+pub(crate) async fn add(tx: &Tx, lease: Lease, id: EmbeddingChangeId, made: Vec<(i64, Pieces)>) -> Result<(), Fault> {
     let row = leased(tx, lease, id).await?.ok_or(StoreError::LeaseLost)?;
     let space = change_of(row.clone())?.to.space();
     let numbers: Vec<i64> = made.iter().map(|(number, _)| *number).collect();
@@ -160,12 +157,7 @@ pub(crate) async fn add(
 }
 
 /// Makes the new space the one that is searched; see the port.
-pub(crate) async fn switch(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: EmbeddingChangeId,
-    at: Time,
-) -> Result<Traced<Switched>, Fault> {
+pub(crate) async fn switch(tx: &Tx, lease: Lease, id: EmbeddingChangeId, at: Time) -> Result<Traced<Switched>, Fault> {
     let Some(row) = leased(tx, lease, id).await? else {
         return Ok(Traced::nothing(Switched::Over));
     };
@@ -201,13 +193,7 @@ pub(crate) async fn switch(
 }
 
 /// Ends a change that was given up.
-pub(crate) async fn fail(
-    tx: &DatabaseTransaction,
-    lease: Lease,
-    id: EmbeddingChangeId,
-    problem: String,
-    at: Time,
-) -> Result<(), Fault> {
+pub(crate) async fn fail(tx: &Tx, lease: Lease, id: EmbeddingChangeId, problem: String, at: Time) -> Result<(), Fault> {
     match leased(tx, lease, id).await? {
         Some(row) => end(tx, row.id, Phase::Failed, Some(storable(problem)), at).await,
         None => Ok(()),
@@ -227,7 +213,7 @@ pub(crate) async fn needed(db: &impl ConnectionTrait) -> Result<Option<Vec<Strin
 }
 
 /// Removes a portion; the number to go on after, if there is more.
-pub(crate) async fn drop_some(tx: &DatabaseTransaction, lease: Lease, after: i64) -> Result<Option<i64>, Fault> {
+pub(crate) async fn drop_some(tx: &Tx, lease: Lease, after: i64) -> Result<Option<i64>, Fault> {
     queue::check(tx, lease).await?;
     hold_name(tx, MEETING).await?;
     let Some(needed) = needed(tx).await? else {

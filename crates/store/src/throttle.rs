@@ -11,8 +11,8 @@ use across::{
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, IntoActiveModel as _,
+    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _,
     sea_query::{Expr, OnConflict},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     convert::{column_i32, storable},
     entity::{known_address, throttle_counter as counter, user},
     error::Fault,
+    transaction::Tx,
 };
 
 /// How far the clocks of requests may be apart: they are read before the counter is taken, and on several machines. A request
@@ -30,7 +31,7 @@ const SKEW: TimeDelta = TimeDelta::minutes(1);
 const MEMORY: TimeDelta = TimeDelta::days(1);
 
 /// The counter of a bucket, made if absent, held until the end of the transaction.
-async fn take(tx: &DatabaseTransaction, key: &str, now: Time) -> Result<counter::Model, Fault> {
+async fn take(tx: &Tx, key: &str, now: Time) -> Result<counter::Model, Fault> {
     let fresh = counter::Model {
         bucket: storable(key.to_owned()),
         failures: 0,
@@ -78,13 +79,13 @@ fn lock_length(locks: i32) -> TimeDelta {
     Ord::min(FIRST_LOCK * doubled, LONGEST_LOCK)
 }
 
-async fn keep(tx: &DatabaseTransaction, row: counter::Model) -> Result<(), Fault> {
+async fn keep(tx: &Tx, row: counter::Model) -> Result<(), Fault> {
     let row = row.into_active_model().reset_all();
     counter::Entity::update(row).exec(tx).await?;
     Ok(())
 }
 
-async fn attempt(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) -> Result<Result<(), Time>, Fault> {
+async fn attempt(tx: &Tx, mut buckets: Vec<Bucket>, now: Time) -> Result<Result<(), Time>, Fault> {
     // Always in the same order, so that two attempts never wait for each other in a circle.
     buckets.sort_by(|one, other| one.key.cmp(&other.key));
     buckets.dedup_by(|one, other| one.key == other.key);
@@ -128,7 +129,7 @@ async fn attempt(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) 
     Ok(Ok(()))
 }
 
-async fn charge(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) -> Result<(), Fault> {
+async fn charge(tx: &Tx, mut buckets: Vec<Bucket>, now: Time) -> Result<(), Fault> {
     buckets.retain(|bucket| bucket.counts_failures_only);
     buckets.sort_by(|one, other| one.key.cmp(&other.key));
     for bucket in buckets {
@@ -140,7 +141,7 @@ async fn charge(tx: &DatabaseTransaction, mut buckets: Vec<Bucket>, now: Time) -
     Ok(())
 }
 
-async fn forgive(tx: &DatabaseTransaction, buckets: Vec<Bucket>, cleared: Vec<String>) -> Result<(), Fault> {
+async fn forgive(tx: &Tx, buckets: Vec<Bucket>, cleared: Vec<String>) -> Result<(), Fault> {
     let counted = buckets.into_iter().filter(|bucket| !bucket.counts_failures_only);
     let mut keys: Vec<String> = counted.map(|bucket| bucket.key).collect();
     keys.extend(cleared.iter().cloned());

@@ -2,24 +2,24 @@
 //! answer back, which costs more than most statements themselves, and a turn of a conversation takes a dozen of them.
 
 use sea_orm::{
-    ConnectionTrait as _, DatabaseTransaction, DbErr, FromQueryResult, QueryResult, Statement, StatementBuilder,
-    sea_query::Values,
+    ConnectionTrait as _, DbErr, FromQueryResult, QueryResult, Statement, StatementBuilder, sea_query::Values,
 };
 
 use crate::{
     backend::{Backend, takes_one_text},
     error::Fault,
+    transaction::Tx,
 };
 
 /// Statements of one transaction, to be run in this order.
 pub(crate) struct Together<'t> {
-    tx: &'t DatabaseTransaction,
+    tx: &'t Tx,
     statements: Vec<Statement>,
 }
 
 impl<'t> Together<'t> {
     /// None so far.
-    pub(crate) const fn new(tx: &'t DatabaseTransaction) -> Self {
+    pub(crate) const fn new(tx: &'t Tx) -> Self {
         Self {
             tx,
             statements: Vec::new(),
@@ -48,7 +48,8 @@ impl<'t> Together<'t> {
         }
         let backend = self.tx.get_database_backend();
         let statements = if takes_one_text(backend) {
-            vec![one_text(backend, self.statements)]
+            let savepoint = self.tx.savepoint().map(|text| Statement::from_string(backend, text));
+            vec![one_text(backend, savepoint.into_iter().chain(self.statements))]
         } else {
             self.statements
         };
@@ -61,8 +62,8 @@ impl<'t> Together<'t> {
 }
 
 /// All statements in one text, with all their values: the driver gives to each as many as it has places for.
-fn one_text(backend: Backend, statements: Vec<Statement>) -> Statement {
-    let (mut texts, mut all) = (Vec::with_capacity(statements.len()), Vec::new());
+fn one_text(backend: Backend, statements: impl Iterator<Item = Statement>) -> Statement {
+    let (mut texts, mut all) = (Vec::new(), Vec::new());
     for statement in statements {
         texts.push(statement.sql);
         all.extend(statement.values.into_iter().flat_map(|Values(values)| values));

@@ -15,8 +15,8 @@ use across::{
 };
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, FromQueryResult,
-    PaginatorTrait as _, QueryFilter as _, Set, Statement, Value,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, FromQueryResult, PaginatorTrait as _,
+    QueryFilter as _, Set, Statement, Value,
 };
 use uuid::Uuid;
 
@@ -28,6 +28,7 @@ use crate::{
     error::Fault,
     messages::{Tree, load_rows, message_of, place_of, speaker_of},
     rows::hold,
+    transaction::Tx,
     usage::sum_of,
 };
 
@@ -68,17 +69,13 @@ fn said(row: SaidRow) -> Result<Said, Fault> {
 }
 
 /// A message of this conversation.
-pub(crate) async fn one_of(
-    tx: &DatabaseTransaction,
-    conversation: Uuid,
-    id: Uuid,
-) -> Result<Option<message::Model>, Fault> {
+pub(crate) async fn one_of(tx: &Tx, conversation: Uuid, id: Uuid) -> Result<Option<message::Model>, Fault> {
     let found = message::Entity::find_by_id(id).filter(message::Column::ConversationId.eq(conversation));
     Ok(found.one(tx).await?)
 }
 
 async fn move_head(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     owner: UserId,
     id: ConversationId,
     message: MessageId,
@@ -102,7 +99,7 @@ async fn move_head(
     find(tx, owner, id).await
 }
 
-async fn fork(tx: &DatabaseTransaction, fork: Fork) -> Result<Forked, Fault> {
+async fn fork(tx: &Tx, fork: Fork) -> Result<Forked, Fault> {
     let mine = owned(fork.owner, fork.from);
     let Some(row) = hold::<conversation::Entity>(tx, conversation::Column::LastSeq, mine).await? else {
         return Ok(Forked::Missing);
@@ -180,7 +177,7 @@ fn copied(
 }
 
 async fn correct(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     owner: UserId,
     id: ConversationId,
     message: MessageId,

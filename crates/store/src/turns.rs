@@ -10,8 +10,8 @@ use across::{
     id::{ConversationId, MessageId, UserId},
 };
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, ExprTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QuerySelect as _, QueryTrait as _,
     sea_query::{Expr, UpdateStatement},
 };
 use uuid::Uuid;
@@ -25,6 +25,7 @@ use crate::{
     meter::{self, Teller},
     rows::hold,
     together::Together,
+    transaction::Tx,
 };
 
 /// A column that only messages have.
@@ -44,12 +45,7 @@ pub(crate) fn streaming(id: MessageId) -> Expr {
 
 /// Sets an answer that is being written to its end and charges what it used; `false` if it is not being written any more,
 /// which leaves the message as it is, but not the bill.
-pub(crate) async fn end(
-    tx: &DatabaseTransaction,
-    id: MessageId,
-    mut ending: Ending,
-    teller: Teller,
-) -> Result<bool, Fault> {
+pub(crate) async fn end(tx: &Tx, id: MessageId, mut ending: Ending, teller: Teller) -> Result<bool, Fault> {
     if ending.state == State::Streaming {
         return Err(Fault::conflict("an answer cannot end by being written"));
     }
@@ -120,7 +116,7 @@ pub(crate) async fn must_stop(db: &impl ConnectionTrait, id: MessageId) -> Resul
 
 /// Asks for answers being written in a conversation to stop.
 pub(crate) async fn request_stop(
-    tx: &DatabaseTransaction,
+    tx: &Tx,
     owner: UserId,
     id: ConversationId,
     only: Option<MessageId>,
@@ -175,7 +171,7 @@ pub(crate) async fn abandoned(db: &impl ConnectionTrait, now: Time, dead: Dead) 
 
 /// Ends one answer whose writer died, in a transaction of its own; `false` if its writer gave a sign of life or ended it
 /// meanwhile.
-pub(crate) async fn interrupt(tx: &DatabaseTransaction, id: MessageId, now: Time, dead: Dead) -> Result<bool, Fault> {
+pub(crate) async fn interrupt(tx: &Tx, id: MessageId, now: Time, dead: Dead) -> Result<bool, Fault> {
     let still = written_by(dead, now).add(message::Column::Id.eq(id.uuid()));
     // Held, so that a sign of life comes before this or too late.
     let Some(row) = hold::<message::Entity>(tx, message::Column::StopRequested, still.into()).await? else {
@@ -188,7 +184,7 @@ pub(crate) async fn interrupt(tx: &DatabaseTransaction, id: MessageId, now: Time
     let held = meter::hold_of(tx, id).await?;
     let (tokens, spent) = match held {
         Some(hold) => {
-            let spent = meter::estimated(&hold, completion);
+            let spent = meter::estimated(&hold, completion)?;
             let tokens = TokensUsed {
                 prompt: spent.prompt_tokens,
                 completion,

@@ -10,16 +10,13 @@ use std::{
 
 use async_trait::async_trait;
 use futures::{FutureExt as _, executor::block_on, future::BoxFuture};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions,
-    TransactionTrait as _,
-};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, TransactionOptions, TransactionTrait as _};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
 };
 
-use crate::error::Fault;
+use crate::{error::Fault, transaction::Tx};
 
 /// Operations that may wait; beyond that, callers wait for a place.
 const QUEUE: usize = 1_024;
@@ -30,20 +27,22 @@ const GROUP: usize = 256;
 /// No operation is added to a group that has run for this long, so that nobody waits for strangers' work.
 const GROUP_TIME: Duration = Duration::from_millis(8);
 
-/// Where a group goes back to if an operation fails. One is enough: what came before it stays until the commit, which
-/// ends the last one too.
-const FIRST_SAVEPOINT: &str = "SAVEPOINT operation";
-const NEXT_SAVEPOINT: &str = "RELEASE operation; SAVEPOINT operation";
-const GO_BACK: &str = "ROLLBACK TO operation";
-
 /// One change: it runs once, inside a transaction that belongs to somebody else.
 #[async_trait]
 trait Operation: Send {
-    /// Does the change and keeps its result. An error means that it shall not stay.
-    async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), Fault>;
+    /// Does the change and keeps its result; says why it shall not stay, if it shall not.
+    async fn run(&mut self, tx: &Tx) -> Result<(), Undo>;
 
     /// Tells the caller: the result, or the fault that took the whole group.
     fn answer(self: Box<Self>, fault: Option<&Fault>);
+}
+
+/// Why what a change did shall not stay.
+enum Undo {
+    /// It failed.
+    Failed(Fault),
+    /// It took it back.
+    TakenBack,
 }
 
 struct Change<T, F> {
@@ -56,15 +55,19 @@ struct Change<T, F> {
 impl<T, F> Operation for Change<T, F>
 where
     T: Send,
-    F: for<'c> FnOnce(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Fault>> + Send,
+    F: for<'c> FnOnce(&'c Tx) -> BoxFuture<'c, Result<T, Fault>> + Send,
 {
-    async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+    async fn run(&mut self, tx: &Tx) -> Result<(), Undo> {
         let Some(work) = self.work.take() else {
             return Ok(());
         };
         let outcome = AssertUnwindSafe(async { work(tx).await }).catch_unwind().await;
         let result = outcome.unwrap_or_else(|_| Err(Fault::unavailable("a write operation panicked")));
-        let told = result.as_ref().map(|_| ()).map_err(Fault::again);
+        let told = match &result {
+            Ok(_) if tx.is_taken_back() => Err(Undo::TakenBack),
+            Ok(_) => Ok(()),
+            Err(fault) => Err(Undo::Failed(fault.again())),
+        };
         self.result = Some(result);
         told
     }
@@ -140,7 +143,7 @@ impl Writer {
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Fault>> + Send + 'static,
+        F: for<'c> FnOnce(&'c Tx) -> BoxFuture<'c, Result<T, Fault>> + Send + 'static,
     {
         let (caller, answer) = oneshot::channel();
         let change = Box::new(Change {
@@ -184,7 +187,7 @@ impl Task {
     /// Commits one group that begins with `first`.
     async fn group(&mut self, first: Box<dyn Operation>) {
         let tx = match self.connection.begin_with_options(self.begin).await {
-            Ok(tx) => tx,
+            Ok(all) => Tx::new(all),
             Err(error) => {
                 // Whoever waits by now would wait for the same lock once more.
                 let fault = Fault::from(error);
@@ -197,23 +200,19 @@ impl Task {
         };
         let started = Instant::now();
         let mut first = first;
-        // Nothing comes before it that would have to stay if it fails, so it needs no savepoint.
-        if let Err(fault) = first.run(&tx).await {
-            match tx.rollback().await {
-                Ok(()) => first.answer(None),
-                Err(_) => self.abandon(None, vec![first], fault).await,
+        if let Err(undo) = first.run(&tx).await {
+            match (tx.rollback().await, undo) {
+                (Ok(()), _) => first.answer(None),
+                (Err(_), Undo::Failed(fault)) => self.abandon(None, vec![first], fault).await,
+                (Err(error), Undo::TakenBack) => self.abandon(None, vec![first], error.into()).await,
             }
             return;
         }
         let mut done = vec![first];
         let mut next = self.queue.try_recv().ok();
         while let Some(mut operation) = next {
-            let savepoint = if done.len() == 1 {
-                FIRST_SAVEPOINT
-            } else {
-                NEXT_SAVEPOINT
-            };
-            let whole = run_one(&tx, operation.as_mut(), savepoint).await;
+            tx.begin_another();
+            let whole = run_one(&tx, operation.as_mut()).await;
             done.push(operation);
             if let Err(fault) = whole {
                 return self.abandon(Some(tx), done, fault).await;
@@ -236,7 +235,7 @@ impl Task {
 
     /// Gives a group up and tells everyone in it; the next one gets a fresh connection, since the state of this one is
     /// not known.
-    async fn abandon(&mut self, tx: Option<DatabaseTransaction>, done: Vec<Box<dyn Operation>>, fault: Fault) {
+    async fn abandon(&mut self, tx: Option<Tx>, done: Vec<Box<dyn Operation>>, fault: Fault) {
         if let Some(tx) = tx {
             let _ = tx.rollback().await;
         }
@@ -251,15 +250,15 @@ impl Task {
     }
 }
 
-/// Runs one operation after a savepoint. An error means that the surrounding transaction is gone.
-async fn run_one(tx: &DatabaseTransaction, operation: &mut dyn Operation, savepoint: &str) -> Result<(), Fault> {
-    tx.execute_unprepared(savepoint).await?;
-    match operation.run(tx).await {
-        Ok(()) => Ok(()),
+/// Runs one operation that is not its group's first. An error means that the surrounding transaction is gone.
+async fn run_one(tx: &Tx, operation: &mut dyn Operation) -> Result<(), Fault> {
+    let Err(undo) = operation.run(tx).await else {
+        return Ok(());
+    };
+    match (tx.go_back().await, undo) {
+        (Ok(()), _) => Ok(()),
         // A database whose disk is full ends the transaction by itself; then there is nothing to go back to.
-        Err(fault) => match tx.execute_unprepared(GO_BACK).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(fault),
-        },
+        (Err(_), Undo::Failed(fault)) => Err(fault),
+        (Err(error), Undo::TakenBack) => Err(error.into()),
     }
 }

@@ -176,6 +176,7 @@ impl Bill {
     fn spent(self, charged: Charged, cost: MicroUsd, estimated: bool, source: Option<PriceSource>) -> Spent {
         Spent {
             hold: self.call.id,
+            payer: self.call.payer,
             provider: self.provider,
             key: self.key,
             model: self.model,

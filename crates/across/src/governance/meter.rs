@@ -125,6 +125,8 @@ pub struct Particulars {
 pub struct Spent {
     /// What was set aside for it.
     pub hold: HoldId,
+    /// Whose quotas that was set aside in.
+    pub payer: Payer,
     /// Who answered.
     pub provider: String,
     /// With which of the stored keys, if with one: a call that used something clears the note on it.

@@ -124,18 +124,19 @@ impl Embedder {
             EmbedPurpose::Document => self.try_patiently(first, clock, inputs).await,
             EmbedPurpose::Query => self.try_all(first, clock, inputs, purpose).await,
         };
-        let spent = self.spent(hold, expected, &tried);
+        let spent = self.spent((hold, payer), expected, &tried);
         let (kind, tokens, cost) = (tried.route.provider.kind(), spent.prompt_tokens, spent.cost);
         meter.settle(spent, clock.now()).await?;
         self.observer.charged(kind, asked_for, tokens, 0, cost);
         Ok(tried.answer?.0)
     }
 
-    /// What a call used.
-    fn spent(&self, hold: HoldId, expected: u64, tried: &Tried<'_>) -> Spent {
+    /// What a call used, for which this was set aside in this payer's quotas.
+    fn spent(&self, (hold, payer): (HoldId, Payer), expected: u64, tried: &Tried<'_>) -> Spent {
         let Tried { route, answer, .. } = tried;
         let mut spent = Spent {
             hold,
+            payer,
             provider: route.provider.kind().as_str().to_owned(),
             key: route.key,
             model: self.model.id.clone(),

@@ -1,7 +1,7 @@
 //! Damaged vectors: what is left of them is removed, and their file is processed again.
 
 use across::{audit::Deed, clock::Time, fault::StoreError, knowledge::file::Reprocess};
-use sea_orm::{ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use crate::{
     audit::{Trace, Traced},
     entity::chunk_vector,
     error::Fault,
+    transaction::Tx,
 };
 
 /// Vectors that are not what was once written.
@@ -22,7 +23,7 @@ pub(super) struct Damaged {
 }
 
 /// Removes damaged vectors, so that they are found damaged once, and queues their files.
-async fn mend(tx: &DatabaseTransaction, damaged: Vec<Damaged>, at: Time) -> Result<Traced<u64>, Fault> {
+async fn mend(tx: &Tx, damaged: Vec<Damaged>, at: Time) -> Result<Traced<u64>, Fault> {
     let mut files: Vec<Uuid> = Vec::new();
     for found in damaged {
         let removed = chunk_vector::Entity::delete_many()

@@ -295,6 +295,7 @@ async fn calls_note_on_their_key_how_they_went(bench: &Bench) {
         };
         let spent = Spent {
             hold: call.id,
+            payer: call.payer,
             provider: "openai".into(),
             model: "gpt".into(),
             prompt_tokens: tokens,
@@ -420,6 +421,7 @@ async fn keys_refused_on_the_way_are_noted_and_the_one_that_worked_is_cleared(be
     };
     let spent = Spent {
         hold: call.id,
+        payer: call.payer,
         provider: "openrouter".into(),
         model: "gpt".into(),
         prompt_tokens: 5,

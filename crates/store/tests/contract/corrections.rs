@@ -101,10 +101,11 @@ async fn answered(bench: &Bench, scene: &Scene, estimated: bool) -> MessageId {
     let mut turn = turn(scene.anna, scene.conversation, "q", 0);
     turn.call.payer.assistant = Some(scene.assistant);
     turn.call = turn.call.worth(100, 200, PRICE);
-    let (hold, answer) = (turn.call.id, turn.answer);
+    let (hold, payer, answer) = (turn.call.id, turn.call.payer, turn.answer);
     assert!(matches!(bench.store.begin_turn(turn).await.unwrap(), Begun::Yes(_)));
     let spent = Spent {
         hold,
+        payer,
         provider: "openrouter".into(),
         key: None,
         model: "gpt".into(),

@@ -65,6 +65,7 @@ fn call(user: UserId, seconds: i64) -> Reservation {
 fn spent(call: &Reservation) -> Spent {
     Spent {
         hold: call.id,
+        payer: call.payer,
         provider: "openai".into(),
         model: "gpt-real".into(),
         prompt_tokens: 100,

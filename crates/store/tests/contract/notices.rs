@@ -45,6 +45,7 @@ async fn exhaust(bench: &Bench, scope: Scope, user: UserId, seconds: i64) {
     let call = Reservation::new(payer, Purpose::Chat, "openai", "gpt", at(seconds));
     let spent = Spent {
         hold: call.id,
+        payer: call.payer,
         provider: "openai".into(),
         model: "gpt".into(),
         prompt_tokens: 100,

@@ -109,6 +109,7 @@ async fn end(
 ) {
     let spent = Spent {
         hold: turn.call.id,
+        payer: turn.call.payer,
         provider: "openai".into(),
         key: None,
         model: "gpt".into(),

@@ -47,6 +47,7 @@ async fn used(bench: &Bench, what: Use<'_>) {
     let call = Reservation::new(payer, what.purpose, "openai", what.model, at(what.seconds));
     let spent = Spent {
         hold: call.id,
+        payer: call.payer,
         provider: "openai".into(),
         model: what.model.into(),
         prompt_tokens: what.tokens.0,
