@@ -13,7 +13,7 @@ const FACTS: &str = "Chainlab opens its mainnet on 14 October. 38 validators hav
     The office dog is called Bruno and sleeps under the printer.";
 
 /// A server whose models come from a scripted vendor.
-async fn with_vendor() -> (Server, ScriptedVendor) {
+pub(crate) async fn with_vendor() -> (Server, ScriptedVendor) {
     let vendor = ScriptedVendor::start().await.unwrap();
     let server = Server::start_with(&[
         ("AI_ACROSS_OPENAI_BASE_URL", &vendor.base_url),

@@ -5,7 +5,10 @@ use std::{fmt::Write as _, io::Write as _};
 use across_testkit::vendor::ScriptedVendor;
 use serde_json::{Value, json};
 
-use crate::harness::{Person, Server, text};
+use crate::{
+    chat::with_vendor,
+    harness::{Person, Server, text},
+};
 
 /// The heading under which every document says what it knows.
 const HEADING: &str = "Lamps & lights";
@@ -149,13 +152,7 @@ fn prompt(vendor: &ScriptedVendor) -> String {
 
 #[tokio::test]
 async fn a_fact_of_every_kind_is_found_cited_and_sent_with_its_heading() {
-    let vendor = ScriptedVendor::start().await.unwrap();
-    let server = Server::start_with(&[
-        ("AI_ACROSS_OPENAI_BASE_URL", &vendor.base_url),
-        ("OPENAI_API_KEY", "sk-test-marker-0123456789"),
-        ("AI_ACROSS_EMBEDDING_MODEL", "local"),
-    ])
-    .await;
+    let (server, vendor) = with_vendor().await;
     let admin = server.admin().await;
     let cut = json!({ "settings": { "chunk_size": 64, "chunk_overlap": 0 } });
     assert_eq!(admin.patch("/settings", &cut).await.0, 200);

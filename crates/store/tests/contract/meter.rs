@@ -25,6 +25,7 @@ crate::contracts!(
     s62_forty_parallel_reservations_never_pass_a_ceiling,
     s62_forty_parallel_turns_never_pass_a_ceiling,
     s62_zero_allows_nothing,
+    s62_the_refused_take_nothing_from_those_beside_them,
     s62_a_refusal_leaves_every_counter_as_it_was,
     s62_rates_slide_and_hold_in_parallel,
     s62_a_clock_that_jumps_back_does_not_reopen_a_window,
@@ -205,6 +206,39 @@ async fn s62_forty_parallel_turns_never_pass_a_ceiling(bench: &Bench) {
         assert_eq!(messages.unwrap().unwrap().total, expected, "a refusal records nothing");
     }
     assert_eq!(begun, 3);
+}
+
+async fn s62_the_refused_take_nothing_from_those_beside_them(bench: &Bench) {
+    let (anna, ben) = (
+        bench.user("anna@example.com").await.id,
+        bench.user("ben@example.com").await.id,
+    );
+    let assistant = bench.assistant("Press").await;
+    quota(bench, Scope::User(anna), daily_cost(0)).await;
+    let wide = quota(bench, Scope::Global, daily_cost(100_000)).await;
+    let mut turns = Vec::new();
+    for i in 0..20 {
+        let owner = if i % 2 == 0 { anna } else { ben };
+        let mut turn = turn(owner, bench.conversation(owner, assistant).await, "q", i);
+        turn.call = turn.call.worth(100, 200, PRICE);
+        turns.push(turn);
+    }
+    let tries = turns.iter().map(|turn| bench.store.begin_turn(turn.clone()));
+    for (result, turn) in join_all(tries).await.into_iter().zip(&turns) {
+        let (is_begun, expected) = match result.unwrap() {
+            Begun::Yes(_) => (true, 2),
+            Begun::Refused(_) => (false, 0),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(is_begun, turn.owner == ben);
+        let messages = bench
+            .store
+            .list_messages(turn.owner, turn.conversation, MessageFilter::default(), ALL)
+            .await;
+        assert_eq!(messages.unwrap().unwrap().total, expected);
+    }
+    let now = current(bench, wide, 50).await;
+    assert_eq!((now.reserved_cost, now.reserved_tokens), (MicroUsd(5_000), 3_000));
 }
 
 async fn s62_zero_allows_nothing(bench: &Bench) {
