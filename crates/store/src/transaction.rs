@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, ExecResult, QueryResult, Statement};
 
+use crate::backend::Backend;
+
 /// Where a group goes back to if a change fails. One is enough: what came before it stays until the commit, which ends the
 /// last one too. Two names take turns, so that whoever's savepoint could not be set never goes back to the one before.
 const FIRST_SAVEPOINT: &str = "SAVEPOINT odd";
@@ -93,7 +95,7 @@ impl Tx {
 
 #[async_trait]
 impl ConnectionTrait for Tx {
-    fn get_database_backend(&self) -> sea_orm::DbBackend {
+    fn get_database_backend(&self) -> Backend {
         self.all.get_database_backend()
     }
 
