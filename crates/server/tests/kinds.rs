@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::with_vendor,
-    harness::{Person, Server, text},
+    harness::{Person, text},
 };
 
 /// The heading under which every document says what it knows.
