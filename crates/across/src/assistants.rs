@@ -61,6 +61,8 @@ pub struct Assistant {
     pub is_deleted: bool,
     /// How many knowledge files it has.
     pub file_count: u64,
+    /// How many of them are being read for the first time, and cannot be searched yet.
+    pub reading_count: u64,
     /// Grows with every change; the HTTP layer's `ETag`.
     pub version: i64,
     /// When it was made.

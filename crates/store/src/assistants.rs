@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, ExprTrait as _,
     FromQueryResult, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
-    QueryTrait as _, Set, sea_query::Expr,
+    QueryTrait as _, Set,
+    sea_query::{Expr, IntoCondition as _},
 };
 use uuid::Uuid;
 
@@ -24,17 +25,34 @@ use crate::{
     convert::{column_i32, contains, fold, narrow, storable},
     entity::{assistant, knowledge_file},
     error::Fault,
+    files::moving,
     paging::{bounds, scalar, total_beside},
     rows::hold,
     transaction::Tx,
 };
 
-/// How many files that are not deleted each of these assistants has.
-async fn file_counts(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashMap<Uuid, i64>, Fault> {
-    let counts: Vec<(Uuid, i64)> = knowledge_file::Entity::find()
+/// The files of an assistant that are not deleted, as many as there are, and those that nothing can be found in yet.
+#[derive(Clone, Copy, Default)]
+struct Files {
+    all: i64,
+    reading: i64,
+}
+
+/// Whether a file is being read for the first time. One that is read once more can be searched as it was.
+fn is_being_read() -> Expr {
+    knowledge_file::Column::Status
+        .is_in(moving())
+        .and(knowledge_file::Column::ChunkCount.eq(0))
+}
+
+/// The files of each of these assistants.
+async fn file_counts(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Files>, Fault> {
+    let reading: Expr = Expr::case(is_being_read(), 1).into();
+    let counts: Vec<(Uuid, i64, i64)> = knowledge_file::Entity::find()
         .select_only()
         .column(knowledge_file::Column::AssistantId)
         .column_as(knowledge_file::Column::Id.count(), "files")
+        .column_as(reading.count(), "reading")
         .filter(
             knowledge_file::Column::AssistantId
                 .is_in(ids)
@@ -44,7 +62,8 @@ async fn file_counts(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashMa
         .into_tuple()
         .all(db)
         .await?;
-    Ok(counts.into_iter().collect())
+    let counted = |(assistant, all, reading)| (assistant, Files { all, reading });
+    Ok(counts.into_iter().map(counted).collect())
 }
 
 async fn assistants_of(db: &impl ConnectionTrait, rows: Vec<assistant::Model>) -> Result<Vec<Assistant>, Fault> {
@@ -56,8 +75,8 @@ async fn assistants_of(db: &impl ConnectionTrait, rows: Vec<assistant::Model>) -
     rows.into_iter().map(with_files).collect()
 }
 
-/// The assistant in a row, with so many files.
-fn assistant_from(row: assistant::Model, files: i64) -> Result<Assistant, Fault> {
+/// The assistant in a row, with these files.
+fn assistant_from(row: assistant::Model, files: Files) -> Result<Assistant, Fault> {
     Ok(Assistant {
         draft: Draft {
             max_tokens: narrow(row.max_tokens, "assistants", "max_tokens", row.id)?,
@@ -70,7 +89,8 @@ fn assistant_from(row: assistant::Model, files: i64) -> Result<Assistant, Fault>
         },
         id: row.id.into(),
         is_deleted: row.is_deleted,
-        file_count: files.unsigned_abs(),
+        file_count: files.all.unsigned_abs(),
+        reading_count: files.reading.unsigned_abs(),
         version: row.version,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -80,14 +100,17 @@ fn assistant_from(row: assistant::Model, files: i64) -> Result<Assistant, Fault>
 /// A row with what is counted beside it.
 struct Counted {
     row: assistant::Model,
-    files: i64,
+    files: Files,
 }
 
 impl FromQueryResult for Counted {
     fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
             row: assistant::Model::from_query_result(result, prefix)?,
-            files: result.try_get(prefix, "files")?,
+            files: Files {
+                all: result.try_get(prefix, "files")?,
+                reading: result.try_get(prefix, "reading")?,
+            },
         })
     }
 }
@@ -107,14 +130,15 @@ impl FromQueryResult for Listed {
     }
 }
 
-/// How many files that are not deleted the assistant of a row has.
-fn files_beside() -> Expr {
+/// How many files that are not deleted and of which this is true the assistant of a row has.
+fn files_beside(condition: Condition) -> Expr {
     let of_this = Expr::col((knowledge_file::Entity, knowledge_file::Column::AssistantId))
         .equals((assistant::Entity, assistant::Column::Id));
     let counted = knowledge_file::Entity::find()
         .select_only()
         .column_as(knowledge_file::Column::Id.count(), "files")
-        .filter(of_this.and(knowledge_file::Column::DeletedAt.is_null()));
+        .filter(of_this.and(knowledge_file::Column::DeletedAt.is_null()))
+        .filter(condition);
     scalar(counted.into_query())
 }
 
@@ -207,7 +231,8 @@ impl AssistantStore for SqlStore {
 
     async fn find_assistant(&self, id: AssistantId) -> Result<Option<Assistant>, StoreError> {
         let found: Option<Counted> = assistant::Entity::find_by_id(id.uuid())
-            .expr_as(files_beside(), "files")
+            .expr_as(files_beside(Condition::all()), "files")
+            .expr_as(files_beside(is_being_read().into_condition()), "reading")
             .into_model()
             .one(self.db.reader())
             .await
@@ -230,7 +255,8 @@ impl AssistantStore for SqlStore {
         let (limit, offset) = bounds(page);
         let rows: Vec<Listed> = list
             .clone()
-            .expr_as(files_beside(), "files")
+            .expr_as(files_beside(Condition::all()), "files")
+            .expr_as(files_beside(is_being_read().into_condition()), "reading")
             .expr_as(total_beside(&list, assistant::Column::Id), "total")
             .limit(limit)
             .offset(offset)

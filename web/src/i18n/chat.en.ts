@@ -64,6 +64,10 @@ export const chatEn = {
   "chat.stop": "Stop",
   "chat.cancelSend": "Cancel",
   "chat.waitHint": "Wait for the answer, or stop it.",
+  "chat.reading": {
+    one: "{count} file is still being read. Answers do not use it yet.",
+    other: "{count} files are still being read. Answers do not use them yet.",
+  },
   "chat.checkHint": "Check names, numbers and quotes before you publish.",
   "chat.noFilesHere": "This chat takes no files. Add them to the assistant.",
   "chat.tooLong": "{n} of {max} characters. Shorten it.",

@@ -52,6 +52,7 @@ export function anAssistant(fields: Partial<Assistant> = {}): Assistant {
     avatar_url: null,
     is_deleted: false,
     file_count: 0,
+    reading_count: 0,
     version: 1,
     created_at: MOMENT,
     updated_at: MOMENT,

@@ -47,6 +47,8 @@ pub(crate) struct AssistantJson {
     avatar_url: Option<String>,
     is_deleted: bool,
     file_count: u64,
+    /// How many of them are being read for the first time, and cannot be searched yet.
+    reading_count: u64,
     version: i64,
     created_at: String,
     updated_at: String,
@@ -75,6 +77,7 @@ impl AssistantJson {
             avatar_url,
             is_deleted: assistant.is_deleted,
             file_count: assistant.file_count,
+            reading_count: assistant.reading_count,
             version: assistant.version,
             created_at: stamp(assistant.created_at),
             updated_at: stamp(assistant.updated_at),

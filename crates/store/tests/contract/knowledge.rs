@@ -1,7 +1,7 @@
 //! Knowledge files: accepted, worked on under a lease, published, processed again, deleted.
 
 use across::{
-    assistants::AssistantStore as _,
+    assistants::{self, Assistant, AssistantStore as _, Changed},
     audit::Action,
     fault::StoreError,
     id::{AssistantId, FileId},
@@ -18,7 +18,7 @@ use across::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 
-use crate::bench::{Bench, SPACE, at, deed, new_file, words};
+use crate::bench::{Bench, SPACE, at, deed, draft, new_file, words};
 
 crate::contracts!(
     a_file_and_its_job_come_together,
@@ -41,6 +41,17 @@ const ALL: PageRequest = PageRequest { limit: 100, offset: 0 };
 async fn status(bench: &Bench, id: FileId) -> (Status, u8) {
     let (file, _) = bench.store.find_file(id).await.unwrap().unwrap();
     (file.status, file.progress)
+}
+
+/// How many files the assistant has, and how many of them nothing can be found in yet, as it and the list of all say.
+async fn files_of(bench: &Bench, id: AssistantId) -> (u64, u64) {
+    let files = |one: &Assistant| (one.file_count, one.reading_count);
+    let found = bench.store.find_assistant(id).await.unwrap().unwrap();
+    let list = bench.store.list_assistants(&assistants::Filter::default(), ALL).await;
+    let list = list.unwrap().items;
+    let listed = list.iter().find(|one| one.id == id).unwrap();
+    assert_eq!(files(listed), files(&found));
+    files(&found)
 }
 
 async fn texts(bench: &Bench, id: FileId) -> Vec<String> {
@@ -67,10 +78,15 @@ async fn a_file_and_its_job_come_together(bench: &Bench) {
         (file.filename.as_str(), file.size, file.uploaded_by),
         ("content.txt", 7, Some(user))
     );
-    assert_eq!(
-        bench.store.find_assistant(assistant).await.unwrap().unwrap().file_count,
-        1
-    );
+    assert_eq!(files_of(bench, assistant).await, (1, 1), "nothing can be found in it yet");
+    let renaming = bench
+        .store
+        .update_assistant(assistant, draft("Print"), None, deed(Action::AssistantUpdate, 1))
+        .await;
+    let Changed::Done(renamed) = renaming.unwrap() else {
+        panic!("it could not be renamed");
+    };
+    assert_eq!((renamed.file_count, renamed.reading_count), (1, 1));
     assert_eq!(bench.store.known_blobs().await.unwrap(), [id]);
     assert_eq!(texts(bench, id).await, [""; 0]);
     assert_eq!(bench.store.file_text(id).await.unwrap(), None);
@@ -101,6 +117,7 @@ async fn a_file_and_its_job_come_together(bench: &Bench) {
         (file.status, file.progress, file.generation, file.chunk_count),
         (Status::Ready, 100, 1, 2)
     );
+    assert_eq!(files_of(bench, assistant).await, (1, 0));
     assert_eq!(file.updated_at, at(9));
     assert_eq!(texts(bench, id).await, ["one", "two"]);
     let chunks = bench.store.list_chunks(id, ALL).await.unwrap().unwrap().items;
@@ -320,6 +337,7 @@ async fn a_generation_appears_at_once(bench: &Bench) {
         .await
         .unwrap();
     assert_eq!(texts(bench, file).await, ["old one", "old two"]);
+    assert_eq!(files_of(bench, assistant).await, (1, 0), "it is found as it was");
     assert_eq!(
         bench.store.file_text(file).await.unwrap().unwrap().text,
         "old oneold two"
@@ -401,7 +419,7 @@ async fn deleting_is_final(bench: &Bench) {
         Reprocess::Missing
     );
     assert_eq!(store.list_files(&Filter::default(), ALL).await.unwrap().total, 0);
-    assert_eq!(store.find_assistant(assistant).await.unwrap().unwrap().file_count, 0);
+    assert_eq!(files_of(bench, assistant).await, (0, 0));
     assert!(store.known_blobs().await.unwrap().is_empty());
 
     let purge = bench.claim(2).await;

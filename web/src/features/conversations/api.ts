@@ -10,6 +10,7 @@ import {
 import { api } from "@/api/client";
 import { suggestTitle } from "@/api/tree";
 import type {
+  Assistant,
   AssistantList,
   Conversation,
   ConversationList,
@@ -75,6 +76,12 @@ export const assistantsQuery = queryOptions({
   queryKey: ["assistants", "some"],
   queryFn: ({ signal }) => api.get<AssistantList>("/assistants", { query: { limit: 100 }, signal }),
 });
+
+export const assistantQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["assistants", "one", id],
+    queryFn: ({ signal }) => api.get<Assistant>(`/assistants/${encodeURIComponent(id)}`, { signal }),
+  });
 
 export const modelsQuery = queryOptions({
   queryKey: ["models", "list"],

@@ -33,6 +33,8 @@ interface ComposerProps {
   readonly autoFocus?: boolean;
   /** The assistant's own model; null leaves it to the server. */
   readonly assistantModel: string | null;
+  /** How many of the assistant's files answers cannot use yet. */
+  readonly reading: number;
   readonly quotation?: Quotation | null;
   /** Opens the person's last message to be changed; absent where there is none. */
   readonly onEditLast?: (() => void) | undefined;
@@ -43,7 +45,7 @@ interface ComposerProps {
 }
 
 export function Composer(props: ComposerProps) {
-  const { userId, place, label, phase, refusal, autoFocus = false, assistantModel, onSend, onStop } = props;
+  const { userId, place, label, phase, refusal, autoFocus = false, assistantModel, reading, onSend, onStop } = props;
   const { quotation = null, onEditLast, onShow } = props;
   const t = useT();
   const { text, setText, clear } = useDraft(userId, place);
@@ -157,14 +159,16 @@ export function Composer(props: ComposerProps) {
         className={cn(
           "mt-1.5 text-center text-sm text-muted-foreground",
           tooLong && "font-semibold text-destructive",
-          !tooLong && !askedToWait && "max-sm:hidden",
+          !tooLong && !askedToWait && reading === 0 && "max-sm:hidden",
         )}
       >
         {tooLong
           ? t("chat.tooLong", { n: length, max: longest })
           : askedToWait && writing
             ? t("chat.waitHint")
-            : t("chat.checkHint")}
+            : reading > 0
+              ? t("chat.reading", { count: reading })
+              : t("chat.checkHint")}
       </p>
     </div>
   );

@@ -27,6 +27,7 @@ import { forgetDraft } from "./use-draft";
 import { useLinkedMessage } from "./use-linked-message";
 import { LOOK_EVERY, useOtherDevices } from "./use-other-devices";
 import { type Editing, usePageActions } from "./use-page-actions";
+import { useReading } from "./use-reading";
 
 const EditDialog = lazy(async () => ({ default: (await import("./edit-dialog")).EditDialog }));
 const SourcesPanel = lazy(async () => ({ default: (await import("./sources-panel")).SourcesPanel }));
@@ -115,6 +116,7 @@ function Open({ conversation, userId, messages }: OpenProps) {
   const refusal = useStreams((state) => state.refusals[id]);
   const { data: assistants } = useQuery(assistantsQuery);
   const assistant = assistants?.assistants.find((one) => one.id === assistant_id);
+  const reading = useReading(assistant);
   const stored = useMemo(() => flattenMessages(messages.data), [messages.data]);
   const total = messages.data?.pages[0]?.total ?? stored.length;
   const older = useOlder(messages);
@@ -159,7 +161,7 @@ function Open({ conversation, userId, messages }: OpenProps) {
             <Transcript
               conversationId={id}
               author={assistant_name}
-              files={assistant?.file_count ?? 0}
+              files={(assistant?.file_count ?? 0) - reading}
               messages={stored}
               total={total}
               live={live}
@@ -192,6 +194,7 @@ function Open({ conversation, userId, messages }: OpenProps) {
               refusal={refused === undefined ? refusal : undefined}
               autoFocus
               assistantModel={assistant?.model ?? null}
+              reading={reading}
               quotation={quotation}
               onEditLast={editLast}
               onShow={show}

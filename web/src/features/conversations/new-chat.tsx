@@ -22,6 +22,7 @@ import { chooseModel } from "./model-choice";
 import { beginTurn } from "./run-turn";
 import { type Refusal, TAKEN_BACK } from "./streams";
 import { forgetDraft } from "./use-draft";
+import { useReading } from "./use-reading";
 
 /** The same first message keeps its key, so that trying again makes no second conversation. */
 const conversationKey = keyPerBody();
@@ -95,6 +96,7 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
   const [creating, setCreating] = useState<AbortController | null>(null);
   const wanted = search.get("assistant");
   const assistant = assistants.find((one) => one.id === wanted) ?? preferredAssistant(assistants, userId);
+  const reading = useReading(assistant);
   const assistantId = assistant?.id ?? "";
   const place = draftPlace(null, assistantId);
 
@@ -146,6 +148,7 @@ function FirstMessage({ userId, assistants }: FirstMessageProps) {
         refusal={refusal}
         autoFocus
         assistantModel={assistant.model}
+        reading={reading}
         onSend={(content, model) => void send(content, model)}
         onStop={() => creating?.abort()}
       />

@@ -24,6 +24,7 @@ fn assistant(instructions: &str) -> Assistant {
         },
         is_deleted: false,
         file_count: 0,
+        reading_count: 0,
         version: 1,
         created_at: at,
         updated_at: at,
