@@ -1177,6 +1177,11 @@ export interface components {
             /** @description A model's id, or null for the default. */
             model: string | null;
             name: string;
+            /**
+             * Format: int64
+             * @description How many of them are being read for the first time, and cannot be searched yet.
+             */
+            reading_count: number;
             /** Format: double */
             temperature: number;
             updated_at: string;

@@ -1,7 +1,7 @@
 // The chat as a person uses it: write, read while it is written, stop, lose the line, look at the sources.
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Message } from "@/api/types";
 import { aStream, assistant, chunk, done, serve, start, turn, withLayout } from "@/testing/chat";
 import { aConversation, aMessage, aModel, aUser } from "@/testing/factories";
@@ -59,6 +59,36 @@ describe("a new chat", () => {
     expect(await screen.findByRole("heading", { level: 1, name: "Launch pitch" })).toBeInTheDocument();
     expect(within(log).getAllByRole("article")).toHaveLength(2);
     expect(screen.getByRole("button", { name: "Send" })).toBeInTheDocument();
+  });
+
+  it("says while files are still being read that answers do not use them", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let [reading, asked] = [2, 0];
+    const now = () => ({ ...assistant, reading_count: reading });
+    const listed = now();
+    serve(aConversation());
+    server.use(
+      http.get(url("/assistants"), () => HttpResponse.json({ assistants: [listed], total: 1 })),
+      http.get(url(`/assistants/${assistant.id}`), () => {
+        asked += 1;
+        return HttpResponse.json(now());
+      }),
+    );
+    open("/chat/new", aUser());
+    await screen.findByText("2 files are still being read. Answers do not use them yet.");
+    for (const [left, words] of [
+      [1, "1 file is still being read. Answers do not use it yet."],
+      [0, "Check names, numbers and quotes before you publish."],
+    ] as const) {
+      reading = left;
+      await vi.advanceTimersByTimeAsync(3_000);
+      expect(await screen.findByText(words)).toBeInTheDocument();
+      expect(await field()).toHaveAccessibleDescription(words);
+    }
+    const before = asked;
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(asked).toBe(before);
   });
 
   it("keeps the text when the chat cannot be made", async () => {
