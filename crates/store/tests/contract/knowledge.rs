@@ -78,7 +78,11 @@ async fn a_file_and_its_job_come_together(bench: &Bench) {
         (file.filename.as_str(), file.size, file.uploaded_by),
         ("content.txt", 7, Some(user))
     );
-    assert_eq!(files_of(bench, assistant).await, (1, 1), "nothing can be found in it yet");
+    assert_eq!(
+        files_of(bench, assistant).await,
+        (1, 1),
+        "nothing can be found in it yet"
+    );
     let renaming = bench
         .store
         .update_assistant(assistant, draft("Print"), None, deed(Action::AssistantUpdate, 1))
